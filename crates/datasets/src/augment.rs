@@ -1,0 +1,198 @@
+//! Random views of an image, as bytes and keyed: the same key gives the same view.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    DataError, ImageShape,
+    keyed::{KeyedRng, Operation},
+};
+
+/// One random change of an image; a recipe writes it as `"pad-crop 4"` or `"flip"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Augment {
+    /// Pads each side with so many black pixels and crops the original size at a random place:
+    /// torchvision's `RandomCrop(size, padding)`.
+    PadCrop(usize),
+    /// Mirrors left and right with probability one half.
+    Flip,
+}
+
+impl Augment {
+    /// Applies the change in place. `image` is `[channels, height, width]`.
+    pub fn apply(&self, image: &mut [u8], shape: ImageShape, key: ViewKey) {
+        match *self {
+            Self::PadCrop(padding) => {
+                let mut rng = key.rng(Operation::Crop);
+                let mut offset = || i64::from(rng.below(2 * padding as u32 + 1)) - padding as i64;
+                let (down, right) = (offset(), offset());
+                translate(image, shape, down, right);
+            }
+            Self::Flip => {
+                if key.rng(Operation::Flip).chance(0.5) {
+                    image
+                        .chunks_exact_mut(shape.width)
+                        .for_each(<[u8]>::reverse);
+                }
+            }
+        }
+    }
+}
+
+/// What a view depends on, beside the image.
+#[derive(Debug, Clone, Copy)]
+pub struct ViewKey {
+    /// Seed of the run.
+    pub seed: u64,
+    /// Epoch, from 1.
+    pub epoch: u64,
+    /// Index of the sample in its set.
+    pub sample: u64,
+}
+
+impl ViewKey {
+    fn rng(&self, operation: Operation) -> KeyedRng {
+        KeyedRng::new(self.seed, self.epoch, self.sample, operation)
+    }
+}
+
+/// Pixel (y, x) becomes the one at (y + down, x + right), black where that lies outside.
+fn translate(image: &mut [u8], shape: ImageShape, down: i64, right: i64) {
+    let (height, width) = (shape.height as i64, shape.width as i64);
+    let original = image.to_vec();
+    let planes = image.chunks_exact_mut(shape.height * shape.width);
+    for (plane, from) in planes.zip(original.chunks_exact(shape.height * shape.width)) {
+        for (y, row) in plane.chunks_exact_mut(shape.width).enumerate() {
+            row.fill(0);
+            let source = y as i64 + down;
+            if !(0..height).contains(&source) {
+                continue;
+            }
+            let (first, last) = ((-right).clamp(0, width), (width - right).clamp(0, width));
+            let start = source * width + first + right;
+            let length = (last - first) as usize;
+            if length > 0 {
+                row[first as usize..last as usize]
+                    .copy_from_slice(&from[start as usize..start as usize + length]);
+            }
+        }
+    }
+}
+
+impl fmt::Display for Augment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PadCrop(padding) => write!(f, "pad-crop {padding}"),
+            Self::Flip => write!(f, "flip"),
+        }
+    }
+}
+
+impl FromStr for Augment {
+    type Err = DataError;
+
+    fn from_str(text: &str) -> Result<Self, DataError> {
+        let mut words = text.split_whitespace();
+        let augment = match (words.next(), words.next(), words.next()) {
+            (Some("flip"), None, None) => Some(Self::Flip),
+            (Some("pad-crop"), Some(padding), None) => {
+                let padding = padding
+                    .parse()
+                    .ok()
+                    .filter(|padding| (1..=1024).contains(padding));
+                padding.map(Self::PadCrop)
+            }
+            _ => None,
+        };
+        augment.ok_or_else(|| DataError::Setting {
+            field: "data.augment",
+            value: text.to_owned(),
+            expected: "`pad-crop N` with N from 1 to 1024, or `flip`".to_owned(),
+        })
+    }
+}
+
+impl TryFrom<String> for Augment {
+    type Error = DataError;
+
+    fn try_from(text: String) -> Result<Self, DataError> {
+        text.parse()
+    }
+}
+
+impl From<Augment> for String {
+    fn from(augment: Augment) -> Self {
+        augment.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHAPE: ImageShape = ImageShape {
+        channels: 2,
+        height: 3,
+        width: 3,
+    };
+
+    #[test]
+    fn a_crop_moves_every_channel_and_fills_with_black() {
+        let mut image: Vec<u8> = (1..=18).collect();
+        translate(&mut image, SHAPE, 1, -1);
+        assert_eq!(
+            image,
+            [0, 4, 5, 0, 7, 8, 0, 0, 0, 0, 13, 14, 0, 16, 17, 0, 0, 0]
+        );
+        translate(&mut image, SHAPE, 7, 7);
+        assert_eq!(image, [0; 18]);
+    }
+
+    #[test]
+    fn all_offsets_and_both_sides_occur() {
+        let shape = ImageShape {
+            channels: 1,
+            height: 1,
+            width: 1,
+        };
+        let mut black = 0;
+        let mut flipped = 0;
+        for sample in 0..9000 {
+            let key = ViewKey {
+                seed: 1,
+                epoch: 1,
+                sample,
+            };
+            let mut image = [255];
+            Augment::PadCrop(1).apply(&mut image, shape, key);
+            black += usize::from(image[0] == 0);
+            let mut image = [1, 2, 3];
+            Augment::Flip.apply(&mut image, ImageShape { width: 3, ..shape }, key);
+            flipped += usize::from(image == [3, 2, 1]);
+        }
+        assert!(
+            (7900..8100).contains(&black),
+            "eight of nine offsets leave the image: {black}"
+        );
+        assert!((4350..4650).contains(&flipped), "one half: {flipped}");
+    }
+
+    #[test]
+    fn names_go_there_and_back() {
+        for text in ["pad-crop 4", "flip"] {
+            assert_eq!(text.parse::<Augment>().unwrap().to_string(), text);
+        }
+        for text in [
+            "pad-crop",
+            "pad-crop 0",
+            "pad-crop -1",
+            "flip 2",
+            "rotate",
+            "",
+        ] {
+            assert!(text.parse::<Augment>().is_err(), "{text}");
+        }
+    }
+}

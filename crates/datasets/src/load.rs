@@ -1,0 +1,308 @@
+//! A dataset by name: found, fetched if need be, read and checked.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    DataError, Dataset, ImageSet, ImageShape, Normalisation, SourceFile,
+    catalogue::{self, RemoteFile, sha256_of},
+    cifar::{CIFAR10, CIFAR100, CifarLayout},
+    dataset::identity,
+    digits::{DigitsConfig, digits},
+    fetch::{Progress, fetch},
+    folder::read_folder,
+    idx,
+};
+
+/// What a dataset is called and what it holds, for a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DatasetInfo {
+    /// Name in recipes.
+    pub name: &'static str,
+    /// Images, classes and size, in words.
+    pub content: &'static str,
+}
+
+/// Every dataset there is.
+pub const DATASETS: &[DatasetInfo] = &[
+    DatasetInfo {
+        name: "digits",
+        content: "drawn numerals, 6000 + 5000, 10 classes, 3x32x32",
+    },
+    DatasetInfo {
+        name: "mnist",
+        content: "handwritten numerals, 60000 + 10000, 10 classes, 1x28x28",
+    },
+    DatasetInfo {
+        name: "fashion-mnist",
+        content: "clothes, 60000 + 10000, 10 classes, 1x28x28",
+    },
+    DatasetInfo {
+        name: "cifar10",
+        content: "photographs, 50000 + 10000, 10 classes, 3x32x32",
+    },
+    DatasetInfo {
+        name: "cifar100",
+        content: "photographs, 50000 + 10000, 100 classes, 3x32x32",
+    },
+    DatasetInfo {
+        name: "folder",
+        content: "your images: train/CLASS/*, test/CLASS/*, PNG or JPEG",
+    },
+];
+
+/// What to load and from where.
+#[derive(Debug, Clone)]
+pub struct LoadConfig {
+    /// One of [`DATASETS`].
+    pub name: String,
+    /// The folder where data lies, and into which it is fetched.
+    pub data: PathBuf,
+    /// Whether nothing may be fetched.
+    pub offline: bool,
+    /// For `folder`: where it is, below `data` unless absolute.
+    pub path: Option<PathBuf>,
+    /// For `folder`: the size that its images are brought to.
+    pub shape: ImageShape,
+}
+
+impl LoadConfig {
+    /// `name` from the folder `data`, nothing else said.
+    pub fn new(name: impl Into<String>, data: impl Into<PathBuf>) -> Self {
+        Self {
+            name: name.into(),
+            data: data.into(),
+            offline: false,
+            path: None,
+            shape: ImageShape {
+                channels: 3,
+                height: 32,
+                width: 32,
+            },
+        }
+    }
+}
+
+/// Loads a dataset, fetching what is missing unless that is forbidden.
+///
+/// # Errors
+/// [`DataError`] for an unknown name, missing or malformed files, and failed downloads.
+pub fn load(config: &LoadConfig, progress: Progress<'_>) -> Result<Dataset, DataError> {
+    match config.name.as_str() {
+        "digits" => Ok(digits(DigitsConfig::default())),
+        "mnist" => load_idx(
+            config,
+            &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
+            [0.1307, 0.3081],
+            progress,
+        ),
+        "fashion-mnist" => load_idx(config, &FASHION, [0.2860, 0.3530], progress),
+        "cifar10" => load_cifar(config, &CIFAR10, CIFAR10_NORM, progress),
+        "cifar100" => load_cifar(config, &CIFAR100, CIFAR100_NORM, progress),
+        "folder" => load_folder(config),
+        _ => Err(unknown(&config.name)),
+    }
+}
+
+/// The error for a name that no dataset has.
+pub fn unknown(name: &str) -> DataError {
+    let known: Vec<&str> = DATASETS.iter().map(|info| info.name).collect();
+    DataError::UnknownDataset {
+        name: name.to_owned(),
+        known: known.join(", "),
+    }
+}
+
+const FASHION: [&str; 10] = [
+    "T-shirt/top",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
+];
+const CIFAR10_NORM: [[f32; 3]; 2] = [[0.4914, 0.4822, 0.4465], [0.2470, 0.2435, 0.2616]];
+const CIFAR100_NORM: [[f32; 3]; 2] = [[0.5071, 0.4867, 0.4408], [0.2675, 0.2565, 0.2761]];
+
+fn load_idx(
+    config: &LoadConfig,
+    classes: &[&str],
+    [mean, std]: [f32; 2],
+    progress: Progress<'_>,
+) -> Result<Dataset, DataError> {
+    let folder = config.data.join(&config.name);
+    provide(config, progress, |file| {
+        let name = Path::new(&file.path)
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy();
+        idx::find(&folder, &name).is_some()
+    })?;
+    let find = |name: &str| idx::find(&folder, name).ok_or_else(|| missing(config, name, &folder));
+    let mut files = Vec::new();
+    let mut split = |prefix: &str, expected: usize| {
+        let images = find(&format!("{prefix}-images-idx3-ubyte"))?;
+        let labels = find(&format!("{prefix}-labels-idx1-ubyte"))?;
+        let set = idx::read_idx(&images, &labels, classes.len())?;
+        let (shape, len) = (set.shape(), set.len());
+        if (shape.height, shape.width, len) != (28, 28, expected) {
+            let problem = format!("{len} images of {}x{}", shape.height, shape.width);
+            return Err(DataError::malformed(
+                images,
+                problem,
+                format!("{expected} of 28x28"),
+            ));
+        }
+        files.push(images);
+        files.push(labels);
+        Ok(Arc::new(set))
+    };
+    let (train, test) = (split("train", 60_000)?, split("t10k", 10_000)?);
+    let classes = classes.iter().map(|class| (*class).to_owned()).collect();
+    let normalisation = Normalisation {
+        mean: vec![mean],
+        std: vec![std],
+    };
+    assemble(
+        config,
+        classes,
+        (train, test),
+        normalisation,
+        hashed(files)?,
+    )
+}
+
+fn load_cifar(
+    config: &LoadConfig,
+    layout: &CifarLayout,
+    [mean, std]: [[f32; 3]; 2],
+    progress: Progress<'_>,
+) -> Result<Dataset, DataError> {
+    let (archive, folder) = (
+        config.data.join(layout.archive),
+        config.data.join(layout.folder),
+    );
+    provide(config, progress, |_| archive.is_file() || folder.is_dir())?;
+    let path = if folder.is_dir() { &folder } else { &archive };
+    if !path.exists() {
+        return Err(missing(config, layout.archive, &config.data));
+    }
+    let cifar = layout.read(path)?;
+    let files = match path.is_dir() {
+        true => layout
+            .train
+            .iter()
+            .chain(layout.test)
+            .map(|name| path.join(name))
+            .collect(),
+        false => vec![path.clone()],
+    };
+    let normalisation = Normalisation {
+        mean: mean.into(),
+        std: std.into(),
+    };
+    let splits = (Arc::new(cifar.train), Arc::new(cifar.test));
+    assemble(config, cifar.classes, splits, normalisation, hashed(files)?)
+}
+
+fn load_folder(config: &LoadConfig) -> Result<Dataset, DataError> {
+    let Some(path) = &config.path else {
+        return Err(DataError::Setting {
+            field: "data.path",
+            value: String::new(),
+            expected: "the folder with `train` and `test`, for the dataset `folder`".to_owned(),
+        });
+    };
+    let read = read_folder(&config.data.join(path), config.shape)?;
+    let channels = config.shape.channels;
+    let normalisation = Normalisation {
+        mean: vec![0.5; channels],
+        std: vec![0.5; channels],
+    };
+    let splits = (Arc::new(read.train), Arc::new(read.test));
+    assemble(
+        config,
+        read.classes,
+        splits,
+        normalisation,
+        hashed(read.files)?,
+    )
+}
+
+fn assemble(
+    config: &LoadConfig,
+    classes: Vec<String>,
+    (train, test): (Arc<ImageSet>, Arc<ImageSet>),
+    normalisation: Normalisation,
+    files: Vec<SourceFile>,
+) -> Result<Dataset, DataError> {
+    let sha256 = identity(&files);
+    Ok(Dataset {
+        name: config.name.clone(),
+        classes,
+        train,
+        test,
+        normalisation,
+        sha256,
+        files,
+    })
+}
+
+fn hashed(files: Vec<PathBuf>) -> Result<Vec<SourceFile>, DataError> {
+    files
+        .into_iter()
+        .map(|path| {
+            Ok(SourceFile {
+                sha256: sha256_of(&path)?,
+                path,
+            })
+        })
+        .collect()
+}
+
+/// Fetches the catalogue's files that are not `there`.
+fn provide(
+    config: &LoadConfig,
+    progress: Progress<'_>,
+    there: impl Fn(&RemoteFile) -> bool,
+) -> Result<(), DataError> {
+    let entry = catalogue::entry(&config.name);
+    for file in entry.into_iter().flat_map(|entry| &entry.files) {
+        if there(file) {
+            continue;
+        }
+        if config.offline {
+            let name = Path::new(&file.path)
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy();
+            let folder = config.data.join(&file.path);
+            return Err(missing(
+                config,
+                &name,
+                folder.parent().unwrap_or(&config.data),
+            ));
+        }
+        fetch(file, &config.data, progress)?;
+    }
+    Ok(())
+}
+
+fn missing(config: &LoadConfig, file: &str, folder: &Path) -> DataError {
+    let hint = match config.offline {
+        true => "leave out `--offline` to fetch it, or name the folder that has it with `--data`",
+        false => "name the folder that has it with `--data`",
+    };
+    DataError::Missing {
+        dataset: config.name.clone(),
+        file: file.to_owned(),
+        folder: folder.to_owned(),
+        hint: hint.to_owned(),
+    }
+}

@@ -1,0 +1,138 @@
+//! Checkpoints of a stage: whole folders, renamed into place, the newest one counts.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use burn::optim::ModuleOptimizer;
+use distill_models::{Network, weights};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    DriverError,
+    files::{read_json, write_atomic, write_json},
+    train::Sums,
+};
+
+/// Where a stage stands, beside weights and optimizer.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    /// Fingerprint of what the stage depends on.
+    pub(crate) fingerprint: String,
+    /// Epoch in which the next step is, from 1.
+    pub(crate) epoch: usize,
+    /// Steps done in that epoch.
+    pub(crate) step: usize,
+    /// Seconds spent training so far.
+    pub(crate) seconds: f64,
+    /// Images trained on so far.
+    pub(crate) images: u64,
+    /// The selected epoch so far.
+    pub(crate) best: Option<Best>,
+    /// Sums over the epoch so far.
+    pub(crate) epoch_sums: Sums,
+    /// Sums since the last line of `metrics.jsonl`.
+    pub(crate) line_sums: Sums,
+    /// Length of `metrics.jsonl` in bytes.
+    pub(crate) metrics_bytes: u64,
+}
+
+/// The epoch with the best validation result.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Best {
+    /// Epoch, from 1.
+    pub epoch: usize,
+    /// Its share of right answers on the validation images.
+    pub top1: f64,
+    /// Its mean −log p there, nats.
+    pub nll: f64,
+}
+
+const PREFIX: &str = "checkpoint-";
+
+/// Writes a checkpoint and then deletes the ones before it.
+pub(crate) fn save(
+    folder: &Path,
+    network: &Network,
+    optimizer: &ModuleOptimizer,
+    progress: &Progress,
+) -> Result<(), DriverError> {
+    let name = format!("{PREFIX}{:05}-{:07}", progress.epoch, progress.step);
+    let target = folder.join(&name);
+    if target.exists() {
+        return Ok(());
+    }
+    let writing = tempfile::Builder::new()
+        .prefix(".writing-")
+        .tempdir_in(folder)
+        .map_err(DriverError::io(folder))?;
+    let model = writing.path().join("model.bpk");
+    write_atomic(&model, &weights::to_bytes(network, &model)?)?;
+    let path = writing.path().join("optimizer.bpk");
+    let state = optimizer.into_bytes().map_err(|e| damaged(&path, &e))?;
+    write_atomic(&path, &state)?;
+    write_json(&writing.path().join("progress.json"), progress)?;
+    fs::rename(writing.keep(), &target).map_err(DriverError::io(&target))?;
+    for older in list(folder)?.into_iter().filter(|path| *path != target) {
+        fs::remove_dir_all(&older).map_err(DriverError::io(older))?;
+    }
+    Ok(())
+}
+
+/// The newest checkpoint with this fingerprint: its folder and where the stage stands.
+pub(crate) fn newest(
+    folder: &Path,
+    fingerprint: &str,
+) -> Result<Option<(PathBuf, Progress)>, DriverError> {
+    for path in list(folder)?.into_iter().rev() {
+        if let Some(progress) = read_json::<Progress>(&path.join("progress.json"))?
+            && progress.fingerprint == fingerprint
+        {
+            return Ok(Some((path, progress)));
+        }
+    }
+    Ok(None)
+}
+
+/// Weights and optimizer of a checkpoint.
+pub(crate) fn load(
+    checkpoint: &Path,
+    network: Network,
+    optimizer: ModuleOptimizer,
+) -> Result<(Network, ModuleOptimizer), DriverError> {
+    let network = weights::load(network, &checkpoint.join("model.bpk"))?;
+    let path = checkpoint.join("optimizer.bpk");
+    let optimizer = optimizer.load(&path).map_err(|e| damaged(&path, &e))?;
+    Ok((network, optimizer))
+}
+
+/// Deletes all checkpoints of a stage, which is done or starts anew.
+pub(crate) fn clear(folder: &Path) -> Result<(), DriverError> {
+    for path in list(folder)? {
+        fs::remove_dir_all(&path).map_err(DriverError::io(path))?;
+    }
+    Ok(())
+}
+
+/// Checkpoints from old to new.
+fn list(folder: &Path) -> Result<Vec<PathBuf>, DriverError> {
+    let entries = fs::read_dir(folder).map_err(DriverError::io(folder))?;
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(DriverError::io(folder))?;
+        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn damaged(path: &Path, error: &dyn std::fmt::Display) -> DriverError {
+    DriverError::Folder {
+        path: path.to_owned(),
+        problem: format!("the optimizer's state cannot be used: {error}"),
+        hint: "delete the checkpoint, or name another folder with `--out`".to_owned(),
+    }
+}

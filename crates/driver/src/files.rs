@@ -1,0 +1,65 @@
+//! Files that are whole or not there: temporary name, sync, rename.
+
+use std::{fs, io::Write, path::Path};
+
+use serde::{Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
+
+use crate::DriverError;
+
+/// Writes `bytes` to `path` so that a reader finds the old file or the new one.
+pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), DriverError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .prefix(".writing-")
+        .tempfile_in(folder)
+        .map_err(DriverError::io(path))?;
+    file.write_all(bytes).map_err(DriverError::io(path))?;
+    file.as_file().sync_all().map_err(DriverError::io(path))?;
+    let file = file
+        .persist(path)
+        .map_err(|e| DriverError::io(path)(e.error))?;
+    readable_by_all(&file).map_err(DriverError::io(path))
+}
+
+/// Temporary files are private; results are not.
+fn readable_by_all(file: &fs::File) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        file.set_permissions(fs::Permissions::from_mode(0o644))?;
+    }
+    #[cfg(not(unix))]
+    let _ = file;
+    Ok(())
+}
+
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), DriverError> {
+    let mut text = serde_json::to_string_pretty(value).expect("records serialise");
+    text.push('\n');
+    write_atomic(path, text.as_bytes())
+}
+
+/// The value in `path`, or none where the file is missing. A damaged file is an error.
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, DriverError> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(DriverError::io(path)(e)),
+    };
+    serde_json::from_str(&text)
+        .map(Some)
+        .map_err(|e| DriverError::Folder {
+            path: path.to_owned(),
+            problem: format!("a damaged record ({e})"),
+            hint: "delete the folder that it is in, or name another with `--out`".to_owned(),
+        })
+}
+
+pub(crate) fn create_dir(path: &Path) -> Result<(), DriverError> {
+    fs::create_dir_all(path).map_err(DriverError::io(path))
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}

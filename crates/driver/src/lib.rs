@@ -1,0 +1,28 @@
+#![doc = include_str!("../README.md")]
+
+mod checkpoint;
+mod clip;
+mod error;
+pub mod evaluate;
+mod export;
+mod files;
+pub mod metrics;
+mod observer;
+mod pipeline;
+pub mod recipe;
+mod report;
+mod run_folder;
+mod stage;
+mod teacher;
+mod train;
+
+pub use checkpoint::Best;
+pub use error::DriverError;
+pub use export::export;
+pub use observer::{Event, Observer, Silent};
+pub use pipeline::{RunConfig, run};
+pub use report::{ModelReport, Models, ObjectiveReport, Report, TestReport};
+pub use run_folder::{DatasetRecord, Host, RunRecord};
+pub use stage::{ModelCard, Stage, StageRecord, TestRecord};
+pub use teacher::Teacher;
+pub use train::{Trained, Training};

@@ -1,0 +1,100 @@
+//! `metrics.jsonl`: one line every so many steps and one an epoch.
+
+use std::{
+    collections::BTreeMap,
+    fs::{File, OpenOptions},
+    io::{Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::DriverError;
+
+/// A line of `metrics.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub enum Line {
+    /// Means over some steps.
+    Steps(StepsRecord),
+    /// An epoch.
+    Epoch(EpochRecord),
+}
+
+/// Means over the steps since the line before.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepsRecord {
+    /// Epoch, from 1.
+    pub epoch: usize,
+    /// Last step of the means, counted over the stage from 1.
+    pub step: usize,
+    /// Learning rate of the last step.
+    pub learning_rate: f64,
+    /// The objective, nats.
+    pub loss: f64,
+    /// Each term without its weight, nats.
+    pub terms: BTreeMap<String, f64>,
+}
+
+/// What an epoch gave.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// Epoch, from 1.
+    pub epoch: usize,
+    /// Steps of the stage so far.
+    pub step: usize,
+    /// Learning rate of the last step.
+    pub learning_rate: f64,
+    /// Mean of the objective over the epoch, nats.
+    pub loss: f64,
+    /// Mean of each term without its weight, nats.
+    pub terms: BTreeMap<String, f64>,
+    /// Share of training images that were right when they were trained on.
+    pub train_top1: f64,
+    /// Share of validation images that are right after the epoch.
+    pub validation_top1: f64,
+    /// Mean −log p of the right class on the validation images, nats.
+    pub validation_nll: f64,
+}
+
+/// The file, open for appending.
+#[derive(Debug)]
+pub(crate) struct MetricsFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl MetricsFile {
+    /// Opens the file and cuts it to `length` bytes: lines of steps that a resumed run does again
+    /// go away.
+    pub(crate) fn open(path: &Path, length: u64) -> Result<Self, DriverError> {
+        let mut file = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(false)
+            .open(path)
+            .map_err(DriverError::io(path))?;
+        file.set_len(length).map_err(DriverError::io(path))?;
+        file.seek(SeekFrom::End(0)).map_err(DriverError::io(path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+        })
+    }
+
+    pub(crate) fn append(&mut self, line: &Line) -> Result<(), DriverError> {
+        let mut text = serde_json::to_string(line).expect("a record serialises");
+        text.push('\n');
+        self.file
+            .write_all(text.as_bytes())
+            .map_err(DriverError::io(&self.path))
+    }
+
+    /// Bytes written so far, all of them on disk.
+    pub(crate) fn synced_length(&mut self) -> Result<u64, DriverError> {
+        self.file.sync_all().map_err(DriverError::io(&self.path))?;
+        self.file
+            .stream_position()
+            .map_err(DriverError::io(&self.path))
+    }
+}

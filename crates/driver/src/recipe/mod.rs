@@ -1,0 +1,183 @@
+//! Recipes: what a run does, as TOML.
+
+mod builtin;
+mod optimizer;
+mod resolve;
+mod schedule;
+mod settings;
+
+use std::path::{Path, PathBuf};
+
+use distill_datasets::Augment;
+use distill_models::{NormKind, Overrides};
+use distill_objective::TermConfig;
+use serde::{Deserialize, Serialize};
+
+pub use builtin::{BUILTIN, Builtin};
+pub use optimizer::{OptimizerKind, OptimizerSection, ResolvedOptimizer};
+pub use resolve::{Resolved, ResolvedStage};
+pub use schedule::{ScheduleKind, ScheduleSection};
+
+use crate::DriverError;
+
+/// A recipe as it is written. Unknown fields are refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Name of the recipe, also of its run folder.
+    pub name: String,
+    /// What to expect of it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Seed where the command line gives none. Default 42.
+    #[serde(default = "default_seed")]
+    pub seed: u64,
+    /// Steps between two lines of `metrics.jsonl`. Default 50.
+    #[serde(default = "default_log_every")]
+    pub log_every: usize,
+    /// The data.
+    pub data: DataSection,
+    /// The teacher: `epochs` to train it, or `weights` to load it.
+    pub teacher: StageSection,
+    /// The student.
+    pub student: StageSection,
+    /// Optimizer of all stages, unless a stage says otherwise.
+    #[serde(default)]
+    pub optimizer: OptimizerSection,
+    /// Learning rate schedule of all stages, unless a stage says otherwise.
+    #[serde(default)]
+    pub schedule: ScheduleSection,
+    /// Terms of the student's loss.
+    pub objective: Vec<TermConfig>,
+}
+
+/// The data of a recipe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataSection {
+    /// Name of the dataset.
+    pub dataset: String,
+    /// For `folder`: where it is, below the data folder unless absolute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<PathBuf>,
+    /// For `folder`: pixels of a side. Default 32.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<usize>,
+    /// For `folder`: 3 for RGB or 1 for grey. Default 3.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channels: Option<usize>,
+    /// Takes the first so many training images, after `validation` is held out. Default all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train: Option<usize>,
+    /// Holds out the last so many training images to select the epoch. Default a tenth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<usize>,
+    /// Random views of the training images, applied in order.
+    #[serde(default)]
+    pub augment: Vec<Augment>,
+    /// Mean of each channel for pixels in `[0, 1]`. Default the dataset's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mean: Option<Vec<f32>>,
+    /// Deviation of each channel. Default the dataset's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub std: Option<Vec<f32>>,
+}
+
+/// A network and how it is trained.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageSection {
+    /// Name of the network.
+    pub model: String,
+    /// Passes over the training images, at least 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<usize>,
+    /// Teacher only: trained weights (`.bpk`) in place of `epochs`, relative to the recipe's file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<PathBuf>,
+    /// VGG: output channels of each convolution of each block.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blocks: Option<Vec<Vec<usize>>>,
+    /// VGG: `running` or `batch` statistics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub norm: Option<NormKind>,
+    /// Perceptron: units of each hidden layer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<Vec<usize>>,
+    /// Probability of dropout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropout: Option<f64>,
+    /// Perceptron: probability of dropout of input pixels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_dropout: Option<f64>,
+    /// Fields that win over the recipe's `[optimizer]`.
+    #[serde(default)]
+    pub optimizer: OptimizerSection,
+    /// Fields that win over the recipe's `[schedule]`.
+    #[serde(default)]
+    pub schedule: ScheduleSection,
+}
+
+impl StageSection {
+    pub(crate) fn overrides(&self) -> Overrides {
+        Overrides {
+            blocks: self.blocks.clone(),
+            norm: self.norm,
+            hidden: self.hidden.clone(),
+            dropout: self.dropout,
+            input_dropout: self.input_dropout,
+        }
+    }
+}
+
+/// A recipe with the place it came from, for messages and for paths inside it.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// File, or name of a built-in recipe.
+    pub file: String,
+    /// The folder that relative paths start from.
+    pub folder: PathBuf,
+}
+
+/// Reads the recipe `name`: a built-in one, or a file where it ends in `.toml` or holds a `/`.
+/// `settings` are `table.field=value` over it.
+///
+/// # Errors
+/// [`DriverError::Recipe`] for an unknown name, unreadable or malformed text, and unknown or
+/// doubled fields.
+pub fn read(name: &str, settings: &[String]) -> Result<(Recipe, Source), DriverError> {
+    let is_file = name.ends_with(".toml") || name.contains(['/', '\\']);
+    let (text, source) = if is_file {
+        let text = std::fs::read_to_string(name)
+            .map_err(|e| DriverError::recipe(name, format!("the recipe cannot be read: {e}")))?;
+        let folder = Path::new(name).parent().unwrap_or(Path::new("")).to_owned();
+        (
+            text,
+            Source {
+                file: name.to_owned(),
+                folder,
+            },
+        )
+    } else {
+        let recipe = builtin::find(name)?;
+        let file = format!("recipe `{name}`");
+        (
+            recipe.text.to_owned(),
+            Source {
+                file,
+                folder: PathBuf::new(),
+            },
+        )
+    };
+    let text = settings::apply(text, settings, &source.file)?;
+    let recipe = toml::from_str(&text).map_err(|e| DriverError::recipe(&source.file, e))?;
+    Ok((recipe, source))
+}
+
+fn default_seed() -> u64 {
+    42
+}
+
+fn default_log_every() -> usize {
+    50
+}

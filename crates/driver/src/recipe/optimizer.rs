@@ -1,0 +1,216 @@
+use burn::optim::{
+    AdamConfig, AdamWConfig, ModuleOptimizer, SgdConfig, decay::WeightDecayConfig,
+    momentum::MomentumConfig,
+};
+use serde::{Deserialize, Serialize};
+
+/// Kinds of optimizer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerKind {
+    /// Kingma and Ba 2014, arXiv:1412.6980; weight decay is added to the gradient.
+    #[default]
+    Adam,
+    /// Loshchilov and Hutter 2017, arXiv:1711.05101; weight decay is decoupled.
+    AdamW,
+    /// Stochastic gradient descent with momentum, as PyTorch computes it (no dampening).
+    Sgd,
+}
+
+/// Optimizer fields of a recipe; what is not said comes from the recipe's `[optimizer]`, then from
+/// the defaults.
+///
+/// | Name | Default | Range |
+/// |---|---|---|
+/// | `kind` | `adam` | `adam`, `adamw`, `sgd` |
+/// | `learning_rate` | 1e-3 | `(0, ∞)` |
+/// | `batch` | 64 | from 1 to the training images |
+/// | `weight_decay` | 0 | `[0, ∞)` |
+/// | `momentum` | 0.9 | `[0, 1)`, `sgd` only |
+/// | `nesterov` | false | `sgd` only, with momentum |
+/// | `betas` | 0.9, 0.999 | `[0, 1)`, `adam` and `adamw` only |
+/// | `epsilon` | 1e-8 | `(0, ∞)`, `adam` and `adamw` only |
+/// | `clip_norm` | none | `(0, ∞)`, norm over all gradients |
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "the table above says it all")]
+pub struct OptimizerSection {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<OptimizerKind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learning_rate: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight_decay: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub momentum: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nesterov: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub betas: Option<[f64; 2]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epsilon: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+}
+
+/// An optimizer with every field known and in range.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the fields are those of `OptimizerSection`")]
+pub struct ResolvedOptimizer {
+    pub kind: OptimizerKind,
+    pub learning_rate: f64,
+    pub batch: usize,
+    pub weight_decay: f64,
+    pub momentum: f64,
+    pub nesterov: bool,
+    pub betas: [f64; 2],
+    pub epsilon: f64,
+    pub clip_norm: Option<f64>,
+}
+
+/// A field out of its range: name, value, what is allowed.
+pub(super) type Refusal = (String, String, &'static str);
+
+impl OptimizerSection {
+    pub(super) fn over(&self, base: &Self) -> Self {
+        Self {
+            kind: self.kind.or(base.kind),
+            learning_rate: self.learning_rate.or(base.learning_rate),
+            batch: self.batch.or(base.batch),
+            weight_decay: self.weight_decay.or(base.weight_decay),
+            momentum: self.momentum.or(base.momentum),
+            nesterov: self.nesterov.or(base.nesterov),
+            betas: self.betas.or(base.betas),
+            epsilon: self.epsilon.or(base.epsilon),
+            clip_norm: self.clip_norm.or(base.clip_norm),
+        }
+    }
+
+    /// Fills in the defaults and checks the ranges.
+    pub(super) fn resolve(&self) -> Result<ResolvedOptimizer, Refusal> {
+        let kind = self.kind.unwrap_or_default();
+        let foreign = match kind {
+            OptimizerKind::Sgd => [
+                ("betas", self.betas.is_some()),
+                ("epsilon", self.epsilon.is_some()),
+            ],
+            _ => [
+                ("momentum", self.momentum.is_some()),
+                ("nesterov", self.nesterov.is_some()),
+            ],
+        };
+        if let Some((field, _)) = foreign.into_iter().find(|(_, given)| *given) {
+            let expected = "to be left out: this kind of optimizer has no such field";
+            return Err((field.to_owned(), "given".to_owned(), expected));
+        }
+        let resolved = ResolvedOptimizer {
+            kind,
+            learning_rate: self.learning_rate.unwrap_or(1e-3),
+            batch: self.batch.unwrap_or(64),
+            weight_decay: self.weight_decay.unwrap_or(0.0),
+            momentum: self.momentum.unwrap_or(0.9),
+            nesterov: self.nesterov.unwrap_or(false),
+            betas: self.betas.unwrap_or([0.9, 0.999]),
+            epsilon: self.epsilon.unwrap_or(1e-8),
+            clip_norm: self.clip_norm,
+        };
+        let positive = |value: f64| value.is_finite() && value > 0.0;
+        let fraction = |value: f64| (0.0..1.0).contains(&value);
+        let checks = [
+            (
+                "learning_rate",
+                resolved.learning_rate,
+                positive(resolved.learning_rate),
+                POSITIVE,
+            ),
+            (
+                "batch",
+                resolved.batch as f64,
+                resolved.batch > 0,
+                "at least 1",
+            ),
+            (
+                "weight_decay",
+                resolved.weight_decay,
+                resolved.weight_decay.is_finite() && resolved.weight_decay >= 0.0,
+                "a finite number of at least 0",
+            ),
+            (
+                "momentum",
+                resolved.momentum,
+                fraction(resolved.momentum),
+                FRACTION,
+            ),
+            (
+                "betas[0]",
+                resolved.betas[0],
+                fraction(resolved.betas[0]),
+                FRACTION,
+            ),
+            (
+                "betas[1]",
+                resolved.betas[1],
+                fraction(resolved.betas[1]),
+                FRACTION,
+            ),
+            (
+                "epsilon",
+                resolved.epsilon,
+                positive(resolved.epsilon),
+                POSITIVE,
+            ),
+        ];
+        for (field, value, good, expected) in checks {
+            if !good {
+                return Err((field.to_owned(), value.to_string(), expected));
+            }
+        }
+        if let Some(norm) = resolved.clip_norm.filter(|norm| !positive(*norm)) {
+            return Err(("clip_norm".to_owned(), norm.to_string(), POSITIVE));
+        }
+        if resolved.nesterov && resolved.momentum == 0.0 {
+            let expected = "momentum above 0 with it";
+            return Err(("nesterov".to_owned(), "true".to_owned(), expected));
+        }
+        Ok(resolved)
+    }
+}
+
+const POSITIVE: &str = "a finite number above 0";
+const FRACTION: &str = "a number in [0, 1)";
+
+impl ResolvedOptimizer {
+    /// Burn's optimizer with this configuration.
+    pub fn build(&self) -> ModuleOptimizer {
+        let decay = (self.weight_decay > 0.0).then_some(self.weight_decay as f32);
+        let [beta_1, beta_2] = self.betas.map(|beta| beta as f32);
+        let epsilon = self.epsilon as f32;
+        match self.kind {
+            OptimizerKind::Adam => AdamConfig::new()
+                .with_beta_1(beta_1)
+                .with_beta_2(beta_2)
+                .with_epsilon(epsilon)
+                .with_weight_decay(decay.map(WeightDecayConfig::new))
+                .init(),
+            OptimizerKind::AdamW => AdamWConfig::new()
+                .with_beta_1(beta_1)
+                .with_beta_2(beta_2)
+                .with_epsilon(epsilon)
+                .with_weight_decay(decay.unwrap_or(0.0))
+                .init(),
+            OptimizerKind::Sgd => {
+                // Burn's dampening of 0.1 by default is not PyTorch's.
+                let momentum = MomentumConfig::new()
+                    .with_momentum(self.momentum)
+                    .with_dampening(0.0)
+                    .with_nesterov(self.nesterov);
+                SgdConfig::new()
+                    .with_momentum((self.momentum > 0.0).then_some(momentum))
+                    .with_weight_decay(decay.map(WeightDecayConfig::new))
+                    .init()
+            }
+        }
+    }
+}

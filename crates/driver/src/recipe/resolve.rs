@@ -1,0 +1,288 @@
+//! From what is written to what is run: defaults filled in, every value checked.
+
+use std::path::PathBuf;
+
+use distill_datasets::{DATASETS, Dataset, ImageShape, LoadConfig, Normalisation, unknown};
+use distill_models::{Architecture, Signature};
+use distill_objective::{Objective, TermConfig};
+
+use super::{
+    DataSection, OptimizerSection, Recipe, ResolvedOptimizer, ScheduleSection, Source, StageSection,
+};
+use crate::DriverError;
+
+/// A recipe whose values are all in range, as far as that shows without its data.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// The recipe as written.
+    pub recipe: Recipe,
+    /// Where it came from, for messages.
+    pub file: String,
+    /// The teacher.
+    pub teacher: ResolvedStage,
+    /// The student, for the baseline too.
+    pub student: ResolvedStage,
+}
+
+/// A network and its training, whole.
+#[derive(Debug, Clone)]
+pub struct ResolvedStage {
+    /// Name of the network.
+    pub model: String,
+    /// Its configuration.
+    pub architecture: Architecture,
+    /// Passes over the data; none where `weights` are loaded.
+    pub epochs: usize,
+    /// Trained weights to load in place of training.
+    pub weights: Option<PathBuf>,
+    /// The optimizer.
+    pub optimizer: ResolvedOptimizer,
+    /// The schedule.
+    pub schedule: ScheduleSection,
+}
+
+impl Resolved {
+    /// Checks everything that can be checked before data is touched.
+    ///
+    /// # Errors
+    /// [`DriverError`] naming file, field, value and what was expected.
+    pub fn new(recipe: Recipe, source: &Source) -> Result<Self, DriverError> {
+        let file = source.file.clone();
+        let name_is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        if recipe.name.is_empty()
+            || !recipe.name.chars().all(name_is_plain)
+            || recipe.name.starts_with('.')
+        {
+            let expected = "letters, digits, `-`, `_` and `.`, for it names a folder";
+            return Err(DriverError::field(&file, "name", &recipe.name, expected));
+        }
+        if recipe.log_every == 0 {
+            return Err(DriverError::field(&file, "log_every", 0, "at least 1"));
+        }
+        check_data(&recipe.data, &file)?;
+        Objective::new(&recipe.objective).map_err(|e| DriverError::objective(&file, &e))?;
+        let teacher = stage(&recipe, &recipe.teacher, "teacher", source)?;
+        let student = stage(&recipe, &recipe.student, "student", source)?;
+        if student.weights.is_some() {
+            let expected = "to be left out: a student is trained";
+            return Err(DriverError::field(
+                &file,
+                "student.weights",
+                "given",
+                expected,
+            ));
+        }
+        Ok(Self {
+            recipe,
+            file,
+            teacher,
+            student,
+        })
+    }
+
+    /// The objective of the distilled student.
+    pub fn objective(&self) -> Objective {
+        Objective::new(&self.recipe.objective).expect("checked when the recipe was resolved")
+    }
+
+    /// The objective of teacher and baseline: the recipe's cross entropy with weight one, or the
+    /// plain one where it has none.
+    pub fn label_objective(&self) -> Vec<TermConfig> {
+        let of_recipe = self.recipe.objective.iter().find_map(|term| match term {
+            TermConfig::CrossEntropy(config) => Some(config.clone()),
+            _ => None,
+        });
+        let mut config = of_recipe.unwrap_or_default();
+        config.weight = 1.0;
+        vec![TermConfig::CrossEntropy(config)]
+    }
+
+    /// What to load, from the folder `data`.
+    pub fn load_config(&self, data: PathBuf, offline: bool) -> LoadConfig {
+        let section = &self.recipe.data;
+        let side = section.size.unwrap_or(32);
+        let channels = section.channels.unwrap_or(3);
+        LoadConfig {
+            name: section.dataset.clone(),
+            data,
+            offline,
+            path: section.path.clone(),
+            shape: ImageShape {
+                channels,
+                height: side,
+                width: side,
+            },
+        }
+    }
+
+    /// What the networks take and give for `dataset`.
+    pub fn signature(dataset: &Dataset) -> Signature {
+        let ImageShape {
+            channels,
+            height,
+            width,
+        } = dataset.train.shape();
+        Signature {
+            channels,
+            height,
+            width,
+            classes: dataset.classes.len(),
+        }
+    }
+
+    /// Checks what needs the data: sizes of splits and batches, the networks' input.
+    ///
+    /// # Errors
+    /// [`DriverError`] naming file, field, value and what was expected.
+    pub fn check_against(&self, dataset: &Dataset) -> Result<(), DriverError> {
+        let (train, _) = self.split_sizes(dataset)?;
+        let signature = Self::signature(dataset);
+        for (name, stage) in [("teacher", &self.teacher), ("student", &self.student)] {
+            let check = stage.architecture.check(&signature);
+            check.map_err(|e| DriverError::recipe(&self.file, format!("[{name}] {e}")))?;
+            let batch = stage.optimizer.batch;
+            if batch > train {
+                let field = format!("{name}: optimizer.batch");
+                let expected = format!("at most the {train} training images");
+                return Err(DriverError::field(&self.file, &field, batch, &expected));
+            }
+        }
+        self.normalisation(dataset)?;
+        Ok(())
+    }
+
+    /// Images that train and images that are held out.
+    ///
+    /// # Errors
+    /// [`DriverError`] where the data has fewer than the recipe asks for.
+    pub fn split_sizes(&self, dataset: &Dataset) -> Result<(usize, usize), DriverError> {
+        let all = dataset.train.len();
+        let section = &self.recipe.data;
+        let validation = section.validation.unwrap_or(all / 10);
+        if validation == 0 || validation >= all {
+            let expected = format!("from 1 to {} of the {all} training images", all - 1);
+            return Err(DriverError::field(
+                &self.file,
+                "data.validation",
+                validation,
+                &expected,
+            ));
+        }
+        let left = all - validation;
+        let train = section.train.unwrap_or(left);
+        if train == 0 || train > left {
+            let expected = format!("from 1 to the {left} images that validation leaves");
+            return Err(DriverError::field(
+                &self.file,
+                "data.train",
+                train,
+                &expected,
+            ));
+        }
+        Ok((train, validation))
+    }
+
+    /// Normalisation of the recipe, or of the dataset where it says none.
+    ///
+    /// # Errors
+    /// [`DriverError`] for values that do not fit the channels.
+    pub fn normalisation(&self, dataset: &Dataset) -> Result<Normalisation, DriverError> {
+        let section = &self.recipe.data;
+        let usual = &dataset.normalisation;
+        let mean = section.mean.clone().unwrap_or_else(|| usual.mean.clone());
+        let std = section.std.clone().unwrap_or_else(|| usual.std.clone());
+        Normalisation::new(mean, std, dataset.train.shape().channels)
+            .map_err(|e| DriverError::recipe(&self.file, e))
+    }
+}
+
+fn check_data(data: &DataSection, file: &str) -> Result<(), DriverError> {
+    if !DATASETS.iter().any(|info| info.name == data.dataset) {
+        let problem = format!("`data.dataset`: {}", unknown(&data.dataset));
+        return Err(DriverError::recipe(file, problem));
+    }
+    let is_folder = data.dataset == "folder";
+    let given = [
+        ("data.path", data.path.is_some()),
+        ("data.size", data.size.is_some()),
+        ("data.channels", data.channels.is_some()),
+    ];
+    if let Some((field, _)) = given.into_iter().find(|(_, given)| *given && !is_folder) {
+        let expected = "to be left out: only the dataset `folder` has it";
+        return Err(DriverError::field(file, field, "given", expected));
+    }
+    if is_folder && data.path.is_none() {
+        let expected = "the folder with `train` and `test`";
+        return Err(DriverError::field(file, "data.path", "missing", expected));
+    }
+    if let Some(size) = data.size.filter(|size| !(1..=4096).contains(size)) {
+        return Err(DriverError::field(
+            file,
+            "data.size",
+            size,
+            "from 1 to 4096 pixels",
+        ));
+    }
+    if let Some(channels) = data.channels.filter(|channels| ![1, 3].contains(channels)) {
+        return Err(DriverError::field(
+            file,
+            "data.channels",
+            channels,
+            "1 or 3",
+        ));
+    }
+    Ok(())
+}
+
+fn stage(
+    recipe: &Recipe,
+    section: &StageSection,
+    name: &str,
+    source: &Source,
+) -> Result<ResolvedStage, DriverError> {
+    let file = &source.file;
+    let architecture = Architecture::named(&section.model, section.overrides())
+        .map_err(|e| DriverError::recipe(file, format!("[{name}] {e}")))?;
+    let epochs = match (section.epochs, &section.weights) {
+        (Some(0), _) => {
+            let field = format!("{name}.epochs");
+            return Err(DriverError::field(file, &field, 0, "at least 1"));
+        }
+        (Some(epochs), None) => epochs,
+        (None, Some(_)) => 0,
+        (None, None) | (Some(_), Some(_)) => {
+            let problem = format!("`{name}` needs either `epochs` or `weights`");
+            return Err(DriverError::recipe(file, problem));
+        }
+    };
+    let refused = |table: &str, (field, value, expected): (String, String, &str)| {
+        DriverError::field(file, &format!("{name}: {table}.{field}"), value, expected)
+    };
+    let optimizer: OptimizerSection = section.optimizer.over(&recipe.optimizer);
+    let optimizer = optimizer.resolve().map_err(|r| refused("optimizer", r))?;
+    let schedule = section.schedule.over(&recipe.schedule);
+    if section.weights.is_none() {
+        schedule.check(epochs).map_err(|r| refused("schedule", r))?;
+    }
+    let weights = section
+        .weights
+        .as_ref()
+        .map(|path| source.folder.join(path));
+    if let Some(path) = weights.as_ref().filter(|path| !path.is_file()) {
+        let field = format!("{name}.weights");
+        return Err(DriverError::field(
+            file,
+            &field,
+            path.display(),
+            "a file that is there",
+        ));
+    }
+    Ok(ResolvedStage {
+        model: section.model.clone(),
+        architecture,
+        epochs,
+        weights,
+        optimizer,
+        schedule,
+    })
+}

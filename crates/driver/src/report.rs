@@ -1,0 +1,184 @@
+//! `report.json`: the contract that other programs read.
+
+use std::path::Path;
+
+use distill_objective::TermConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    DriverError, Stage, StageRecord,
+    evaluate::Scores,
+    files::{read_json, write_json},
+    recipe::Recipe,
+    run_folder::{DatasetRecord, RunRecord},
+    stage::TestRecord,
+};
+
+/// A whole report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Version of this layout: 1.
+    pub schema: u32,
+    /// Name of the recipe.
+    pub recipe: String,
+    /// Name of the backend.
+    pub backend: String,
+    /// Seed of the run.
+    pub seed: u64,
+    /// The student's objective.
+    pub objective: ObjectiveReport,
+    /// The data.
+    pub dataset: DatasetRecord,
+    /// The three networks.
+    pub models: Models,
+    /// Test accuracy of the student minus the baseline's, both after their last epoch: the same
+    /// budget, and nothing selected.
+    pub student_gain_top1: f64,
+}
+
+/// The objective as configured and as minimised.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ObjectiveReport {
+    /// `0.40·T²·KL(T=5) + 0.50·CE`.
+    pub formula: String,
+    /// Each term with all its settings.
+    pub terms: Vec<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// The three networks of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Models {
+    /// The one that was learnt from.
+    pub teacher: ModelReport,
+    /// The student's network, trained on labels alone.
+    pub baseline: ModelReport,
+    /// The distilled student.
+    pub student: ModelReport,
+}
+
+/// One network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelReport {
+    /// Its name.
+    pub architecture: String,
+    /// Trainable numbers.
+    pub parameters: u64,
+    /// Multiply-accumulates for one image.
+    pub macs: u64,
+    /// Size of its weights' file.
+    pub bytes: u64,
+    /// Epochs it was trained for; 0 where weights were given.
+    pub epochs: usize,
+    /// Seconds spent in training steps.
+    pub seconds: f64,
+    /// Training images a second, for the student with the teacher's answers; none where weights were
+    /// given.
+    pub images_per_second: Option<f64>,
+    /// What the test split says.
+    pub test: TestReport,
+}
+
+/// Both honest readings of the test split.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TestReport {
+    /// After the last epoch.
+    pub last: Scores,
+    /// Of the epoch that the validation split selected.
+    pub selected: Scores,
+}
+
+impl Models {
+    /// The network of a stage.
+    pub fn of(&self, stage: Stage) -> &ModelReport {
+        match stage {
+            Stage::Teacher => &self.teacher,
+            Stage::Baseline => &self.baseline,
+            Stage::Student => &self.student,
+        }
+    }
+}
+
+impl Report {
+    /// Puts the report together from what lies in a finished run's folder.
+    ///
+    /// # Errors
+    /// [`DriverError::Folder`] where the folder is no finished run.
+    pub fn assemble(run: &Path) -> Result<Self, DriverError> {
+        let record: RunRecord = require(run, "run.json")?;
+        let recipe = run.join("recipe.toml");
+        let text = std::fs::read_to_string(&recipe).map_err(|_| unfinished(run, "recipe.toml"))?;
+        let name = recipe.display().to_string();
+        let recipe: Recipe = toml::from_str(&text).map_err(|e| DriverError::recipe(&name, e))?;
+        let model = |stage: Stage| {
+            let folder = run.join(stage.name());
+            let stage: StageRecord = require(&folder, "stage.json")?;
+            let test: TestRecord = require(&folder, "test.json")?;
+            Ok::<_, DriverError>(ModelReport {
+                architecture: stage.model,
+                parameters: stage.cost.parameters,
+                macs: stage.cost.macs,
+                bytes: stage.bytes,
+                epochs: stage.epochs,
+                seconds: stage.seconds,
+                images_per_second: stage.images_per_second,
+                test: TestReport {
+                    last: test.last,
+                    selected: test.selected,
+                },
+            })
+        };
+        let models = Models {
+            teacher: model(Stage::Teacher)?,
+            baseline: model(Stage::Baseline)?,
+            student: model(Stage::Student)?,
+        };
+        Ok(Self {
+            schema: 1,
+            recipe: recipe.name,
+            backend: record.backend,
+            seed: record.seed,
+            objective: ObjectiveReport {
+                formula: record.formula,
+                terms: recipe.objective.iter().map(term).collect(),
+            },
+            dataset: record.dataset,
+            student_gain_top1: models.student.test.last.top1 - models.baseline.test.last.top1,
+            models,
+        })
+    }
+
+    /// Assembles the report and writes `report.json` into the run's folder.
+    ///
+    /// # Errors
+    /// As [`assemble`](Self::assemble), and where the file cannot be written.
+    pub fn write(run: &Path) -> Result<Self, DriverError> {
+        let report = Self::assemble(run)?;
+        write_json(&run.join("report.json"), &report)?;
+        Ok(report)
+    }
+}
+
+/// A term's settings with its name under `name`.
+fn term(config: &TermConfig) -> serde_json::Map<String, serde_json::Value> {
+    let value = serde_json::to_value(config).expect("a term serialises");
+    let serde_json::Value::Object(fields) = value else {
+        unreachable!("a term is a table")
+    };
+    let rename = |(key, value): (String, _)| match key.as_str() {
+        "term" => ("name".to_owned(), value),
+        _ => (key, value),
+    };
+    fields.into_iter().map(rename).collect()
+}
+
+fn require<T: serde::de::DeserializeOwned>(folder: &Path, file: &str) -> Result<T, DriverError> {
+    read_json(&folder.join(file))?.ok_or_else(|| unfinished(folder, file))
+}
+
+fn unfinished(folder: &Path, file: &str) -> DriverError {
+    DriverError::Folder {
+        path: folder.to_owned(),
+        problem: format!("there is no `{file}`, expected the folder of a finished run"),
+        hint: "finish it with `distill run RECIPE --out FOLDER --resume`".to_owned(),
+    }
+}

@@ -1,0 +1,158 @@
+//! A stage's record: what it was made from and what it gave.
+
+use std::{fs, path::Path};
+
+use distill_datasets::Normalisation;
+use distill_models::{Architecture, Cost, Network, Signature};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    DriverError,
+    checkpoint::Best,
+    evaluate::Scores,
+    files::{read_json, sha256},
+};
+
+/// The three networks of a run, in the order of their making.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// The one that is learnt from.
+    Teacher,
+    /// The student's network, trained on labels alone with the same budget.
+    Baseline,
+    /// The student, distilled.
+    Student,
+}
+
+impl Stage {
+    /// All of them, in order.
+    pub const ALL: [Self; 3] = [Self::Teacher, Self::Baseline, Self::Student];
+
+    /// Its name, which is its folder's.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Teacher => "teacher",
+            Self::Baseline => "baseline",
+            Self::Student => "student",
+        }
+    }
+}
+
+/// `stage.json`: written when a stage is done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageRecord {
+    /// sha256 of `inputs`.
+    pub fingerprint: String,
+    /// Everything that the result depends on.
+    pub inputs: serde_json::Value,
+    /// Name of the network.
+    pub model: String,
+    /// Its parameters and multiply-accumulates.
+    pub cost: Cost,
+    /// Size of the weights' file, bytes.
+    pub bytes: u64,
+    /// Epochs it was trained for; 0 where weights were given.
+    pub epochs: usize,
+    /// Seconds spent in training steps.
+    pub seconds: f64,
+    /// Training images a second; none where weights were given.
+    pub images_per_second: Option<f64>,
+    /// The selected epoch; none where weights were given.
+    pub selected: Option<Best>,
+    /// sha256 of `selected.bpk`.
+    pub selected_sha256: String,
+}
+
+/// `test.json`: what the test split said of a stage's network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TestRecord {
+    /// Fingerprints of the stage and of the teacher it is compared with.
+    pub of: Vec<String>,
+    /// After the last epoch.
+    pub last: Scores,
+    /// Of the selected epoch.
+    pub selected: Scores,
+}
+
+/// `model.json`, beside weights: enough to use them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelCard {
+    /// Name of the network.
+    pub model: String,
+    /// Its whole configuration.
+    pub architecture: Architecture,
+    /// What goes in and comes out.
+    pub signature: Signature,
+    /// Class names, in the order of the logits.
+    pub classes: Vec<String>,
+    /// Mean of each channel for pixels in `[0, 1]`.
+    pub mean: Vec<f32>,
+    /// Deviation of each channel.
+    pub std: Vec<f32>,
+    /// The data it was trained on.
+    pub dataset: String,
+}
+
+impl ModelCard {
+    /// The card in the folder of `weights`, if there is one.
+    ///
+    /// # Errors
+    /// [`DriverError`] for a damaged card.
+    pub fn beside(weights: &Path) -> Result<Option<Self>, DriverError> {
+        read_json(&weights.parent().unwrap_or(Path::new("")).join("model.json"))
+    }
+
+    /// The normalisation that the network expects.
+    pub fn normalisation(&self) -> Normalisation {
+        Normalisation {
+            mean: self.mean.clone(),
+            std: self.std.clone(),
+        }
+    }
+
+    /// The network with the weights of a file, on `device`.
+    ///
+    /// # Errors
+    /// [`DriverError`] for weights that do not fit.
+    pub fn load(
+        &self,
+        weights: &Path,
+        device: &burn::tensor::Device,
+    ) -> Result<Network, DriverError> {
+        let mut rng = distill_datasets::keyed::KeyedRng::new(
+            0,
+            0,
+            0,
+            distill_datasets::keyed::Operation::Weights,
+        );
+        let network = self.architecture.init(&self.signature, &mut rng, device)?;
+        Ok(distill_models::weights::load(network, weights)?)
+    }
+}
+
+/// Identity of a stage's inputs.
+pub(crate) fn fingerprint(inputs: &serde_json::Value) -> String {
+    sha256(inputs.to_string().as_bytes())
+}
+
+/// Names of the inputs in which two records differ, for a person.
+pub(crate) fn differences(old: &serde_json::Value, new: &serde_json::Value) -> String {
+    let empty = serde_json::Map::new();
+    let (old, new) = (
+        old.as_object().unwrap_or(&empty),
+        new.as_object().unwrap_or(&empty),
+    );
+    let changed = new
+        .iter()
+        .filter(|(key, value)| old.get(*key) != Some(*value));
+    changed
+        .map(|(key, _)| key.as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// sha256 of a file of weights.
+pub(crate) fn hash_file(path: &Path) -> Result<String, DriverError> {
+    Ok(sha256(&fs::read(path).map_err(DriverError::io(path))?))
+}

@@ -1,0 +1,413 @@
+//! The training loop of one stage.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+use burn::{
+    module::Module,
+    optim::{
+        GradientsParams, ModuleOptimizer, lr_scheduler::module_lr_scheduler::ModuleLearningRate,
+    },
+    tensor::{Device, Tensor},
+};
+use distill_datasets::{
+    HostBatch, Loader, Normalisation,
+    keyed::{KeyedRng, Operation},
+};
+use distill_models::{Network, weights};
+use distill_objective::{Objective, Signals};
+use rand_core::RngCore;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    DriverError, Event, Observer, Stage, Teacher,
+    checkpoint::{self, Best, Progress},
+    clip::clip_by_global_norm,
+    evaluate::Predictions,
+    files::write_atomic,
+    metrics::{EpochRecord, Line, MetricsFile, StepsRecord},
+    recipe::ResolvedStage,
+};
+
+/// A run that takes hours is never further than this from its last checkpoint.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(300);
+/// How often losses are read back for the observer at the least.
+const REPORT_EVERY: Duration = Duration::from_millis(1000);
+
+/// Everything that a stage's training needs beside the network.
+pub struct Training<'a> {
+    /// Which stage it is.
+    pub stage: Stage,
+    /// Epochs, optimizer and schedule.
+    pub config: &'a ResolvedStage,
+    /// What is minimised.
+    pub objective: &'a Objective,
+    /// Who teaches; needed where the objective says so.
+    pub teacher: Option<&'a Teacher>,
+    /// Batches to learn from.
+    pub train: &'a Loader,
+    /// Batches that select the epoch.
+    pub validation: &'a Loader,
+    /// Applied to both on the device.
+    pub normalisation: &'a Normalisation,
+    /// Seed of the random numbers that the device draws.
+    pub seed: u64,
+    /// Steps between two lines of `metrics.jsonl`.
+    pub log_every: usize,
+    /// Where to train, without autodiff.
+    pub device: &'a Device,
+    /// The stage's folder: checkpoints, `metrics.jsonl`, `last.bpk`, `selected.bpk`.
+    pub folder: &'a Path,
+    /// Identity of everything that the result depends on.
+    pub fingerprint: &'a str,
+    /// Set from outside to stop after the step at hand, with everything saved.
+    pub interrupt: &'a AtomicBool,
+}
+
+/// What training gave.
+#[derive(Debug)]
+pub struct Trained {
+    /// Seconds spent in training steps.
+    pub seconds: f64,
+    /// Images trained on.
+    pub images: u64,
+    /// The epoch whose weights are in `selected.bpk`.
+    pub best: Best,
+}
+
+/// Sums over training images, kept in double precision and in the order of the steps.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Sums {
+    images: f64,
+    loss: f64,
+    correct: f64,
+    terms: Vec<f64>,
+}
+
+impl Training<'_> {
+    /// Trains `network` from its checkpoint, or from the start where there is none.
+    ///
+    /// Leaves `last.bpk` with the weights after the last epoch and `selected.bpk` with those of the
+    /// epoch with the best validation accuracy; of equal ones, the lower NLL, then the earlier.
+    ///
+    /// # Errors
+    /// [`DriverError::Interrupted`], [`DriverError::NonFinite`], and failures of files.
+    pub fn run(
+        &self,
+        network: Network,
+        observer: &mut dyn Observer,
+    ) -> Result<Trained, DriverError> {
+        let mut optimizer = self.config.optimizer.build();
+        let mut network = network;
+        let mut progress = match checkpoint::newest(self.folder, self.fingerprint)? {
+            Some((path, progress)) => {
+                (network, optimizer) = checkpoint::load(&path, network, optimizer)?;
+                progress
+            }
+            None => {
+                let fingerprint = self.fingerprint.to_owned();
+                Progress {
+                    fingerprint,
+                    epoch: 1,
+                    ..Default::default()
+                }
+            }
+        };
+        let metrics = self.folder.join("metrics.jsonl");
+        let mut state = State {
+            network: network.train(),
+            optimizer,
+            metrics: MetricsFile::open(&metrics, progress.metrics_bytes)?,
+            pending: Vec::new(),
+            saved: Instant::now(),
+        };
+        let mut pace = Pace {
+            started: Instant::now(),
+            images: 0,
+            reported: Instant::now(),
+        };
+        while progress.epoch <= self.config.epochs {
+            self.epoch(&mut state, &mut progress, &mut pace, observer)?;
+        }
+        let path = self.folder.join("last.bpk");
+        write_atomic(&path, &weights::to_bytes(&state.network, &path)?)?;
+        let best = progress.best.expect("a stage has at least one epoch");
+        Ok(Trained {
+            seconds: progress.seconds,
+            images: progress.images,
+            best,
+        })
+    }
+
+    fn epoch(
+        &self,
+        state: &mut State,
+        progress: &mut Progress,
+        pace: &mut Pace,
+        observer: &mut dyn Observer,
+    ) -> Result<(), DriverError> {
+        let steps = self.train.batches();
+        let mut before = Instant::now();
+        for batch in self.train.epoch(progress.epoch as u64, progress.step) {
+            let images = batch.len();
+            let learning_rate = self.learning_rate(progress);
+            self.step(state, progress, batch, learning_rate)?;
+            progress.step += 1;
+            progress.images += images as u64;
+            pace.images += images as u64;
+
+            let at_line = self.stage_step(progress).is_multiple_of(self.log_every);
+            if at_line || progress.step == steps || pace.reported.elapsed() >= REPORT_EVERY {
+                self.collect(state, progress)?;
+                pace.reported = Instant::now();
+                observer.on(self.steps_event(progress, pace, steps));
+            }
+            if at_line {
+                self.write_line(state, progress, learning_rate)?;
+            }
+            progress.seconds += before.elapsed().as_secs_f64();
+            before = Instant::now();
+            if progress.step < steps {
+                let interrupted = self.interrupt.load(Ordering::Relaxed);
+                if interrupted || state.saved.elapsed() >= CHECKPOINT_EVERY {
+                    self.save(state, progress)?;
+                    before = Instant::now();
+                }
+                if interrupted {
+                    return Err(DriverError::Interrupted {
+                        stage: self.stage.name(),
+                    });
+                }
+            }
+        }
+        let learning_rate = self.learning_rate(progress);
+        self.end_epoch(state, progress, learning_rate, observer)?;
+        if self.interrupt.load(Ordering::Relaxed) && progress.epoch <= self.config.epochs {
+            return Err(DriverError::Interrupted {
+                stage: self.stage.name(),
+            });
+        }
+        Ok(())
+    }
+
+    fn step(
+        &self,
+        state: &mut State,
+        progress: &Progress,
+        batch: HostBatch,
+        learning_rate: f64,
+    ) -> Result<(), DriverError> {
+        let (epoch, step) = (progress.epoch as u64, progress.step as u64);
+        self.device
+            .seed(KeyedRng::new(self.seed, epoch, step, Operation::Step).next_u64());
+        let images_in_batch = batch.len() as f64;
+        let batch = batch.to_device(self.device);
+        let images = self.normalisation.apply(batch.images);
+        let teacher = self.teacher.map(|teacher| teacher.logits(images.clone()));
+        let logits = state.network.forward(images.autodiff());
+        let right = logits
+            .clone()
+            .without_autodiff()
+            .argmax(1)
+            .flatten::<1>(0, 1);
+        let correct = right.equal(batch.labels.clone()).float().sum();
+
+        let mut signals = Signals::new(logits, batch.labels.autodiff())?;
+        if let Some(teacher) = teacher {
+            signals = signals.with_teacher(teacher.autodiff())?;
+        }
+        let value = self.objective.evaluate(&signals)?;
+        let mut seen = vec![correct, value.total.clone().without_autodiff()];
+        seen.extend(
+            value
+                .terms
+                .into_iter()
+                .map(|term| term.value.without_autodiff()),
+        );
+        state.pending.push((images_in_batch, Tensor::cat(seen, 0)));
+
+        let mut gradients = GradientsParams::from_grads(value.total.backward(), &state.network);
+        if let Some(max_norm) = self.config.optimizer.clip_norm {
+            clip_by_global_norm(&mut gradients, &state.network, max_norm);
+        }
+        let learning_rate = ModuleLearningRate::from(learning_rate);
+        let network = state.network.clone();
+        state.network = state.optimizer.step(learning_rate, network, gradients);
+        Ok(())
+    }
+
+    /// Reads what the device has summed up and adds it to the sums, step by step.
+    fn collect(&self, state: &mut State, progress: &mut Progress) -> Result<(), DriverError> {
+        let Some(width) = state.pending.first().map(|(_, seen)| seen.dims()[0]) else {
+            return Ok(());
+        };
+        let pending = std::mem::take(&mut state.pending);
+        let (images, seen): (Vec<f64>, Vec<Tensor<1>>) = pending.into_iter().unzip();
+        let values: Vec<f64> = Tensor::cat(seen, 0).into_data().iter::<f64>().collect();
+        for (images_in_batch, seen) in images.iter().zip(values.chunks_exact(width)) {
+            if !seen[1].is_finite() {
+                let first = progress.step + 1 - images.len();
+                let (loss, epoch, last) = (seen[1], progress.epoch, progress.step);
+                return Err(DriverError::NonFinite {
+                    loss,
+                    epoch,
+                    first,
+                    last,
+                });
+            }
+            for sums in [&mut progress.line_sums, &mut progress.epoch_sums] {
+                sums.add(*images_in_batch, seen);
+            }
+        }
+        Ok(())
+    }
+
+    fn write_line(
+        &self,
+        state: &mut State,
+        progress: &mut Progress,
+        learning_rate: f64,
+    ) -> Result<(), DriverError> {
+        let sums = std::mem::take(&mut progress.line_sums);
+        state.metrics.append(&Line::Steps(StepsRecord {
+            epoch: progress.epoch,
+            step: self.stage_step(progress),
+            learning_rate,
+            loss: sums.loss / sums.images,
+            terms: self.term_means(&sums),
+        }))
+    }
+
+    fn end_epoch(
+        &self,
+        state: &mut State,
+        progress: &mut Progress,
+        learning_rate: f64,
+        observer: &mut dyn Observer,
+    ) -> Result<(), DriverError> {
+        let predictions = Predictions::of(
+            &state.network,
+            self.validation,
+            self.normalisation,
+            self.device,
+        );
+        let scores = predictions.scores(None);
+        let sums = std::mem::take(&mut progress.epoch_sums);
+        let record = EpochRecord {
+            epoch: progress.epoch,
+            step: self.stage_step(progress),
+            learning_rate,
+            loss: sums.loss / sums.images,
+            terms: self.term_means(&sums),
+            train_top1: sums.correct / sums.images,
+            validation_top1: scores.top1,
+            validation_nll: scores.nll,
+        };
+        let candidate = Best {
+            epoch: progress.epoch,
+            top1: scores.top1,
+            nll: scores.nll,
+        };
+        if progress
+            .best
+            .is_none_or(|best| candidate.is_better_than(&best))
+        {
+            let path = self.folder.join("selected.bpk");
+            write_atomic(&path, &weights::to_bytes(&state.network, &path)?)?;
+            progress.best = Some(candidate);
+        }
+        state.metrics.append(&Line::Epoch(record.clone()))?;
+        progress.epoch += 1;
+        progress.step = 0;
+        self.save(state, progress)?;
+        let epochs = self.config.epochs;
+        observer.on(Event::Epoch {
+            stage: self.stage,
+            epochs,
+            record: &record,
+        });
+        Ok(())
+    }
+
+    fn save(&self, state: &mut State, progress: &mut Progress) -> Result<(), DriverError> {
+        self.collect(state, progress)?;
+        progress.metrics_bytes = state.metrics.synced_length()?;
+        checkpoint::save(self.folder, &state.network, &state.optimizer, progress)?;
+        state.saved = Instant::now();
+        Ok(())
+    }
+
+    /// Steps of the stage that are done.
+    fn stage_step(&self, progress: &Progress) -> usize {
+        (progress.epoch - 1) * self.train.batches() + progress.step
+    }
+
+    fn learning_rate(&self, progress: &Progress) -> f64 {
+        let (step, per_epoch) = (self.stage_step(progress), self.train.batches());
+        let factor = self
+            .config
+            .schedule
+            .factor_at(step, per_epoch, self.config.epochs);
+        self.config.optimizer.learning_rate * factor
+    }
+
+    fn term_means(&self, sums: &Sums) -> BTreeMap<String, f64> {
+        let names = self.objective.names().into_iter().map(str::to_owned);
+        names
+            .zip(sums.terms.iter().map(|term| term / sums.images))
+            .collect()
+    }
+
+    fn steps_event(&self, progress: &Progress, pace: &Pace, steps: usize) -> Event<'static> {
+        let images_per_second = pace.images as f64 / pace.started.elapsed().as_secs_f64();
+        let epochs = self.config.epochs;
+        let left = (epochs * self.train.samples()) as f64 - progress.images as f64;
+        Event::Steps {
+            stage: self.stage,
+            epoch: progress.epoch,
+            epochs,
+            step: progress.step,
+            steps,
+            loss: progress.epoch_sums.loss / progress.epoch_sums.images,
+            images_per_second,
+            seconds_left: left / images_per_second,
+        }
+    }
+}
+
+struct State {
+    network: Network,
+    optimizer: ModuleOptimizer,
+    metrics: MetricsFile,
+    /// Images of each step not yet read back, with `[right, loss, terms...]` on the device.
+    pending: Vec<(f64, Tensor<1>)>,
+    saved: Instant,
+}
+
+struct Pace {
+    started: Instant,
+    images: u64,
+    reported: Instant,
+}
+
+impl Sums {
+    fn add(&mut self, images: f64, seen: &[f64]) {
+        self.images += images;
+        self.correct += seen[0];
+        self.loss += seen[1] * images;
+        self.terms.resize(seen.len() - 2, 0.0);
+        for (sum, term) in self.terms.iter_mut().zip(&seen[2..]) {
+            *sum += term * images;
+        }
+    }
+}
+
+impl Best {
+    fn is_better_than(&self, other: &Self) -> bool {
+        self.top1 > other.top1 || (self.top1 == other.top1 && self.nll < other.nll)
+    }
+}

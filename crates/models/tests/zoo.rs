@@ -1,0 +1,327 @@
+//! Sizes of the literature, shapes of the taps, and what a norm depends on, on every CPU backend.
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor, TensorData};
+use distill_models::{
+    Architecture, MODELS, ModelError, Network, NormKind, Overrides, Signature, weights,
+};
+use distill_testkit::{cpu_devices, values};
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+const RGB32: Signature = Signature {
+    channels: 3,
+    height: 32,
+    width: 32,
+    classes: 10,
+};
+const GREY28: Signature = Signature {
+    channels: 1,
+    height: 28,
+    width: 28,
+    classes: 10,
+};
+
+#[test]
+fn parameter_counts_are_those_of_the_literature() {
+    let device = Device::flex();
+    let cases = [
+        ("vgg-large", RGB32, 14_728_266),
+        ("vgg-small", RGB32, 437_034),
+        ("mlp-1200", GREY28, 2_395_210),
+        ("mlp-800", GREY28, 1_276_810),
+    ];
+    assert_eq!(cases.len(), MODELS.len(), "every named network");
+    for (name, signature, expected) in cases {
+        let architecture = Architecture::named(name, Overrides::default()).unwrap();
+        assert_eq!(architecture.cost(&signature).parameters, expected, "{name}");
+        for norm in [NormKind::Running, NormKind::Batch] {
+            let mut architecture = architecture.clone();
+            if let Architecture::Vgg(config) = &mut architecture {
+                config.norm = norm;
+            }
+            let network = build(&architecture, signature, &device);
+            assert_eq!(
+                trainable(&network),
+                expected,
+                "{name}, {norm:?}, counted in the module"
+            );
+        }
+    }
+}
+
+#[test]
+fn multiply_accumulates_follow_from_the_layers() {
+    let vgg = Overrides {
+        blocks: Some(vec![vec![4], vec![8]]),
+        ..Default::default()
+    };
+    let vgg = Architecture::named("vgg-small", vgg).unwrap();
+    let signature = Signature {
+        channels: 3,
+        height: 8,
+        width: 8,
+        classes: 5,
+    };
+    assert_eq!(
+        vgg.cost(&signature).macs,
+        3 * 4 * 9 * 64 + 4 * 8 * 9 * 16 + 8 * 5
+    );
+}
+
+#[test]
+fn logits_and_taps_have_their_shapes() {
+    for (backend, device) in cpu_devices() {
+        let network = small(NormKind::Running, &device).valid();
+        for side in [4, 7, 9] {
+            let images = Tensor::zeros([2, 3, side, side], &device);
+            let (logits, taps) = network.forward_with_taps(images.clone());
+            assert_eq!(logits.dims(), [2, 10], "{backend}");
+            let shapes: Vec<_> = taps
+                .iter()
+                .map(|t| (t.name.as_str(), t.features.dims()))
+                .collect();
+            let expected = [
+                ("block1", [2, 4, side / 2, side / 2]),
+                ("block2", [2, 8, side / 4, side / 4]),
+            ];
+            assert_eq!(shapes, expected, "{backend}");
+            assert_eq!(values(network.forward(images)), values(logits), "{backend}");
+        }
+    }
+}
+
+#[test]
+fn one_generator_gives_the_same_answers_on_every_backend() {
+    let mut answers = Vec::new();
+    for (_, device) in cpu_devices() {
+        let network = small(NormKind::Running, &device).valid();
+        answers.push(values(network.forward(images(3, &device))));
+    }
+    for (a, b) in answers[0].iter().zip(&answers[1]) {
+        assert!((a - b).abs() < 1e-5, "{a} and {b}");
+    }
+}
+
+/// The reason why running statistics are the default.
+#[test]
+fn only_batch_statistics_make_an_answer_depend_on_its_neighbours() {
+    let device = Device::flex();
+    for (norm, depends) in [(NormKind::Running, false), (NormKind::Batch, true)] {
+        let network = small(norm, &device).valid();
+        let all = values(network.forward(images(3, &device)))[..10].to_vec();
+        let alone = values(network.forward(images(3, &device).slice([0..1])));
+        let gap = all
+            .iter()
+            .zip(&alone)
+            .map(|(a, b)| (a - b).abs())
+            .fold(0.0, f64::max);
+        assert_eq!(gap > 1e-3, depends, "{norm:?}: {gap}");
+    }
+}
+
+#[test]
+fn running_statistics_learn_from_training_alone() {
+    let device = Device::flex();
+    let network = small(NormKind::Running, &device).train();
+    let images = images(8, &device);
+    let before = values(network.valid().forward(images.clone()));
+    assert_eq!(
+        values(network.valid().forward(images.clone())),
+        before,
+        "evaluation changes nothing"
+    );
+    network.forward(images.clone().autodiff());
+    assert_ne!(
+        values(network.valid().forward(images)),
+        before,
+        "a training pass does"
+    );
+}
+
+#[test]
+fn dropout_works_in_training_and_stops_in_evaluation() {
+    let device = Device::flex();
+    let architecture = Architecture::named("mlp-1200", Overrides::default()).unwrap();
+    let network = build(&architecture, GREY28, &device);
+    let images = Tensor::ones([1, 1, 28, 28], &device);
+    let evaluate = || values(network.valid().forward(images.clone()));
+    assert_eq!(evaluate(), evaluate());
+    let training = network.clone().train();
+    let train = || values(training.forward(images.clone().autodiff()));
+    assert_ne!(train(), train());
+}
+
+#[test]
+fn weights_survive_a_file_and_refuse_another_network() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("small.bpk");
+    for (backend, device) in cpu_devices() {
+        let network = small(NormKind::Running, &device).train();
+        network.forward(images(8, &device).autodiff());
+        let expected = values(network.valid().forward(images(3, &device)));
+        std::fs::write(&path, weights::to_bytes(&network, &path).unwrap()).unwrap();
+        let loaded = weights::load(small_from(NormKind::Running, 9, &device), &path).unwrap();
+        assert_eq!(
+            values(loaded.valid().forward(images(3, &device))),
+            expected,
+            "{backend}"
+        );
+
+        let other = weights::load(small(NormKind::Batch, &device), &path);
+        assert!(
+            matches!(other, Err(ModelError::Weights { .. })),
+            "{backend}"
+        );
+    }
+    std::fs::write(&path, b"not weights").unwrap();
+    let damaged = weights::load(small(NormKind::Running, &Device::flex()), &path);
+    assert!(damaged.unwrap_err().to_string().contains("small.bpk"));
+    assert!(
+        weights::load(
+            small(NormKind::Running, &Device::flex()),
+            "none.bpk".as_ref()
+        )
+        .is_err()
+    );
+}
+
+#[test]
+fn what_a_network_cannot_be_is_refused_by_field() {
+    let refused = |name: &str, overrides: Overrides, signature: Signature| {
+        Architecture::named(name, overrides)
+            .and_then(|a| a.check(&signature))
+            .expect_err("out of range")
+            .to_string()
+    };
+    let none = Overrides::default();
+    assert!(refused("vgg-medium", none.clone(), RGB32).contains("vgg-small"));
+    assert!(refused("vgg-small", none.clone(), GREY28).contains("5 blocks on a 28x28 image"));
+    let cases = [
+        (
+            "vgg-small",
+            Overrides {
+                dropout: Some(1.0),
+                ..none.clone()
+            },
+            "`dropout` is `1.0`",
+        ),
+        (
+            "vgg-small",
+            Overrides {
+                dropout: Some(f64::NAN),
+                ..none.clone()
+            },
+            "`dropout` is `NaN`",
+        ),
+        (
+            "vgg-small",
+            Overrides {
+                blocks: Some(vec![vec![]]),
+                ..none.clone()
+            },
+            "`blocks`",
+        ),
+        (
+            "vgg-small",
+            Overrides {
+                blocks: Some(vec![vec![0]]),
+                ..none.clone()
+            },
+            "`blocks`",
+        ),
+        (
+            "vgg-small",
+            Overrides {
+                hidden: Some(vec![3]),
+                ..none.clone()
+            },
+            "`hidden`",
+        ),
+        (
+            "mlp-800",
+            Overrides {
+                hidden: Some(vec![]),
+                ..none.clone()
+            },
+            "`hidden`",
+        ),
+        (
+            "mlp-800",
+            Overrides {
+                norm: Some(NormKind::Batch),
+                ..none.clone()
+            },
+            "`norm`",
+        ),
+    ];
+    for (name, overrides, expected) in cases {
+        let error = refused(name, overrides, RGB32);
+        assert!(error.contains(expected), "{error}, expected {expected}");
+    }
+    assert!(
+        refused(
+            "mlp-800",
+            none,
+            Signature {
+                classes: 1,
+                ..RGB32
+            }
+        )
+        .contains("2 classes")
+    );
+}
+
+fn small(norm: NormKind, device: &Device) -> Network {
+    small_from(norm, 1, device)
+}
+
+fn small_from(norm: NormKind, seed: u64, device: &Device) -> Network {
+    let blocks = Some(vec![vec![4], vec![8]]);
+    let overrides = Overrides {
+        blocks,
+        norm: Some(norm),
+        ..Default::default()
+    };
+    let architecture = Architecture::named("vgg-small", overrides).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let signature = Signature {
+        height: 8,
+        width: 8,
+        ..RGB32
+    };
+    architecture.init(&signature, &mut rng, device).unwrap()
+}
+
+fn build(architecture: &Architecture, signature: Signature, device: &Device) -> Network {
+    architecture
+        .init(&signature, &mut ChaCha8Rng::seed_from_u64(1), device)
+        .unwrap()
+}
+
+fn images(count: usize, device: &Device) -> Tensor<4> {
+    let values: Vec<f32> = (0..count * 192)
+        .map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0)
+        .collect();
+    Tensor::from_data(TensorData::new(values, [count, 3, 8, 8]), device)
+}
+
+/// Numbers that an optimizer may change: running statistics are in the module but not among them.
+fn trainable(network: &Network) -> u64 {
+    struct Count(u64, Vec<String>);
+    impl ModuleVisitor for Count {
+        fn enter_module(&mut self, name: &str, _: &str) {
+            self.1.push(name.to_owned());
+        }
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.1.pop();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if !self.1.iter().any(|name| name.starts_with("running_")) {
+                self.0 += param.lazy_shape().num_elements() as u64;
+            }
+        }
+    }
+    let mut count = Count(0, Vec::new());
+    network.visit(&mut count);
+    count.0
+}

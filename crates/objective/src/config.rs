@@ -1,0 +1,47 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{ConfigError, CrossEntropyConfig, SoftTargetsConfig, Term};
+
+/// One weighted term as a recipe writes it: `{ term = "soft-targets", temperature = 5, weight = 0.4 }`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "term", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum TermConfig {
+    /// Cross entropy with the labels.
+    CrossEntropy(CrossEntropyConfig),
+    /// Hinton's soft targets.
+    SoftTargets(SoftTargetsConfig),
+}
+
+impl TermConfig {
+    /// Factor of the term in the sum.
+    pub fn weight(&self) -> f64 {
+        match self {
+            Self::CrossEntropy(config) => config.weight,
+            Self::SoftTargets(config) => config.weight,
+        }
+    }
+
+    /// Checks all ranges, the weight's too, and makes the term.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a value out of its range.
+    pub fn build(&self) -> Result<Box<dyn Term>, ConfigError> {
+        let weight = self.weight();
+        if !(weight.is_finite() && weight >= 0.0) {
+            return Err(ConfigError::new(
+                "weight",
+                weight,
+                "a finite number of at least 0",
+            ));
+        }
+        Ok(match self {
+            Self::CrossEntropy(config) => Box::new(config.build()?),
+            Self::SoftTargets(config) => Box::new(config.build()?),
+        })
+    }
+}
+
+pub(crate) fn one() -> f64 {
+    1.0
+}

@@ -1,0 +1,87 @@
+//! Cross entropy with the labels, optionally smoothed.
+//!
+//! L = −mean_b Σ_c q_c log p_s(c),  q = (1 − ε)·onehot(y) + ε/C   [nats]
+//!
+//! Needs: labels. Label smoothing: Szegedy et al. 2016, arXiv:1512.00567, section 7, with the mass
+//! ε spread over all C classes, the true one too, as PyTorch's `CrossEntropyLoss` does.
+
+use burn::tensor::{Tensor, activation::log_softmax};
+use serde::{Deserialize, Serialize};
+
+use crate::{ConfigError, SignalError, Signals, Term, formula, softened::batch_mean};
+
+pub(crate) const NAME: &str = "cross-entropy";
+
+/// Configuration of [`CrossEntropy`].
+///
+/// | Name | Default | Range |
+/// |---|---|---|
+/// | `weight` | 1 | `[0, ∞)` |
+/// | `label_smoothing` | 0 | `[0, 1)` |
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CrossEntropyConfig {
+    /// Factor of this term in the sum.
+    #[serde(default = "crate::config::one")]
+    pub weight: f64,
+    /// Probability mass ε that is spread evenly over all classes.
+    #[serde(default)]
+    pub label_smoothing: f64,
+}
+
+impl Default for CrossEntropyConfig {
+    fn default() -> Self {
+        Self {
+            weight: 1.0,
+            label_smoothing: 0.0,
+        }
+    }
+}
+
+impl CrossEntropyConfig {
+    /// Checks the ranges and makes the term.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a value out of its range.
+    pub fn build(&self) -> Result<CrossEntropy, ConfigError> {
+        let label_smoothing = self.label_smoothing;
+        if !(0.0..1.0).contains(&label_smoothing) {
+            return Err(ConfigError::new(
+                "label_smoothing",
+                label_smoothing,
+                "a number in [0, 1)",
+            ));
+        }
+        Ok(CrossEntropy { label_smoothing })
+    }
+}
+
+/// Cross entropy with the labels.
+#[derive(Debug, Clone)]
+pub struct CrossEntropy {
+    label_smoothing: f64,
+}
+
+impl Term for CrossEntropy {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn formula(&self) -> String {
+        match self.label_smoothing {
+            0.0 => "CE".to_owned(),
+            smoothing => format!("CE(ε={})", formula::weight(smoothing)),
+        }
+    }
+
+    fn forward(&self, signals: &Signals) -> Result<Tensor<1>, SignalError> {
+        let log_probabilities = log_softmax(signals.student_logits(), 1);
+        let labels = signals.labels().unsqueeze_dim(1);
+        let hard = batch_mean(-log_probabilities.clone().gather(1, labels));
+        if self.label_smoothing == 0.0 {
+            return Ok(hard);
+        }
+        let uniform = batch_mean(-log_probabilities.mean_dim(1));
+        Ok(hard * (1.0 - self.label_smoothing) + uniform * self.label_smoothing)
+    }
+}

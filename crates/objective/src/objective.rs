@@ -1,0 +1,132 @@
+use std::fmt::Debug;
+
+use burn::tensor::Tensor;
+
+use crate::{ConfigError, SignalError, Signals, TermConfig, formula};
+
+/// One loss: a function of signals, without a weight.
+pub trait Term: Debug + Send + Sync {
+    /// Name in recipes and records.
+    fn name(&self) -> &'static str;
+
+    /// Effective formula without the weight: `T²·KL(T=5)`.
+    fn formula(&self) -> String;
+
+    /// Whether it reads the teacher's signals.
+    fn needs_teacher(&self) -> bool {
+        false
+    }
+
+    /// Value in nats, mean over the batch, `[1]`.
+    ///
+    /// # Errors
+    /// [`SignalError`] where a signal that it needs is missing.
+    fn forward(&self, signals: &Signals) -> Result<Tensor<1>, SignalError>;
+}
+
+/// A weighted sum of named terms.
+#[derive(Debug)]
+pub struct Objective {
+    terms: Vec<(f64, Box<dyn Term>)>,
+}
+
+/// The value of an [`Objective`] on one batch.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// Weighted sum in nats, `[1]`: what is minimised.
+    pub total: Tensor<1>,
+    /// Each term, in the order of the configuration.
+    pub terms: Vec<TermValue>,
+}
+
+/// One term's part of an [`Evaluation`].
+#[derive(Debug, Clone)]
+pub struct TermValue {
+    /// Name of the term.
+    pub name: &'static str,
+    /// Its factor in the sum.
+    pub weight: f64,
+    /// Its value without the weight, in nats, `[1]`.
+    pub value: Tensor<1>,
+}
+
+impl Objective {
+    /// Checks and makes the sum of `terms`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for no terms at all, a value out of its range, or weights that are all zero.
+    pub fn new(terms: &[TermConfig]) -> Result<Self, ConfigError> {
+        if terms.is_empty() {
+            return Err(ConfigError::new("objective", "[]", "at least one term"));
+        }
+        if terms.iter().all(|term| term.weight() == 0.0) {
+            return Err(ConfigError::new(
+                "objective[..].weight",
+                0,
+                "at least one weight above 0",
+            ));
+        }
+        let build = |(index, config): (usize, &TermConfig)| {
+            let term = config
+                .build()
+                .map_err(|e| e.within(&format!("objective[{index}]")))?;
+            Ok((config.weight(), term))
+        };
+        Ok(Self {
+            terms: terms
+                .iter()
+                .enumerate()
+                .map(build)
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Whether any term with a weight above zero reads the teacher's signals.
+    pub fn needs_teacher(&self) -> bool {
+        self.terms
+            .iter()
+            .any(|(weight, term)| *weight > 0.0 && term.needs_teacher())
+    }
+
+    /// Effective formula of the sum: `0.40·T²·KL(T=5) + 0.50·CE`.
+    pub fn formula(&self) -> String {
+        let terms = self
+            .terms
+            .iter()
+            .map(|(w, t)| format!("{}·{}", formula::weight(*w), t.formula()));
+        terms.collect::<Vec<_>>().join(" + ")
+    }
+
+    /// Names of the terms that count, in the order of the configuration.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.active().map(|(_, term)| term.name()).collect()
+    }
+
+    /// Value on one batch. Terms of weight zero are not computed and not listed.
+    ///
+    /// # Errors
+    /// [`SignalError`] where a signal that a term needs is missing.
+    pub fn evaluate(&self, signals: &Signals) -> Result<Evaluation, SignalError> {
+        let terms = self
+            .active()
+            .map(|(weight, term)| {
+                let value = term.forward(signals)?;
+                Ok(TermValue {
+                    name: term.name(),
+                    weight: *weight,
+                    value,
+                })
+            })
+            .collect::<Result<Vec<_>, SignalError>>()?;
+        let total = terms
+            .iter()
+            .map(|term| term.value.clone() * term.weight)
+            .reduce(|sum, term| sum + term)
+            .expect("a checked objective has a term with a weight above zero");
+        Ok(Evaluation { total, terms })
+    }
+
+    fn active(&self) -> impl Iterator<Item = &(f64, Box<dyn Term>)> {
+        self.terms.iter().filter(|(weight, _)| *weight > 0.0)
+    }
+}

@@ -1,0 +1,50 @@
+#![doc = include_str!("../README.md")]
+
+mod differences;
+mod golden;
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+pub use differences::{numeric_gradient, relative_l2};
+pub use golden::{Case, Golden, read_golden};
+
+/// Every CPU backend that the project runs on, with its name.
+pub fn cpu_devices() -> Vec<(&'static str, Device)> {
+    #[expect(
+        deprecated,
+        reason = "the project runs on ndarray until Burn 0.23 drops it"
+    )]
+    let ndarray = Device::ndarray();
+    vec![("flex", Device::flex()), ("ndarray", ndarray)]
+}
+
+/// A matrix from its rows.
+pub fn matrix(rows: &[Vec<f64>], device: &Device) -> Tensor<2> {
+    let shape = [rows.len(), rows.first().map_or(0, Vec::len)];
+    let values: Vec<f32> = rows.iter().flatten().map(|value| *value as f32).collect();
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// All values of a tensor, as `f64`.
+pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
+    tensor.into_data().iter::<f64>().collect()
+}
+
+/// Logits that differ from row to row and class to class, the same on every machine:
+/// `[batch, classes]` values in about `[-2, 2]`.
+pub fn synthetic_logits(batch: usize, classes: usize, variant: u64) -> Vec<Vec<f64>> {
+    let value = |index: u64| {
+        let mixed = (index + 1)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(31)
+            ^ variant;
+        let bits = mixed.wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 40;
+        bits as f64 / f64::from(1 << 24) * 4.0 - 2.0
+    };
+    let row = |b: usize| {
+        (0..classes)
+            .map(|c| value((b * classes + c) as u64))
+            .collect()
+    };
+    (0..batch).map(row).collect()
+}
