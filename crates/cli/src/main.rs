@@ -1,1 +1,36 @@
-fn main() {}
+//! `distill`: knowledge distillation from the command line.
+#![doc = include_str!("../README.md")]
+
+mod arguments;
+mod backend;
+mod commands;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use distill_driver::DriverError;
+
+fn main() -> ExitCode {
+    // Clap ends the process itself, with 2, where the command line is wrong.
+    let arguments = arguments::Arguments::parse();
+    output::start_logging(arguments.verbose);
+    match commands::execute(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> u8 {
+    if let Some(error) = error.downcast_ref::<DriverError>() {
+        return error.exit_code();
+    }
+    if error.is::<backend::BackendError>() {
+        2
+    } else {
+        1
+    }
+}

@@ -29,7 +29,7 @@ pub struct DatasetInfo {
 pub const DATASETS: &[DatasetInfo] = &[
     DatasetInfo {
         name: "digits",
-        content: "drawn numerals, 6000 + 5000, 10 classes, 3x32x32",
+        content: "drawn numerals, 10000 + 5000, 10 classes, 3x32x32",
     },
     DatasetInfo {
         name: "mnist",

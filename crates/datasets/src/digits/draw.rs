@@ -14,18 +14,18 @@ type Colour = [f64; 3];
 /// Draws numeral `class`: `[3, SIZE, SIZE]` bytes.
 pub(crate) fn numeral(class: usize, rng: &mut KeyedRng) -> Vec<u8> {
     let (mut canvas, paper) = Canvas::shaded(rng);
-    for _ in 0..1 + rng.below(3) {
+    for _ in 0..rng.below(3) {
         let ink = contrasting(&paper, 0.25, rng);
-        let width = rng.between(0.6, 1.3);
+        let width = rng.between(0.6, 1.1);
         canvas.draw(&stray_stroke(rng), width, ink);
     }
-    let ink = contrasting(&paper, 0.3, rng);
-    let width = rng.between(0.8, 1.9);
+    let ink = contrasting(&paper, 0.35, rng);
+    let width = rng.between(1.0, 2.0);
     canvas.draw(&glyph(class, rng), width, ink);
-    if rng.chance(0.5) {
+    if rng.chance(0.4) {
         canvas.hide_patch(rng);
     }
-    let noise = rng.between(0.03, 0.16);
+    let noise = rng.between(0.02, 0.10);
     canvas.to_bytes(noise, rng)
 }
 

@@ -1,0 +1,159 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Knowledge distillation: a large network teaches a small one, and the small one goes to production.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, subcommand_required = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Say more on standard error; twice for the libraries too
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a recipe: teacher, baseline, distilled student, evaluation, report
+    Run(RunArguments),
+    /// Evaluate trained weights on the test split of a dataset
+    Evaluate(EvaluateArguments),
+    /// Classify images with trained weights
+    Predict(PredictArguments),
+    /// Write the student of a run, alone, into its folder `export`
+    Export {
+        /// Folder of a run
+        run: PathBuf,
+    },
+    /// Write the report of a finished run again and print it
+    Report {
+        /// Folder of a run
+        run: PathBuf,
+        /// Print report.json in place of the table
+        #[arg(long)]
+        json: bool,
+    },
+    /// List, fetch or verify data
+    #[command(subcommand)]
+    Data(DataCommand),
+    /// List what can be named in recipes and on the command line
+    List {
+        /// What to list
+        what: Listed,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Listed {
+    Recipes,
+    Models,
+    Objectives,
+    Datasets,
+    Backends,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// Say which datasets lie in the data folder
+    List(DataArguments),
+    /// Fetch a dataset into the data folder
+    Fetch {
+        /// Name of the dataset
+        dataset: String,
+        #[command(flatten)]
+        data: DataArguments,
+    },
+    /// Read a dataset whole and compare its files with the catalogue
+    Verify {
+        /// Name of the dataset
+        dataset: String,
+        #[command(flatten)]
+        data: DataArguments,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DataArguments {
+    /// Folder where data lies and is fetched to [default: DISTILL_DATA, then the user's cache folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Fetch nothing
+    #[arg(long)]
+    pub(crate) offline: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeviceArguments {
+    /// Backend to run on, one of those compiled in: flex, ndarray, wgpu, vulkan, cuda
+    #[arg(long, value_name = "NAME")]
+    pub(crate) backend: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// Name of a recipe, or a file ending in `.toml`
+    #[arg(default_value = "digits")]
+    pub(crate) recipe: String,
+    /// The run's folder [default: runs/RECIPE-BACKEND-seedN]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Seed of weights, order, views and dropout [default: the recipe's]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Set a field of the recipe, as often as wanted
+    #[arg(long = "set", value_name = "TABLE.FIELD=VALUE")]
+    pub(crate) settings: Vec<String>,
+    /// Go on with an interrupted run
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Print report.json in place of the table
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) device: DeviceArguments,
+    #[command(flatten)]
+    pub(crate) data: DataArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvaluateArguments {
+    /// Weights (`.bpk`), with the `model.json` of their run beside them or with `--model`
+    pub(crate) weights: PathBuf,
+    /// Name of the network, where there is no `model.json`
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// Dataset whose test split is read [default: the one of `model.json`]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) dataset: Option<String>,
+    /// For the dataset `folder`: where it is
+    #[arg(long, value_name = "DIR")]
+    pub(crate) path: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) device: DeviceArguments,
+    #[command(flatten)]
+    pub(crate) data: DataArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PredictArguments {
+    /// Weights (`.bpk`) with the `model.json` of their run beside them
+    pub(crate) weights: PathBuf,
+    /// Images, PNG or JPEG, of any size
+    #[arg(required = true)]
+    pub(crate) images: Vec<PathBuf>,
+    /// How many classes to name for each image
+    #[arg(long, value_name = "K", default_value_t = 3)]
+    pub(crate) top: usize,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) device: DeviceArguments,
+}

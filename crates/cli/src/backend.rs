@@ -1,0 +1,146 @@
+//! Which backend runs: the only place that names Burn's backends.
+
+use burn::tensor::Device;
+#[cfg(any(feature = "wgpu", feature = "vulkan"))]
+use burn::tensor::DeviceKind;
+use std::fmt;
+
+/// A backend of the toolkit.
+#[derive(Debug)]
+pub(crate) struct Backend {
+    /// Its name, which is its cargo feature's.
+    pub(crate) name: &'static str,
+    /// What it is.
+    pub(crate) description: &'static str,
+    /// Makes its default device, where it is compiled in.
+    pub(crate) device: Option<fn() -> Device>,
+}
+
+/// All backends, the preferred one first.
+pub(crate) const BACKENDS: &[Backend] = &[
+    Backend {
+        name: "flex",
+        description: "CPU, pure Rust, the default",
+        device: FLEX,
+    },
+    Backend {
+        name: "ndarray",
+        description: "CPU, ndarray (deprecated by Burn)",
+        device: NDARRAY,
+    },
+    Backend {
+        name: "wgpu",
+        description: "GPU through WebGPU (WGSL)",
+        device: WGPU,
+    },
+    Backend {
+        name: "vulkan",
+        description: "GPU through Vulkan (SPIR-V)",
+        device: VULKAN,
+    },
+    Backend {
+        name: "cuda",
+        description: "NVIDIA GPU",
+        device: CUDA,
+    },
+];
+
+const FLEX: Option<fn() -> Device> = {
+    #[cfg(feature = "flex")]
+    {
+        Some(Device::flex)
+    }
+    #[cfg(not(feature = "flex"))]
+    None
+};
+
+const NDARRAY: Option<fn() -> Device> = {
+    #[cfg(feature = "ndarray")]
+    {
+        #[expect(
+            deprecated,
+            reason = "the project runs on ndarray until Burn 0.23 drops it"
+        )]
+        Some(|| Device::ndarray())
+    }
+    #[cfg(not(feature = "ndarray"))]
+    None
+};
+
+const WGPU: Option<fn() -> Device> = {
+    #[cfg(feature = "wgpu")]
+    {
+        Some(|| Device::wgpu(DeviceKind::DefaultDevice))
+    }
+    #[cfg(not(feature = "wgpu"))]
+    None
+};
+
+const VULKAN: Option<fn() -> Device> = {
+    #[cfg(feature = "vulkan")]
+    {
+        Some(|| Device::vulkan(DeviceKind::DefaultDevice))
+    }
+    #[cfg(not(feature = "vulkan"))]
+    None
+};
+
+const CUDA: Option<fn() -> Device> = {
+    #[cfg(feature = "cuda")]
+    {
+        Some(|| Device::cuda(0))
+    }
+    #[cfg(not(feature = "cuda"))]
+    None
+};
+
+/// The backend called `name`, or the first one that is compiled in.
+pub(crate) fn choose(name: Option<&str>) -> Result<(&'static Backend, Device), BackendError> {
+    let backend = match name {
+        Some(name) => BACKENDS.iter().find(|backend| backend.name == name),
+        None => BACKENDS.iter().find(|backend| backend.device.is_some()),
+    };
+    let error = || BackendError {
+        name: name.unwrap_or("none").to_owned(),
+    };
+    let backend = backend.ok_or_else(error)?;
+    let device = backend.device.ok_or_else(error)?;
+    Ok((backend, device()))
+}
+
+/// A backend that there is not, or not in this binary.
+#[derive(Debug)]
+pub(crate) struct BackendError {
+    name: String,
+}
+
+impl std::error::Error for BackendError {}
+
+impl fmt::Display for BackendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |compiled: bool| {
+            let which = BACKENDS
+                .iter()
+                .filter(|backend| !compiled || backend.device.is_some());
+            which
+                .map(|backend| backend.name)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let name = &self.name;
+        if BACKENDS.iter().any(|backend| backend.name == *name) {
+            write!(
+                f,
+                "the backend `{name}` is not compiled in, expected one of {}\n\
+                 hint: build with `--features {name}`, or call `cargo xtask distill --backend {name}`",
+                names(true)
+            )
+        } else {
+            write!(
+                f,
+                "no backend is named `{name}`, expected one of {}",
+                names(false)
+            )
+        }
+    }
+}

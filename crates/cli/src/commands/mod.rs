@@ -1,0 +1,64 @@
+//! One file a command.
+
+mod data;
+mod evaluate;
+mod list;
+mod predict;
+mod run;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use distill_driver::{Report, export};
+
+use crate::{
+    arguments::{Arguments, Command, DataArguments},
+    output,
+};
+
+pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<()> {
+    match arguments.command {
+        Command::Run(run) => run::execute(run),
+        Command::Evaluate(evaluate) => evaluate::execute(evaluate),
+        Command::Predict(predict) => predict::execute(&predict),
+        Command::Export { run } => {
+            export(&run)?;
+            output::result(run.join("export").display());
+            Ok(())
+        }
+        Command::Report { run, json } => {
+            print_report(&Report::write(&run)?, json);
+            Ok(())
+        }
+        Command::Data(command) => data::execute(command),
+        Command::List { what, json } => {
+            list::execute(what, json);
+            Ok(())
+        }
+    }
+}
+
+fn print_report(report: &Report, json: bool) {
+    match json {
+        true => print_json(report),
+        false => output::result(output::report_table(report)),
+    }
+}
+
+fn print_json(value: &impl serde::Serialize) {
+    output::result(serde_json::to_string_pretty(value).expect("records serialise"));
+}
+
+/// `--data`, then `DISTILL_DATA`, then the user's cache folder.
+fn data_folder(arguments: &DataArguments) -> anyhow::Result<PathBuf> {
+    if let Some(folder) = &arguments.data {
+        return Ok(folder.clone());
+    }
+    if let Some(folder) = std::env::var_os("DISTILL_DATA").filter(|folder| !folder.is_empty()) {
+        return Ok(folder.into());
+    }
+    let folders = directories::ProjectDirs::from("", "", "distill");
+    let folders =
+        folders.context("there is no home folder, expected `--data` or `DISTILL_DATA`")?;
+    Ok(folders.cache_dir().join("data"))
+}

@@ -1,0 +1,61 @@
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use anyhow::Context;
+use distill_driver::{RunConfig, recipe};
+
+use super::{data_folder, print_report};
+use crate::{arguments::RunArguments, backend, output};
+
+pub(crate) fn execute(arguments: RunArguments) -> anyhow::Result<()> {
+    let (backend, device) = backend::choose(arguments.device.backend.as_deref())?;
+    let (recipe, source) = recipe::read(&arguments.recipe, &arguments.settings)?;
+    let seed = arguments.seed.unwrap_or(recipe.seed);
+    let recipe = recipe::Resolved::new(recipe, &source)?;
+    let name = &recipe.recipe.name;
+    let default_out = || PathBuf::from(format!("runs/{name}-{}-seed{seed}", backend.name));
+    let out = arguments.out.unwrap_or_else(default_out);
+
+    let mut progress = output::Progress::new();
+    progress.line(&format!(
+        "recipe {name}, seed {seed}, backend {}, folder {}",
+        backend.name,
+        out.display()
+    ));
+    progress.line(&format!("objective: {}", recipe.objective().formula()));
+    let config = RunConfig {
+        recipe,
+        seed,
+        out,
+        data: data_folder(&arguments.data)?,
+        offline: arguments.data.offline,
+        resume: arguments.resume,
+        backend: backend.name.to_owned(),
+        device,
+        // One core prepares batches far faster than any backend here trains on them.
+        workers: 1,
+    };
+    let interrupt = stop_on_signal()?;
+    let report = distill_driver::run(&config, &mut progress, &interrupt);
+    progress.finish();
+    print_report(&report?, arguments.json);
+    Ok(())
+}
+
+/// The first Ctrl-C asks the run to save and stop; the second one ends the process.
+fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
+    let interrupt = Arc::new(AtomicBool::new(false));
+    let asked = interrupt.clone();
+    ctrlc::set_handler(move || {
+        if asked.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .context("the handler of Ctrl-C cannot be set")?;
+    Ok(interrupt)
+}
