@@ -1,1 +1,58 @@
-fn main() {}
+//! Developer tasks, called as `cargo xtask TASK`. Depends on no crate of this workspace, so that it
+//! builds in seconds.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line tool prints"
+)]
+
+mod bench;
+mod cargo;
+mod ci;
+mod distill;
+mod golden;
+mod tidy;
+
+use clap::{Parser, Subcommand};
+
+/// Developer tasks of the distillation toolkit
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Build `distill` in release mode and run a recipe: everything that `distill run` takes
+    #[command(disable_help_flag = true)]
+    Distill {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Every check that a change must pass, the cheapest first
+    Ci,
+    /// Check the GPU backends as far as they compile without their hardware (slow)
+    Backends,
+    /// Run the criterion benches, or those whose name holds FILTER
+    Bench { filter: Option<String> },
+    /// Write the golden files again with the scripts that stand beside them
+    Golden,
+    /// Build the API documentation, with warnings as errors
+    Docs,
+    /// Check the rules of the house: who may know whom, one golden file a term, lengths of files
+    Tidy,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().task {
+        Task::Distill { arguments } => distill::run(&arguments),
+        Task::Ci => ci::run(),
+        Task::Backends => ci::backends(),
+        Task::Bench { filter } => bench::run(filter.as_deref()),
+        Task::Golden => golden::run(),
+        Task::Docs => ci::docs(),
+        Task::Tidy => tidy::run(),
+    }
+}

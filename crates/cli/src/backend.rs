@@ -1,5 +1,6 @@
 //! Which backend runs: the only place that names Burn's backends.
 
+use anyhow::Context;
 use burn::tensor::Device;
 #[cfg(any(feature = "wgpu", feature = "vulkan"))]
 use burn::tensor::DeviceKind;
@@ -95,7 +96,7 @@ const CUDA: Option<fn() -> Device> = {
 };
 
 /// The backend called `name`, or the first one that is compiled in.
-pub(crate) fn choose(name: Option<&str>) -> Result<(&'static Backend, Device), BackendError> {
+pub(crate) fn choose(name: Option<&str>) -> anyhow::Result<(&'static Backend, Device)> {
     let backend = match name {
         Some(name) => BACKENDS.iter().find(|backend| backend.name == name),
         None => BACKENDS.iter().find(|backend| backend.device.is_some()),
@@ -105,6 +106,7 @@ pub(crate) fn choose(name: Option<&str>) -> Result<(&'static Backend, Device), B
     };
     let backend = backend.ok_or_else(error)?;
     let device = backend.device.ok_or_else(error)?;
+    pin_default_device(backend).context("the program cannot start itself anew")?;
     Ok((backend, device()))
 }
 
@@ -143,4 +145,30 @@ impl fmt::Display for BackendError {
             )
         }
     }
+}
+
+/// Makes the chosen backend Burn's default device for this process.
+///
+/// Burn puts loaded optimizer state on its default device first and moves it afterwards. In a binary
+/// with GPU backends that default is a GPU, also on a machine without one; the variable
+/// `BURN_DEVICE` says otherwise, and is read once. Changing a variable of a running process is
+/// unsafe, so the process starts itself anew with it.
+#[cfg(all(unix, any(feature = "wgpu", feature = "vulkan", feature = "cuda")))]
+fn pin_default_device(backend: &Backend) -> std::io::Result<()> {
+    use std::os::unix::process::CommandExt;
+    const VARIABLE: &str = "BURN_DEVICE";
+    if std::env::var_os(VARIABLE).is_some_and(|value| value == backend.name) {
+        return Ok(());
+    }
+    let mut command = std::process::Command::new(std::env::current_exe()?);
+    Err(command
+        .args(std::env::args_os().skip(1))
+        .env(VARIABLE, backend.name)
+        .exec())
+}
+
+/// Without a GPU backend every default device is there.
+#[cfg(not(all(unix, any(feature = "wgpu", feature = "vulkan", feature = "cuda"))))]
+fn pin_default_device(_backend: &Backend) -> std::io::Result<()> {
+    Ok(())
 }

@@ -63,6 +63,7 @@ fn download(
         .timeout_recv_response(Some(Duration::from_secs(60)))
         .build()
         .into();
+    tracing::debug!(url = file.url, from = have, "fetching");
     let mut request = agent.get(&file.url);
     if have > 0 {
         request = request.header("Range", format!("bytes={have}-"));

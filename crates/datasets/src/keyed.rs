@@ -99,7 +99,7 @@ mod tests {
         );
     }
 
-    const EXPECTED: [u32; 6] = [0, 0, 0, 0, 0, 0];
+    const EXPECTED: [u32; 6] = [4, 2, 0, 3, 3, 1];
 
     #[test]
     fn each_part_of_the_key_counts() {

@@ -243,6 +243,13 @@ fn assemble(
     files: Vec<SourceFile>,
 ) -> Result<Dataset, DataError> {
     let sha256 = identity(&files);
+    tracing::debug!(
+        dataset = config.name,
+        train = train.len(),
+        test = test.len(),
+        sha256,
+        "read"
+    );
     Ok(Dataset {
         name: config.name.clone(),
         classes,

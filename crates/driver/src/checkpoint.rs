@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DriverError,
-    files::{read_json, write_atomic, write_json},
+    files::{WRITING, read_json, write_atomic, write_json},
     train::Sums,
 };
 
@@ -60,11 +60,8 @@ pub(crate) fn save(
 ) -> Result<(), DriverError> {
     let name = format!("{PREFIX}{:05}-{:07}", progress.epoch, progress.step);
     let target = folder.join(&name);
-    if target.exists() {
-        return Ok(());
-    }
     let writing = tempfile::Builder::new()
-        .prefix(".writing-")
+        .prefix(WRITING)
         .tempdir_in(folder)
         .map_err(DriverError::io(folder))?;
     let model = writing.path().join("model.bpk");
@@ -74,21 +71,17 @@ pub(crate) fn save(
     write_atomic(&path, &state)?;
     write_json(&writing.path().join("progress.json"), progress)?;
     fs::rename(writing.keep(), &target).map_err(DriverError::io(&target))?;
+    tracing::debug!(checkpoint = %target.display(), "saved");
     for older in list(folder)?.into_iter().filter(|path| *path != target) {
         fs::remove_dir_all(&older).map_err(DriverError::io(older))?;
     }
     Ok(())
 }
 
-/// The newest checkpoint with this fingerprint: its folder and where the stage stands.
-pub(crate) fn newest(
-    folder: &Path,
-    fingerprint: &str,
-) -> Result<Option<(PathBuf, Progress)>, DriverError> {
+/// The newest checkpoint: its folder and where the stage stands.
+pub(crate) fn newest(folder: &Path) -> Result<Option<(PathBuf, Progress)>, DriverError> {
     for path in list(folder)?.into_iter().rev() {
-        if let Some(progress) = read_json::<Progress>(&path.join("progress.json"))?
-            && progress.fingerprint == fingerprint
-        {
+        if let Some(progress) = read_json::<Progress>(&path.join("progress.json"))? {
             return Ok(Some((path, progress)));
         }
     }
@@ -107,25 +100,34 @@ pub(crate) fn load(
     Ok((network, optimizer))
 }
 
-/// Deletes all checkpoints of a stage, which is done or starts anew.
+/// Deletes the checkpoints of a stage that is done, and what a killed process left half written.
 pub(crate) fn clear(folder: &Path) -> Result<(), DriverError> {
-    for path in list(folder)? {
-        fs::remove_dir_all(&path).map_err(DriverError::io(path))?;
+    for path in list(folder)?.into_iter().chain(entries(folder, WRITING)?) {
+        let removed = if path.is_dir() {
+            fs::remove_dir_all(&path)
+        } else {
+            fs::remove_file(&path)
+        };
+        removed.map_err(DriverError::io(path))?;
     }
     Ok(())
 }
 
 /// Checkpoints from old to new.
 fn list(folder: &Path) -> Result<Vec<PathBuf>, DriverError> {
-    let entries = fs::read_dir(folder).map_err(DriverError::io(folder))?;
+    let mut found = entries(folder, PREFIX)?;
+    found.sort();
+    Ok(found)
+}
+
+fn entries(folder: &Path, prefix: &str) -> Result<Vec<PathBuf>, DriverError> {
     let mut found = Vec::new();
-    for entry in entries {
+    for entry in fs::read_dir(folder).map_err(DriverError::io(folder))? {
         let entry = entry.map_err(DriverError::io(folder))?;
-        if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+        if entry.file_name().to_string_lossy().starts_with(prefix) {
             found.push(entry.path());
         }
     }
-    found.sort();
     Ok(found)
 }
 

@@ -7,11 +7,14 @@ use sha2::{Digest, Sha256};
 
 use crate::DriverError;
 
+/// How names of files and folders start that are still being written.
+pub(crate) const WRITING: &str = ".writing-";
+
 /// Writes `bytes` to `path` so that a reader finds the old file or the new one.
 pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), DriverError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
-        .prefix(".writing-")
+        .prefix(WRITING)
         .tempfile_in(folder)
         .map_err(DriverError::io(path))?;
     file.write_all(bytes).map_err(DriverError::io(path))?;

@@ -74,7 +74,9 @@ impl MetricsFile {
             .truncate(false)
             .open(path)
             .map_err(DriverError::io(path))?;
-        file.set_len(length).map_err(DriverError::io(path))?;
+        let there = file.metadata().map_err(DriverError::io(path))?.len();
+        file.set_len(length.min(there))
+            .map_err(DriverError::io(path))?;
         file.seek(SeekFrom::End(0)).map_err(DriverError::io(path))?;
         Ok(Self {
             path: path.to_owned(),

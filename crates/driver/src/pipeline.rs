@@ -76,7 +76,11 @@ pub fn run(
     })?;
     config.recipe.check_against(&dataset)?;
     let pipeline = Pipeline::new(config, &dataset, interrupt)?;
-    prepare(&config.out, pipeline.bytes_needed())?;
+    prepare(
+        &config.out,
+        &config.recipe.recipe.name,
+        pipeline.bytes_needed(),
+    )?;
     pipeline.write_head()?;
 
     let teacher = pipeline.teacher(observer)?;
@@ -244,21 +248,37 @@ impl<'a> Pipeline<'a> {
         let folder = self.folder(stage);
         create_dir(&folder)?;
         let fingerprint = fingerprint(inputs);
-        let old: Option<StageRecord> = read_json(&folder.join("stage.json"))?;
-        match &old {
-            Some(old) if old.fingerprint == fingerprint && self.weights_are_there(stage) => {
+        tracing::debug!(stage = stage.name(), fingerprint, %inputs, "stage");
+        if let Some(old) = read_json::<StageRecord>(&folder.join("stage.json"))? {
+            if old.fingerprint == fingerprint && self.weights_are_whole(stage, &old) {
                 let reason = "its result is there and its inputs are unchanged";
                 observer.on(Event::StageSkipped { stage, reason });
                 return Ok(());
             }
-            Some(old) if old.fingerprint != fingerprint => {
-                let changed = differences(&old.inputs, inputs);
-                let note = format!("{}: trained again, for {changed} changed", stage.name());
-                observer.on(Event::Note(note));
-            }
-            _ => {}
+            let aside = self.set_aside(&folder, stage, &old)?;
+            let changed = differences(&old.inputs, inputs);
+            let because = if changed.is_empty() {
+                "weights are damaged".to_owned()
+            } else {
+                changed
+            };
+            observer.on(Event::Note(format!(
+                "{}: made again, for this changed: {because}; the earlier result is in {}",
+                stage.name(),
+                aside.display()
+            )));
         }
-        match checkpoint::newest(&folder, &fingerprint)? {
+        match checkpoint::newest(&folder)? {
+            Some((_, progress)) if progress.fingerprint != fingerprint => {
+                return Err(DriverError::Folder {
+                    path: folder,
+                    problem: "it holds an interrupted run with other settings".to_owned(),
+                    hint:
+                        "go on with the settings it was started with (`recipe.toml` in the run's \
+                           folder), or name another folder with `--out`"
+                            .to_owned(),
+                });
+            }
             Some(_) if !self.config.resume => {
                 return Err(DriverError::Folder {
                     path: folder,
@@ -456,10 +476,28 @@ impl<'a> Pipeline<'a> {
         Ok(read_json(&path)?.expect("written when the stage was done"))
     }
 
-    fn weights_are_there(&self, stage: Stage) -> bool {
-        ["last.bpk", "selected.bpk"]
-            .iter()
-            .all(|file| self.folder(stage).join(file).is_file())
+    fn weights_are_whole(&self, stage: Stage, record: &StageRecord) -> bool {
+        let file = |name: &str| self.folder(stage).join(name);
+        let selected = hash_file(&file("selected.bpk"));
+        file("last.bpk").is_file() && selected.is_ok_and(|hash| hash == record.selected_sha256)
+    }
+
+    /// Moves a result that is no longer asked for out of the way: it may have taken hours.
+    fn set_aside(
+        &self,
+        folder: &Path,
+        stage: Stage,
+        record: &StageRecord,
+    ) -> Result<PathBuf, DriverError> {
+        let earlier = self.config.out.join("earlier");
+        create_dir(&earlier)?;
+        let aside = earlier.join(format!("{}-{}", stage.name(), &record.fingerprint[..12]));
+        if aside.exists() {
+            fs::remove_dir_all(&aside).map_err(DriverError::io(&aside))?;
+        }
+        fs::rename(folder, &aside).map_err(DriverError::io(&aside))?;
+        create_dir(folder)?;
+        Ok(aside)
     }
 
     fn folder(&self, stage: Stage) -> PathBuf {

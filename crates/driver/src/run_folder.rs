@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DriverError,
-    files::{create_dir, write_atomic},
+    files::{WRITING, create_dir, write_atomic},
 };
 
 /// `run.json`: with what the run was made.
@@ -78,20 +78,39 @@ pub(crate) fn device_name(device: &Device) -> String {
     format!("{device:?}")
 }
 
-/// Makes sure that `out` is a new folder or a run's, can be written, and has room for `bytes`.
-pub(crate) fn prepare(out: &Path, bytes: u64) -> Result<(), DriverError> {
+/// Makes sure that `out` is a new folder or one of this recipe, can be written, and has room for
+/// `bytes`.
+pub(crate) fn prepare(out: &Path, recipe: &str, bytes: u64) -> Result<(), DriverError> {
     let refuse = |problem: String, hint: &str| DriverError::Folder {
         path: out.to_owned(),
         problem,
         hint: hint.to_owned(),
     };
-    if let Ok(mut entries) = fs::read_dir(out) {
-        if !out.join("run.json").is_file() && entries.next().is_some() {
-            let problem = "it holds something else than a run".to_owned();
-            return Err(refuse(
-                problem,
-                "name an empty folder or a new one with `--out`",
-            ));
+    if let Ok(entries) = fs::read_dir(out) {
+        let names = entries
+            .flatten()
+            .map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let foreign = names.into_iter().any(|name| !name.starts_with(WRITING));
+        match fs::read_to_string(out.join("recipe.toml")) {
+            Ok(text) => {
+                let table: toml::Table = toml::from_str(&text).unwrap_or_default();
+                let held = table
+                    .get("name")
+                    .and_then(toml::Value::as_str)
+                    .unwrap_or("another");
+                if held != recipe {
+                    let problem = format!("it holds a run of the recipe `{held}`");
+                    return Err(refuse(problem, "name another folder with `--out`"));
+                }
+            }
+            Err(_) if foreign => {
+                let problem = "it holds something else than a run".to_owned();
+                return Err(refuse(
+                    problem,
+                    "name an empty folder or a new one with `--out`",
+                ));
+            }
+            Err(_) => {}
         }
     } else if out.exists() {
         return Err(refuse(

@@ -103,7 +103,7 @@ impl Training<'_> {
     ) -> Result<Trained, DriverError> {
         let mut optimizer = self.config.optimizer.build();
         let mut network = network;
-        let mut progress = match checkpoint::newest(self.folder, self.fingerprint)? {
+        let mut progress = match checkpoint::newest(self.folder)? {
             Some((path, progress)) => {
                 (network, optimizer) = checkpoint::load(&path, network, optimizer)?;
                 progress

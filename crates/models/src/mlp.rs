@@ -35,11 +35,11 @@ impl MlpConfig {
         }
     }
 
-    /// Checks the configuration.
+    /// Checks the ranges of the fields.
     ///
     /// # Errors
     /// [`ModelError::Config`] with the field's name.
-    pub fn check(&self) -> Result<(), ModelError> {
+    pub fn check_fields(&self) -> Result<(), ModelError> {
         if self.hidden.is_empty()
             || self
                 .hidden

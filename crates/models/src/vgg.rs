@@ -64,18 +64,15 @@ impl VggConfig {
         }
     }
 
-    /// Checks the configuration against what goes in and comes out.
+    /// Checks the ranges of the fields.
     ///
     /// # Errors
     /// [`ModelError::Config`] with the field's name.
-    pub fn check(&self, signature: &Signature) -> Result<(), ModelError> {
+    pub fn check_fields(&self) -> Result<(), ModelError> {
         let sizes = self.blocks.iter().flatten();
         if self.blocks.iter().any(Vec::is_empty) || sizes.clone().count() == 0 {
-            return Err(ModelError::config(
-                "blocks",
-                &self.blocks,
-                "at least one convolution a block",
-            ));
+            let expected = "at least one convolution a block";
+            return Err(ModelError::config("blocks", &self.blocks, expected));
         }
         if sizes
             .clone()
@@ -94,6 +91,14 @@ impl VggConfig {
                 "a number in [0, 1)",
             ));
         }
+        Ok(())
+    }
+
+    /// Checks that an image is large enough to be halved by every block.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] with the field's name.
+    pub fn check_input(&self, signature: &Signature) -> Result<(), ModelError> {
         let side = signature.height.min(signature.width);
         if self.blocks.len() >= usize::BITS as usize || side >> self.blocks.len() == 0 {
             let image = format!("{}x{} image", signature.height, signature.width);

@@ -165,9 +165,21 @@ impl Architecture {
                 "an image and at least 2 classes",
             ));
         }
+        self.check_fields()?;
         match self {
-            Self::Vgg(config) => config.check(signature),
-            Self::Mlp(config) => config.check(),
+            Self::Vgg(config) => config.check_input(signature),
+            Self::Mlp(_) => Ok(()),
+        }
+    }
+
+    /// Checks the ranges of the fields, which needs no data.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] with the field's name.
+    pub fn check_fields(&self) -> Result<(), ModelError> {
+        match self {
+            Self::Vgg(config) => config.check_fields(),
+            Self::Mlp(config) => config.check_fields(),
         }
     }
 

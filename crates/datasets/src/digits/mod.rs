@@ -31,7 +31,7 @@ pub struct DigitsConfig {
 impl Default for DigitsConfig {
     fn default() -> Self {
         Self {
-            train: 6000,
+            train: 10_000,
             test: 5000,
             seed: 0,
         }
@@ -121,7 +121,7 @@ mod tests {
         );
     }
 
-    const EXPECTED: &str = "";
+    const EXPECTED: &str = "6ae3c9d229fec82eba3fdfe5f2189abed7a61ccd4f32464fa69ea6a19235b9af";
 
     #[test]
     fn every_class_comes_equally_often_and_no_image_twice() {

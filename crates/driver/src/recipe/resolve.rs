@@ -241,8 +241,10 @@ fn stage(
     source: &Source,
 ) -> Result<ResolvedStage, DriverError> {
     let file = &source.file;
-    let architecture = Architecture::named(&section.model, section.overrides())
-        .map_err(|e| DriverError::recipe(file, format!("[{name}] {e}")))?;
+    let in_table = |e| DriverError::recipe(file, format!("[{name}] {e}"));
+    let architecture =
+        Architecture::named(&section.model, section.overrides()).map_err(in_table)?;
+    architecture.check_fields().map_err(in_table)?;
     let epochs = match (section.epochs, &section.weights) {
         (Some(0), _) => {
             let field = format!("{name}.epochs");

@@ -1,0 +1,256 @@
+//! The binary as a user calls it: exit codes, streams, messages, and what lies on disk afterwards.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+/// A run of seconds, put over the default recipe.
+const TINY: [&str; 12] = [
+    "--offline",
+    "--set=data.train=128",
+    "--set=data.validation=64",
+    "--set=optimizer.batch=32",
+    "--set=teacher.epochs=1",
+    "--set=student.epochs=1",
+    "--set=teacher.blocks=[[4],[4]]",
+    "--set=student.blocks=[[4],[4]]",
+    "--seed=3",
+    "--data=nowhere",
+    "--backend=flex",
+    "--set=log_every=2",
+];
+
+fn distill(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_distill"));
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .env_remove("DISTILL_DATA")
+        .env_remove("RUST_LOG");
+    command.output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Runs something that must be refused: code 2, one error on standard error, nothing on standard
+/// output.
+fn refused(arguments: &[&str]) -> String {
+    let output = distill(arguments);
+    let error = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
+    assert!(error.contains("error: "), "{arguments:?}: {error}");
+    assert!(!error.contains("panicked"), "{arguments:?}: {error}");
+    assert_eq!(stdout(&output), "", "{arguments:?}");
+    error
+}
+
+#[test]
+fn a_run_prints_a_table_and_its_student_can_be_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let out = out.to_str().unwrap();
+    let output = distill(&[&["run", "digits", "--out", out], &TINY[..]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let table = stdout(&output);
+    for word in [
+        "teacher", "baseline", "student", "top-1", "NLL", "ECE", "MiB", "images/s", "gained",
+    ] {
+        assert!(table.contains(word), "{word} in {table}");
+    }
+    let progress = stderr(&output);
+    assert!(
+        progress.contains("objective: 0.90·T²·KL(T=4) + 0.10·CE"),
+        "{progress}"
+    );
+    for text in [&table, &progress] {
+        let control = text.chars().find(|c| c.is_control() && *c != '\n');
+        assert_eq!(control, None, "no terminal, no control characters");
+    }
+
+    let json = stdout(&distill(&["report", out, "--json"]));
+    assert_eq!(
+        json,
+        fs::read_to_string(Path::new(out).join("report.json")).unwrap()
+    );
+    let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let selected = &report["models"]["student"]["test"]["selected"];
+
+    let weights = format!("{out}/export/student.bpk");
+    let scores = distill(&["evaluate", &weights, "--json"]);
+    assert_eq!(scores.status.code(), Some(0), "{}", stderr(&scores));
+    let scores: serde_json::Value = serde_json::from_str(&stdout(&scores)).unwrap();
+    assert_eq!(
+        scores["errors"], selected["errors"],
+        "the exported student is the selected one"
+    );
+
+    let image = folder.path().join("seven.png");
+    image::RgbImage::from_pixel(40, 50, [200, 30, 30].into())
+        .save(&image)
+        .unwrap();
+    let image = image.to_str().unwrap();
+    let predicted = stdout(&distill(&[
+        "predict", &weights, image, "--json", "--top", "2",
+    ]));
+    let predicted: serde_json::Value = serde_json::from_str(&predicted).unwrap();
+    assert_eq!(predicted[0]["classes"].as_array().unwrap().len(), 2);
+    assert!(stdout(&distill(&["predict", &weights, image])).contains("seven.png: "));
+
+    fs::remove_dir_all(Path::new(out).join("export")).unwrap();
+    assert_eq!(distill(&["export", out]).status.code(), Some(0));
+    assert!(Path::new(&weights).is_file());
+
+    // Everything is there: the same call again trains nothing.
+    let again = distill(&[&["run", "digits", "--json", "--out", out], &TINY[..]].concat());
+    assert_eq!(stdout(&again), json);
+    assert_eq!(
+        stderr(&again).matches("skipped").count(),
+        3,
+        "{}",
+        stderr(&again)
+    );
+
+    fs::write(folder.path().join("broken.png"), b"\x89PNG\r\n\x1a\n").unwrap();
+    let broken = folder.path().join("broken.png");
+    assert!(refused(&["predict", &weights, broken.to_str().unwrap()]).contains("does not decode"));
+    assert!(refused(&["predict", &weights, "none.png"]).contains("none.png"));
+    fs::write(&weights, b"nonsense").unwrap();
+    assert!(refused(&["evaluate", &weights]).contains("student.bpk"));
+}
+
+#[test]
+fn a_wrong_command_line_is_refused_with_words_that_help() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let out = out.to_str().unwrap();
+    let run =
+        |more: &[&str]| refused(&[&["run", "digits", "--offline", "--out", out], more].concat());
+    assert!(refused(&["run", "digitz", "--out", out]).contains("did you mean `digits`"));
+    assert!(refused(&["run", "none.toml", "--out", out]).contains("none.toml"));
+    assert!(refused(&["frobnicate"]).contains("frobnicate"));
+    assert!(run(&["--backend", "tpu"]).contains("flex, ndarray, wgpu, vulkan, cuda"));
+    assert!(run(&["--seed", "x"]).contains("--seed"));
+    assert!(run(&["--set", "epochs"]).contains("table.field=value"));
+    assert!(
+        run(&["--set", "objective.0.temperature=0"]).contains("`objective[0].temperature` is `0`")
+    );
+    assert!(run(&["--set", "optimizer.batch=90000"]).contains("at most the 3000 training images"));
+    assert!(
+        run(&["--set", "data.dataset=mnist", "--data", out]).contains("train-images-idx3-ubyte.gz")
+    );
+    assert!(refused(&["evaluate", "none.bpk"]).contains("--dataset"));
+    assert!(refused(&["report", out]).contains("run.json"));
+    assert!(refused(&["export", out]).contains("no trained student"));
+    assert!(refused(&["data", "fetch", "imagenet"]).contains("no dataset is named `imagenet`"));
+    assert!(!Path::new(out).exists(), "nothing was started");
+}
+
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn a_backend_that_is_not_compiled_in_names_its_feature() {
+    let error = refused(&["run", "digits", "--backend", "cuda"]);
+    assert!(error.contains("--features cuda"), "{error}");
+}
+
+#[test]
+fn lists_say_what_can_be_named() {
+    for (what, word) in [
+        ("recipes", "labml-cifar10"),
+        ("models", "437,034"),
+        ("objectives", "soft-targets"),
+        ("datasets", "fashion-mnist"),
+        ("backends", "flex"),
+    ] {
+        let output = distill(&["list", what]);
+        assert!(stdout(&output).contains(word), "{what}");
+        let json = stdout(&distill(&["list", what, "--json"]));
+        assert!(
+            serde_json::from_str::<Vec<serde_json::Value>>(&json)
+                .is_ok_and(|rows| !rows.is_empty())
+        );
+    }
+    assert!(stdout(&distill(&["data", "list", "--data", "nowhere"])).contains("cifar10"));
+    let verified = stdout(&distill(&["data", "verify", "digits"]));
+    assert!(
+        verified.contains("structure good, 10000 training and 5000 test images"),
+        "{verified}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_saves_and_resume_goes_on() {
+    use std::io::{BufRead, BufReader};
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let out = out.to_str().unwrap();
+    let long = [
+        &["run", "digits", "--out", out],
+        &TINY[..],
+        &["--set=student.epochs=400"],
+    ]
+    .concat();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_distill"))
+        .args(&long)
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut rest =
+        lines.skip_while(|line| !line.as_ref().unwrap().contains("baseline: epoch 2/400"));
+    assert!(rest.next().is_some(), "the second stage started");
+    let kill = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(kill.success());
+    let said: Vec<String> = rest.map(Result::unwrap).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{said:?}");
+    assert!(
+        said.iter()
+            .any(|line| line.contains("interrupted in stage `baseline`")),
+        "{said:?}"
+    );
+
+    assert!(refused(&long).contains("--resume"));
+    let short = [
+        &["run", "digits", "--out", out],
+        &TINY[..],
+        &["--set=student.epochs=400"],
+    ]
+    .concat();
+    let resumed = Command::new(env!("CARGO_BIN_EXE_distill"))
+        .args([&short[..], &["--resume"]].concat())
+        .output()
+        .unwrap();
+    let error = stderr(&resumed);
+    assert_eq!(resumed.status.code(), Some(0), "{error}");
+    assert!(error.contains("teacher: skipped"), "{error}");
+    assert!(error.contains("baseline: goes on in epoch"), "{error}");
+    assert!(stdout(&resumed).contains("gained"));
+}
+
+/// The superuser may write anywhere, so there is nothing to see then.
+#[cfg(unix)]
+#[test]
+fn a_folder_that_cannot_be_written_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o555)).unwrap();
+    if fs::write(folder.path().join("probe"), "").is_ok() {
+        eprintln!("skipped: this user may write anywhere");
+        return;
+    }
+    let out = folder.path().join("run");
+    let error = refused(&["run", "digits", "--offline", "--out", out.to_str().unwrap()]);
+    assert!(error.contains("run"), "{error}");
+}

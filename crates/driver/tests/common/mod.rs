@@ -1,0 +1,40 @@
+//! A recipe that runs in seconds.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use distill_driver::{RunConfig, recipe};
+
+/// A tiny `digits`: two small networks, 192 training images, three epochs of six steps.
+pub(crate) const SETTINGS: [&str; 9] = [
+    "data.train=192",
+    "data.validation=64",
+    "teacher.epochs=3",
+    "teacher.blocks=[[8], [8]]",
+    "student.epochs=3",
+    "student.blocks=[[4], [4]]",
+    "optimizer.batch=32",
+    "log_every=1",
+    "optimizer.learning_rate=1e-2",
+];
+
+/// A run of the tiny recipe in `out`, with `more` settings over it.
+pub(crate) fn config(out: &Path, device: Device, backend: &str, more: &[&str]) -> RunConfig {
+    let settings: Vec<String> = SETTINGS
+        .iter()
+        .chain(more)
+        .map(|setting| (*setting).to_owned())
+        .collect();
+    let (recipe, source) = recipe::read("digits", &settings).unwrap();
+    RunConfig {
+        recipe: recipe::Resolved::new(recipe, &source).unwrap(),
+        seed: 7,
+        out: out.to_owned(),
+        data: out.join("no-data"),
+        offline: true,
+        resume: false,
+        backend: backend.to_owned(),
+        device,
+        workers: 2,
+    }
+}

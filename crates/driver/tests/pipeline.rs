@@ -1,0 +1,322 @@
+//! The whole pipeline on a tiny recipe: what it leaves, what it skips, how it survives.
+
+mod common;
+
+use std::{
+    fs,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor};
+use common::config;
+use distill_driver::{
+    DriverError, Event, ModelCard, Observer, Report, RunConfig, Silent, Stage, export, run,
+};
+
+/// The device draws from one generator a process, so runs that are compared take turns.
+static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+#[test]
+fn a_run_leaves_everything_that_the_design_promises() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    let report = complete(&flex(folder.path(), &[]));
+    let files = [
+        "recipe.toml",
+        "run.json",
+        "report.json",
+        "teacher/selected.bpk",
+        "baseline/last.bpk",
+        "student/metrics.jsonl",
+        "export/student.bpk",
+        "export/model.json",
+    ];
+    for file in files {
+        assert!(folder.path().join(file).is_file(), "{file}");
+    }
+    assert_eq!(report.schema, 1);
+    assert_eq!(report.objective.formula, "0.90·T²·KL(T=4) + 0.10·CE");
+    assert_eq!(report.objective.terms[0]["name"], "soft-targets");
+    assert_eq!((report.dataset.train, report.dataset.validation), (192, 64));
+    for stage in Stage::ALL {
+        let model = report.models.of(stage);
+        for scores in [model.test.last, model.test.selected] {
+            assert_eq!(scores.count, report.dataset.test);
+            assert_eq!(
+                scores.errors,
+                ((1.0 - scores.top1) * scores.count as f64).round() as usize
+            );
+            assert_eq!(scores.teacher_agreement.is_some(), stage != Stage::Teacher);
+        }
+    }
+    let gain = report.models.student.test.last.top1 - report.models.baseline.test.last.top1;
+    assert_eq!(report.student_gain_top1, gain);
+    assert_eq!(Report::assemble(folder.path()).unwrap(), report);
+
+    let student = fs::read(folder.path().join("student/selected.bpk")).unwrap();
+    assert_eq!(
+        fs::read(folder.path().join("export/student.bpk")).unwrap(),
+        student
+    );
+    let lines = fs::read_to_string(folder.path().join("student/metrics.jsonl")).unwrap();
+    assert_eq!(
+        lines.lines().count(),
+        3 * (6 + 1),
+        "each step and each epoch"
+    );
+    assert!(
+        lines
+            .lines()
+            .all(|line| line.contains("soft-targets") && line.contains("cross-entropy"))
+    );
+    let left = fs::read_dir(folder.path().join("student")).unwrap();
+    let left = left.filter(|e| {
+        e.as_ref()
+            .unwrap()
+            .file_name()
+            .to_string_lossy()
+            .contains("-")
+    });
+    assert_eq!(
+        left.count(),
+        0,
+        "no checkpoint stays behind a finished stage"
+    );
+}
+
+#[test]
+fn a_second_run_skips_what_is_unchanged() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    let first = complete(&flex(folder.path(), &[]));
+    let mut seen = Stages::default();
+    let again = run(
+        &flex(folder.path(), &[]),
+        &mut seen,
+        &AtomicBool::new(false),
+    )
+    .unwrap();
+    assert_eq!(seen.skipped, Stage::ALL);
+    assert_eq!(again, first);
+
+    let mut seen = Stages::default();
+    let changed = flex(folder.path(), &["objective.0.temperature=2"]);
+    let report = run(&changed, &mut seen, &AtomicBool::new(false)).unwrap();
+    assert_eq!(seen.skipped, [Stage::Teacher, Stage::Baseline]);
+    assert_eq!(seen.started, [Stage::Student]);
+    assert!(
+        seen.notes[0].contains("this changed: objective"),
+        "{:?}",
+        seen.notes
+    );
+    let earlier = fs::read_dir(folder.path().join("earlier"))
+        .unwrap()
+        .flatten()
+        .next()
+        .unwrap();
+    assert!(
+        earlier.path().join("selected.bpk").is_file(),
+        "the earlier student is kept"
+    );
+    assert_eq!(report.models.baseline, first.models.baseline);
+    assert_ne!(report.models.student.test, first.models.student.test);
+}
+
+#[test]
+fn an_interrupted_run_ends_with_the_bits_of_an_undisturbed_one() {
+    let _turn = TURN.lock();
+    let (whole, broken) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let dropout = ["teacher.dropout=0.2", "student.dropout=0.1"];
+    complete(&flex(whole.path(), &dropout));
+
+    // Stops in the middle of an epoch of every stage, the second one among them.
+    for stage in Stage::ALL {
+        let interrupt = AtomicBool::new(false);
+        let mut observer = StopIn {
+            stage,
+            epoch: 2,
+            steps: 3,
+            interrupt: &interrupt,
+        };
+        let mut config = flex(broken.path(), &dropout);
+        config.resume = stage != Stage::Teacher;
+        let error = run(&config, &mut observer, &interrupt).unwrap_err();
+        assert_eq!(error.exit_code(), 130);
+        assert!(matches!(error, DriverError::Interrupted { stage: s } if s == stage.name()));
+    }
+    let error = run(
+        &flex(broken.path(), &dropout),
+        &mut Silent,
+        &AtomicBool::new(false),
+    )
+    .unwrap_err();
+    assert!(error.to_string().contains("--resume"), "{error}");
+    let mut config = flex(
+        broken.path(),
+        &["teacher.dropout=0.2", "student.dropout=0.3"],
+    );
+    config.resume = true;
+    let error = run(&config, &mut Silent, &AtomicBool::new(false)).unwrap_err();
+    assert!(error.to_string().contains("`recipe.toml`"), "{error}");
+    let mut config = flex(broken.path(), &dropout);
+    config.resume = true;
+    complete(&config);
+
+    for stage in Stage::ALL {
+        let [a, b] = [broken.path(), whole.path()].map(|folder| folder.join(stage.name()));
+        let metrics = |folder: &Path| fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
+        assert_eq!(metrics(&a), metrics(&b), "{stage:?}");
+        for file in ["last.bpk", "selected.bpk"] {
+            assert!(
+                bits(&a.join(file)) == bits(&b.join(file)),
+                "{stage:?}: {file} differs"
+            );
+        }
+    }
+}
+
+#[test]
+fn baseline_and_student_differ_by_the_objective_alone() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    complete(&flex(
+        folder.path(),
+        &["objective=[{term = \"cross-entropy\"}]"],
+    ));
+    let read =
+        |stage: &str| fs::read_to_string(folder.path().join(stage).join("metrics.jsonl")).unwrap();
+    assert_eq!(
+        read("baseline"),
+        read("student"),
+        "the same objective gives the same run"
+    );
+}
+
+#[test]
+fn given_teacher_weights_take_the_place_of_training() {
+    let _turn = TURN.lock();
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let report = complete(&flex(first.path(), &[]));
+    let mut config = flex(second.path(), &[]);
+    config.recipe.teacher.epochs = 0;
+    config.recipe.teacher.weights = Some(first.path().join("teacher/selected.bpk"));
+    let other = complete(&config);
+    let teacher = &other.models.teacher;
+    assert_eq!((teacher.epochs, teacher.images_per_second), (0, None));
+    assert_eq!(teacher.test.selected, report.models.teacher.test.selected);
+    assert_eq!(other.models.student.test, report.models.student.test);
+}
+
+#[test]
+fn a_loss_that_is_no_number_stops_the_run_and_says_where() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    let explode = ["optimizer.kind=sgd", "optimizer.learning_rate=1e30"];
+    let error = run(
+        &flex(folder.path(), &explode),
+        &mut Silent,
+        &AtomicBool::new(false),
+    )
+    .unwrap_err();
+    assert_eq!(error.exit_code(), 1);
+    assert!(error.to_string().contains("epoch 1, steps"), "{error}");
+}
+
+#[test]
+fn data_and_folders_that_do_not_fit_are_refused_before_any_work() {
+    let refused = |more: &[&str], out: &Path| {
+        let error = run(&flex(out, more), &mut Silent, &AtomicBool::new(false)).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{error}");
+        error.to_string()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    for (setting, expected) in [
+        (
+            "optimizer.batch=193",
+            "optimizer.batch` is `193`, expected at most the 192",
+        ),
+        ("data.train=100000", "`data.train` is `100000`"),
+        ("data.validation=0", "`data.validation` is `0`"),
+        ("data.validation=10000", "`data.validation` is `10000`"),
+        ("data.mean=[0.5]", "`data.mean` is `[0.5]`"),
+        ("data.std=[0.5, 0.0, 0.5]", "`data.std`"),
+        (
+            "student.blocks=[[4],[4],[4],[4],[4],[4]]",
+            "6 blocks on a 32x32 image",
+        ),
+    ] {
+        let error = refused(&[setting], &out);
+        assert!(error.contains(expected), "{error}, expected {expected}");
+        assert!(!out.exists(), "{setting}: nothing is left behind");
+    }
+    fs::write(folder.path().join("thesis.txt"), "mine").unwrap();
+    assert!(refused(&[], folder.path()).contains("something else than a run"));
+    assert!(refused(&[], &folder.path().join("thesis.txt")).contains("not a folder"));
+    assert!(export(folder.path()).is_err());
+}
+
+fn flex(out: &Path, more: &[&str]) -> RunConfig {
+    config(out, Device::flex(), "flex", more)
+}
+
+fn complete(config: &RunConfig) -> Report {
+    run(config, &mut Silent, &AtomicBool::new(false)).unwrap()
+}
+
+/// The bits of every number in a file of weights. The file also holds ids of parameters, which are
+/// drawn anew in each run.
+fn bits(weights: &Path) -> Vec<u32> {
+    struct Collect(Vec<u32>);
+    impl ModuleVisitor for Collect {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.0
+                .extend(param.val().into_data().iter::<f32>().map(f32::to_bits));
+        }
+    }
+    let card = ModelCard::beside(weights).unwrap().unwrap();
+    let mut collect = Collect(Vec::new());
+    card.load(weights, &Device::flex())
+        .unwrap()
+        .visit(&mut collect);
+    collect.0
+}
+
+#[derive(Default)]
+struct Stages {
+    skipped: Vec<Stage>,
+    started: Vec<Stage>,
+    notes: Vec<String>,
+}
+
+impl Observer for Stages {
+    fn on(&mut self, event: Event<'_>) {
+        match event {
+            Event::StageSkipped { stage, .. } => self.skipped.push(stage),
+            Event::StageStarted { stage, .. } => self.started.push(stage),
+            Event::Note(text) => self.notes.push(text),
+            _ => {}
+        }
+    }
+}
+
+struct StopIn<'a> {
+    stage: Stage,
+    epoch: usize,
+    steps: usize,
+    interrupt: &'a AtomicBool,
+}
+
+impl Observer for StopIn<'_> {
+    fn on(&mut self, event: Event<'_>) {
+        if let Event::Steps {
+            stage, epoch, step, ..
+        } = event
+            && (stage, epoch, step) == (self.stage, self.epoch, self.steps)
+        {
+            self.interrupt.store(true, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Every check of a change, the cheapest first.
+
+use std::{process::Command, time::Instant};
+
+use crate::{cargo, tidy};
+
+/// One feature set for everything, so that nothing is compiled twice.
+const ALL: [&str; 4] = ["--release", "--workspace", "--features", "distill/ndarray"];
+
+pub(crate) fn run() -> anyhow::Result<()> {
+    step("format", || {
+        cargo::run(cargo::cargo().args(["fmt", "--all", "--check"]))
+    })?;
+    step("tidy", tidy::run)?;
+    step("licences", licences)?;
+    step("clippy", || {
+        let lint = ["--all-targets", "--", "-D", "warnings"];
+        cargo::run(cargo::cargo().arg("clippy").args(ALL).args(lint))
+    })?;
+    step("tests", || cargo::run(cargo::cargo().arg("test").args(ALL)))?;
+    step("docs", docs)
+}
+
+pub(crate) fn docs() -> anyhow::Result<()> {
+    let mut command = cargo::cargo();
+    command
+        .args(["doc", "--no-deps"])
+        .args(ALL)
+        .env("RUSTDOCFLAGS", "-D warnings");
+    cargo::run(&mut command)
+}
+
+pub(crate) fn backends() -> anyhow::Result<()> {
+    let features = "ndarray,wgpu,vulkan";
+    let check = [
+        "check",
+        "--release",
+        "--package",
+        "distill",
+        "--features",
+        features,
+    ];
+    cargo::run(cargo::cargo().args(check))
+}
+
+fn licences() -> anyhow::Result<()> {
+    let installed = Command::new("cargo-deny").arg("--version").output();
+    if installed.is_ok_and(|output| output.status.success()) {
+        // Advisories need a database from the network: the GitHub workflow checks them.
+        let check = [
+            "deny",
+            "--all-features",
+            "check",
+            "licenses",
+            "bans",
+            "sources",
+        ];
+        return cargo::run(cargo::cargo().args(check));
+    }
+    eprintln!("skipped: cargo-deny is not installed (`cargo install --locked cargo-deny`)");
+    Ok(())
+}
+
+fn step(name: &str, run: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let started = Instant::now();
+    eprintln!("== {name}");
+    run()?;
+    eprintln!(
+        "== {name} passed in {:.0} s",
+        started.elapsed().as_secs_f64()
+    );
+    Ok(())
+}

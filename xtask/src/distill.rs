@@ -1,0 +1,82 @@
+//! `cargo xtask distill [RECIPE] [OPTIONS]`: builds the binary with the backend's feature, runs it.
+
+use std::process::Command;
+
+use crate::cargo;
+
+/// Backends that are cargo features of the binary.
+const BACKENDS: [&str; 5] = ["flex", "ndarray", "wgpu", "vulkan", "cuda"];
+
+pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
+    // A name that is no feature is left to the binary, which says what there is.
+    let backend = backend(arguments)
+        .filter(|name| BACKENDS.contains(name))
+        .unwrap_or("flex");
+    cargo::run(cargo::cargo().args(build_arguments(backend)))?;
+
+    let name = format!("distill{}", std::env::consts::EXE_SUFFIX);
+    let mut distill = Command::new(cargo::target_folder()?.join("release").join(name));
+    distill.arg("run").args(arguments);
+    become_process(distill)
+}
+
+/// The whole workspace is selected so that its tests and this build share what they compile.
+pub(crate) fn build_arguments(backend: &str) -> Vec<String> {
+    let fixed = [
+        "build",
+        "--release",
+        "--workspace",
+        "--bin",
+        "distill",
+        "--features",
+    ];
+    let feature = format!("distill/{backend}");
+    fixed
+        .into_iter()
+        .map(str::to_owned)
+        .chain([feature])
+        .collect()
+}
+
+fn backend(arguments: &[String]) -> Option<&str> {
+    let at = arguments
+        .iter()
+        .position(|a| a == "--backend" || a.starts_with("--backend="))?;
+    match arguments[at].split_once('=') {
+        Some((_, name)) => Some(name),
+        None => arguments.get(at + 1).map(String::as_str),
+    }
+}
+
+/// Ctrl-C and exit codes belong to the program alone.
+#[cfg(unix)]
+fn become_process(mut command: Command) -> anyhow::Result<()> {
+    use std::os::unix::process::CommandExt;
+    Err(command.exec().into())
+}
+
+#[cfg(not(unix))]
+fn become_process(mut command: Command) -> anyhow::Result<()> {
+    let status = command.status()?;
+    std::process::exit(status.code().unwrap_or(1));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_backend_is_found_in_both_spellings() {
+        let find = |words: &[&str]| {
+            let words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
+            backend(&words).map(str::to_owned)
+        };
+        assert_eq!(
+            find(&["digits", "--backend", "wgpu", "--resume"]).as_deref(),
+            Some("wgpu")
+        );
+        assert_eq!(find(&["--backend=ndarray"]).as_deref(), Some("ndarray"));
+        assert_eq!(find(&["digits", "--backend"]), None);
+        assert_eq!(find(&["digits"]), None);
+    }
+}
