@@ -1,5 +1,4 @@
 //! An epoch of augmented batches in host memory, and a batch's way to the device.
-#![expect(missing_docs, reason = "criterion's macro makes public functions")]
 
 use burn::tensor::Device;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

@@ -1,5 +1,4 @@
 //! Forward and backward of the tutorial's objective at several sizes.
-#![expect(missing_docs, reason = "criterion's macro makes public functions")]
 
 use burn::tensor::Device;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};

@@ -1,5 +1,4 @@
 //! A training step of the tutorial's student and the forward pass of both its networks.
-#![expect(missing_docs, reason = "criterion's macro makes public functions")]
 
 use burn::{
     module::Module,

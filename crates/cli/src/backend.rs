@@ -62,7 +62,7 @@ const NDARRAY: Option<fn() -> Device> = {
             deprecated,
             reason = "the project runs on ndarray until Burn 0.23 drops it"
         )]
-        Some(|| Device::ndarray())
+        Some(Device::ndarray)
     }
     #[cfg(not(feature = "ndarray"))]
     None

@@ -1,4 +1,5 @@
 //! The binary as a user calls it: exit codes, streams, messages, and what lies on disk afterwards.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{
     fs,

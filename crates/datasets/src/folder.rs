@@ -129,7 +129,7 @@ fn interleaved(split: &Path, classes: &[String]) -> Result<Vec<(PathBuf, u16)>, 
     for (label, class) in classes.iter().enumerate() {
         let folder = split.join(class);
         let is_image = |path: &PathBuf| {
-            let extension = path.extension().map(|e| e.to_ascii_lowercase());
+            let extension = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
             extension.is_some_and(|e| e == "png" || e == "jpg" || e == "jpeg")
         };
         let mut paths: Vec<PathBuf> = match folder.is_dir() {

@@ -1,4 +1,5 @@
 //! Downloads against a server on the loopback address.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{fs, io::Cursor, sync::Arc, thread};
 

@@ -34,7 +34,6 @@ fn sixty_four_images_are_learnt_by_heart() {
 
 /// The perceptrons of Hinton et al. 2015 on a part of the real MNIST.
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that skips says so")]
 fn perceptrons_read_real_numerals() {
     let Some(data) = std::env::var_os("DISTILL_DATA") else {
         eprintln!("skipped: DISTILL_DATA names no folder with the real MNIST");

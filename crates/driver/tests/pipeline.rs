@@ -1,4 +1,5 @@
 //! The whole pipeline on a tiny recipe: what it leaves, what it skips, how it survives.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 

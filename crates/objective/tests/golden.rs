@@ -1,4 +1,5 @@
 //! Known answers, on every CPU backend.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use burn::tensor::{Device, Int, Tensor};
 use distill_objective::{Objective, Signals, TermConfig};

@@ -1,4 +1,5 @@
 //! What must hold for any signals, on every CPU backend.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use burn::tensor::{Device, Int, Tensor};
 use distill_objective::{

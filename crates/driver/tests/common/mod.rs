@@ -1,4 +1,5 @@
 //! A recipe that runs in seconds.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
 
