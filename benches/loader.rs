@@ -8,11 +8,7 @@ use distill_datasets::{
 };
 
 fn loader(criterion: &mut Criterion) {
-    let set = digits(DigitsConfig {
-        train: 2048,
-        test: 10,
-        seed: 0,
-    });
+    let set = digits(DigitsConfig { train: 2048, test: 10, seed: 0 });
     let mut group = criterion.benchmark_group("loader/epoch-of-2048");
     group.throughput(Throughput::Elements(2048));
     for workers in [1, 2] {
@@ -25,15 +21,9 @@ fn loader(criterion: &mut Criterion) {
     group.finish();
 
     let device = Device::flex();
-    let batch = Loader::in_order(set.train.clone(), 64)
-        .epoch(1, 0)
-        .next()
-        .expect("a batch");
+    let batch = Loader::in_order(set.train.clone(), 64).epoch(1, 0).next().expect("a batch");
     criterion.bench_function("loader/to-device/64x3x32x32", |b| {
-        b.iter(|| {
-            set.normalisation
-                .apply(batch.clone().to_device(&device).images)
-        });
+        b.iter(|| set.normalisation.apply(batch.clone().to_device(&device).images));
     });
 }
 

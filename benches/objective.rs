@@ -8,14 +8,8 @@ use distill_objective::{CrossEntropyConfig, Objective, Signals, SoftTargetsConfi
 fn objective(criterion: &mut Criterion) {
     let device = Device::flex().autodiff();
     let terms = [
-        TermConfig::SoftTargets(SoftTargetsConfig {
-            temperature: 5.0,
-            weight: 0.4,
-        }),
-        TermConfig::CrossEntropy(CrossEntropyConfig {
-            weight: 0.5,
-            label_smoothing: 0.0,
-        }),
+        TermConfig::SoftTargets(SoftTargetsConfig { temperature: 5.0, weight: 0.4 }),
+        TermConfig::CrossEntropy(CrossEntropyConfig { weight: 0.5, label_smoothing: 0.0 }),
     ];
     let objective = Objective::new(&terms).expect("constants in range");
     let mut group = criterion.benchmark_group("objective/forward-backward");
@@ -23,21 +17,15 @@ fn objective(criterion: &mut Criterion) {
         let student = numbers([batch, classes], 1, &device).require_grad();
         let teacher = numbers([batch, classes], 2, &device);
         let labels = labels(batch, classes, &device);
-        group.bench_function(
-            BenchmarkId::from_parameter(format!("{batch}x{classes}")),
-            |b| {
-                b.iter(|| {
-                    let signals = Signals::new(student.clone(), labels.clone())
-                        .and_then(|signals| signals.with_teacher(teacher.clone()))
-                        .expect("one shape");
-                    let total = objective
-                        .evaluate(&signals)
-                        .expect("a teacher is there")
-                        .total;
-                    student.grad(&total.backward())
-                });
-            },
-        );
+        group.bench_function(BenchmarkId::from_parameter(format!("{batch}x{classes}")), |b| {
+            b.iter(|| {
+                let signals = Signals::new(student.clone(), labels.clone())
+                    .and_then(|signals| signals.with_teacher(teacher.clone()))
+                    .expect("one shape");
+                let total = objective.evaluate(&signals).expect("a teacher is there").total;
+                student.grad(&total.backward())
+            });
+        });
     }
     group.finish();
 }

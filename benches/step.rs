@@ -14,12 +14,7 @@ use distill_objective::{CrossEntropyConfig, Objective, Signals, TermConfig};
 const BATCH: usize = 64;
 
 fn network(name: &str, device: &Device) -> Network {
-    let signature = Signature {
-        channels: 3,
-        height: 32,
-        width: 32,
-        classes: 10,
-    };
+    let signature = Signature { channels: 3, height: 32, width: 32, classes: 10 };
     let mut rng = KeyedRng::new(1, 0, 0, Operation::Weights);
     Architecture::named(name, Overrides::default())
         .and_then(|architecture| architecture.init(&signature, &mut rng, device))
@@ -31,9 +26,7 @@ fn step(criterion: &mut Criterion) {
     let images = numbers([BATCH, 3, 32, 32], 1, &device);
     let labels = labels(BATCH, 10, &device).autodiff();
     let mut group = criterion.benchmark_group("step/batch-64");
-    group
-        .sample_size(10)
-        .throughput(Throughput::Elements(BATCH as u64));
+    group.sample_size(10).throughput(Throughput::Elements(BATCH as u64));
 
     for name in ["vgg-small", "vgg-large"] {
         let evaluating = network(name, &device).valid();
@@ -50,10 +43,7 @@ fn step(criterion: &mut Criterion) {
         b.iter(|| {
             let logits = student.forward(images.clone().autodiff());
             let signals = Signals::new(logits, labels.clone()).expect("one label a row");
-            let total = objective
-                .evaluate(&signals)
-                .expect("labels are enough")
-                .total;
+            let total = objective.evaluate(&signals).expect("labels are enough").total;
             let gradients = GradientsParams::from_grads(total.backward(), &student);
             let rate = ModuleLearningRate::from(1e-4);
             student = optimizer.step(rate, student.clone(), gradients);

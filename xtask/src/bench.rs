@@ -4,14 +4,7 @@ use crate::cargo;
 
 pub(crate) fn run(filter: Option<&str>) -> anyhow::Result<()> {
     let mut command = cargo::cargo();
-    command.args([
-        "bench",
-        "--workspace",
-        "--bench",
-        "*",
-        "--features",
-        "distill/ndarray",
-    ]);
+    command.args(["bench", "--workspace", "--bench", "*", "--features", "distill/ndarray"]);
     if let Some(filter) = filter {
         command.args(["--", filter]);
     }

@@ -9,9 +9,7 @@ use anyhow::{Context, ensure};
 
 /// The workspace's root.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask lies in the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
 }
 
 /// The cargo that runs this task.
@@ -25,9 +23,7 @@ pub(crate) fn cargo() -> Command {
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     let shown = shown(command);
     eprintln!("$ {shown}");
-    let status = command
-        .status()
-        .with_context(|| format!("`{shown}` cannot be started"))?;
+    let status = command.status().with_context(|| format!("`{shown}` cannot be started"))?;
     ensure!(status.success(), "`{shown}` failed with {status}");
     Ok(())
 }
@@ -35,36 +31,21 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
 /// The folder that cargo builds into.
 pub(crate) fn target_folder() -> anyhow::Result<PathBuf> {
     let metadata = metadata(&["--no-deps"])?;
-    let folder = metadata["target_directory"]
-        .as_str()
-        .context("cargo names no target folder")?;
+    let folder = metadata["target_directory"].as_str().context("cargo names no target folder")?;
     Ok(folder.into())
 }
 
 /// What `cargo metadata` says.
 pub(crate) fn metadata(arguments: &[&str]) -> anyhow::Result<serde_json::Value> {
     let mut command = cargo();
-    command
-        .args(["metadata", "--format-version", "1"])
-        .args(arguments);
-    let output = command
-        .output()
-        .context("`cargo metadata` cannot be started")?;
-    ensure!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr).trim()
-    );
+    command.args(["metadata", "--format-version", "1"]).args(arguments);
+    let output = command.output().context("`cargo metadata` cannot be started")?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 fn shown(command: &Command) -> String {
-    let program = Path::new(command.get_program())
-        .file_stem()
-        .unwrap_or_default();
+    let program = Path::new(command.get_program()).file_stem().unwrap_or_default();
     let words = [program].into_iter().chain(command.get_args());
-    words
-        .map(|word| word.to_string_lossy())
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }

@@ -8,9 +8,7 @@ use crate::{cargo, tidy};
 const ALL: [&str; 4] = ["--release", "--workspace", "--features", "distill/ndarray"];
 
 pub(crate) fn run() -> anyhow::Result<()> {
-    step("format", || {
-        cargo::run(cargo::cargo().args(["fmt", "--all", "--check"]))
-    })?;
+    step("format", || cargo::run(cargo::cargo().args(["fmt", "--all", "--check"])))?;
     step("tidy", tidy::run)?;
     step("licences", licences)?;
     step("clippy", || {
@@ -23,23 +21,13 @@ pub(crate) fn run() -> anyhow::Result<()> {
 
 pub(crate) fn docs() -> anyhow::Result<()> {
     let mut command = cargo::cargo();
-    command
-        .args(["doc", "--no-deps"])
-        .args(ALL)
-        .env("RUSTDOCFLAGS", "-D warnings");
+    command.args(["doc", "--no-deps"]).args(ALL).env("RUSTDOCFLAGS", "-D warnings");
     cargo::run(&mut command)
 }
 
 pub(crate) fn backends() -> anyhow::Result<()> {
     let features = "ndarray,wgpu,vulkan";
-    let check = [
-        "check",
-        "--release",
-        "--package",
-        "distill",
-        "--features",
-        features,
-    ];
+    let check = ["check", "--release", "--package", "distill", "--features", features];
     cargo::run(cargo::cargo().args(check))
 }
 
@@ -47,14 +35,7 @@ fn licences() -> anyhow::Result<()> {
     let installed = Command::new("cargo-deny").arg("--version").output();
     if installed.is_ok_and(|output| output.status.success()) {
         // Advisories need a database from the network: the GitHub workflow checks them.
-        let check = [
-            "deny",
-            "--all-features",
-            "check",
-            "licenses",
-            "bans",
-            "sources",
-        ];
+        let check = ["deny", "--all-features", "check", "licenses", "bans", "sources"];
         return cargo::run(cargo::cargo().args(check));
     }
     eprintln!("skipped: cargo-deny is not installed (`cargo install --locked cargo-deny`)");
@@ -65,9 +46,6 @@ fn step(name: &str, run: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<
     let started = Instant::now();
     eprintln!("== {name}");
     run()?;
-    eprintln!(
-        "== {name} passed in {:.0} s",
-        started.elapsed().as_secs_f64()
-    );
+    eprintln!("== {name} passed in {:.0} s", started.elapsed().as_secs_f64());
     Ok(())
 }

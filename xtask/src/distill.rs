@@ -9,9 +9,7 @@ const BACKENDS: [&str; 5] = ["flex", "ndarray", "wgpu", "vulkan", "cuda"];
 
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     // A name that is no feature is left to the binary, which says what there is.
-    let backend = backend(arguments)
-        .filter(|name| BACKENDS.contains(name))
-        .unwrap_or("flex");
+    let backend = backend(arguments).filter(|name| BACKENDS.contains(name)).unwrap_or("flex");
     cargo::run(cargo::cargo().args(build_arguments(backend)))?;
 
     let name = format!("distill{}", std::env::consts::EXE_SUFFIX);
@@ -22,26 +20,13 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
 
 /// The whole workspace is selected so that its tests and this build share what they compile.
 pub(crate) fn build_arguments(backend: &str) -> Vec<String> {
-    let fixed = [
-        "build",
-        "--release",
-        "--workspace",
-        "--bin",
-        "distill",
-        "--features",
-    ];
+    let fixed = ["build", "--release", "--workspace", "--bin", "distill", "--features"];
     let feature = format!("distill/{backend}");
-    fixed
-        .into_iter()
-        .map(str::to_owned)
-        .chain([feature])
-        .collect()
+    fixed.into_iter().map(str::to_owned).chain([feature]).collect()
 }
 
 fn backend(arguments: &[String]) -> Option<&str> {
-    let at = arguments
-        .iter()
-        .position(|a| a == "--backend" || a.starts_with("--backend="))?;
+    let at = arguments.iter().position(|a| a == "--backend" || a.starts_with("--backend="))?;
     match arguments[at].split_once('=') {
         Some((_, name)) => Some(name),
         None => arguments.get(at + 1).map(String::as_str),
@@ -71,10 +56,7 @@ mod tests {
             let words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
             backend(&words).map(str::to_owned)
         };
-        assert_eq!(
-            find(&["digits", "--backend", "wgpu", "--resume"]).as_deref(),
-            Some("wgpu")
-        );
+        assert_eq!(find(&["digits", "--backend", "wgpu", "--resume"]).as_deref(), Some("wgpu"));
         assert_eq!(find(&["--backend=ndarray"]).as_deref(), Some("ndarray"));
         assert_eq!(find(&["digits", "--backend"]), None);
         assert_eq!(find(&["digits"]), None);

@@ -1,10 +1,6 @@
 //! Developer tasks, called as `cargo xtask TASK`. Depends on no crate of this workspace, so that it
 //! builds in seconds.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line tool prints"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool prints")]
 
 mod bench;
 mod cargo;

@@ -15,19 +15,8 @@ const MAY_KNOW: [(&str, &[&str]); 6] = [
     ("distill-objective", &[]),
     ("distill-models", &[]),
     ("distill-datasets", &[]),
-    (
-        "distill-driver",
-        &["distill-objective", "distill-models", "distill-datasets"],
-    ),
-    (
-        "distill",
-        &[
-            "distill-driver",
-            "distill-objective",
-            "distill-models",
-            "distill-datasets",
-        ],
-    ),
+    ("distill-driver", &["distill-objective", "distill-models", "distill-datasets"]),
+    ("distill", &["distill-driver", "distill-objective", "distill-models", "distill-datasets"]),
     ("xtask", &[]),
 ];
 
@@ -44,9 +33,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
 
 fn dependencies() -> anyhow::Result<()> {
     let metadata = cargo::metadata(&["--no-deps"])?;
-    let packages = metadata["packages"]
-        .as_array()
-        .context("cargo lists no packages")?;
+    let packages = metadata["packages"].as_array().context("cargo lists no packages")?;
     let names: BTreeSet<&str> = packages.iter().filter_map(|p| p["name"].as_str()).collect();
     for (name, allowed) in MAY_KNOW {
         let package = packages.iter().find(|package| package["name"] == name);
@@ -73,11 +60,7 @@ fn one_golden_file_a_term() -> anyhow::Result<()> {
             continue;
         }
         terms += 1;
-        let stem = path
-            .file_stem()
-            .context("a file has a name")?
-            .to_string_lossy()
-            .into_owned();
+        let stem = path.file_stem().context("a file has a name")?.to_string_lossy().into_owned();
         let golden = cargo::root().join(format!("crates/objective/tests/golden/{stem}.json"));
         ensure!(
             golden.is_file(),
@@ -86,12 +69,7 @@ fn one_golden_file_a_term() -> anyhow::Result<()> {
             golden.display()
         );
         let page = cargo::root().join(format!("docs/objectives/{}.md", stem.replace('_', "-")));
-        ensure!(
-            page.is_file(),
-            "{} has no page, expected {}",
-            path.display(),
-            page.display()
-        );
+        ensure!(page.is_file(), "{} has no page, expected {}", path.display(), page.display());
     }
     ensure!(terms >= 2, "found {terms} terms in {}", source.display());
     Ok(())

@@ -19,31 +19,11 @@ pub(crate) struct Backend {
 
 /// All backends, the preferred one first.
 pub(crate) const BACKENDS: &[Backend] = &[
-    Backend {
-        name: "flex",
-        description: "CPU, pure Rust, the default",
-        device: FLEX,
-    },
-    Backend {
-        name: "ndarray",
-        description: "CPU, ndarray (deprecated by Burn)",
-        device: NDARRAY,
-    },
-    Backend {
-        name: "wgpu",
-        description: "GPU through WebGPU (WGSL)",
-        device: WGPU,
-    },
-    Backend {
-        name: "vulkan",
-        description: "GPU through Vulkan (SPIR-V)",
-        device: VULKAN,
-    },
-    Backend {
-        name: "cuda",
-        description: "NVIDIA GPU",
-        device: CUDA,
-    },
+    Backend { name: "flex", description: "CPU, pure Rust, the default", device: FLEX },
+    Backend { name: "ndarray", description: "CPU, ndarray (deprecated by Burn)", device: NDARRAY },
+    Backend { name: "wgpu", description: "GPU through WebGPU (WGSL)", device: WGPU },
+    Backend { name: "vulkan", description: "GPU through Vulkan (SPIR-V)", device: VULKAN },
+    Backend { name: "cuda", description: "NVIDIA GPU", device: CUDA },
 ];
 
 const FLEX: Option<fn() -> Device> = {
@@ -58,10 +38,7 @@ const FLEX: Option<fn() -> Device> = {
 const NDARRAY: Option<fn() -> Device> = {
     #[cfg(feature = "ndarray")]
     {
-        #[expect(
-            deprecated,
-            reason = "the project runs on ndarray until Burn 0.23 drops it"
-        )]
+        #[expect(deprecated, reason = "the project runs on ndarray until Burn 0.23 drops it")]
         Some(Device::ndarray)
     }
     #[cfg(not(feature = "ndarray"))]
@@ -101,9 +78,7 @@ pub(crate) fn choose(name: Option<&str>) -> anyhow::Result<(&'static Backend, De
         Some(name) => BACKENDS.iter().find(|backend| backend.name == name),
         None => BACKENDS.iter().find(|backend| backend.device.is_some()),
     };
-    let error = || BackendError {
-        name: name.unwrap_or("none").to_owned(),
-    };
+    let error = || BackendError { name: name.unwrap_or("none").to_owned() };
     let backend = backend.ok_or_else(error)?;
     let device = backend.device.ok_or_else(error)?;
     pin_default_device(backend).context("the program cannot start itself anew")?;
@@ -121,13 +96,8 @@ impl std::error::Error for BackendError {}
 impl fmt::Display for BackendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = |compiled: bool| {
-            let which = BACKENDS
-                .iter()
-                .filter(|backend| !compiled || backend.device.is_some());
-            which
-                .map(|backend| backend.name)
-                .collect::<Vec<_>>()
-                .join(", ")
+            let which = BACKENDS.iter().filter(|backend| !compiled || backend.device.is_some());
+            which.map(|backend| backend.name).collect::<Vec<_>>().join(", ")
         };
         let name = &self.name;
         if BACKENDS.iter().any(|backend| backend.name == *name) {
@@ -138,11 +108,7 @@ impl fmt::Display for BackendError {
                 names(true)
             )
         } else {
-            write!(
-                f,
-                "no backend is named `{name}`, expected one of {}",
-                names(false)
-            )
+            write!(f, "no backend is named `{name}`, expected one of {}", names(false))
         }
     }
 }
@@ -161,10 +127,7 @@ fn pin_default_device(backend: &Backend) -> std::io::Result<()> {
         return Ok(());
     }
     let mut command = std::process::Command::new(std::env::current_exe()?);
-    Err(command
-        .args(std::env::args_os().skip(1))
-        .env(VARIABLE, backend.name)
-        .exec())
+    Err(command.args(std::env::args_os().skip(1)).env(VARIABLE, backend.name).exec())
 }
 
 /// Without a GPU backend every default device is there.

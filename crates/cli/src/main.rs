@@ -28,9 +28,5 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     if let Some(error) = error.downcast_ref::<DriverError>() {
         return error.exit_code();
     }
-    if error.is::<backend::BackendError>() {
-        2
-    } else {
-        1
-    }
+    if error.is::<backend::BackendError>() { 2 } else { 1 }
 }

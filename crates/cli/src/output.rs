@@ -16,11 +16,8 @@ const PLAIN_EVERY: Duration = Duration::from_secs(10);
 
 /// Logs go to standard error; `RUST_LOG` wins over the number of `-v`.
 pub(crate) fn start_logging(verbose: u8) {
-    let default = [
-        "warn",
-        "distill=debug,distill_driver=debug,distill_datasets=debug",
-        "debug",
-    ];
+    let default =
+        ["warn", "warn,distill=debug,distill_driver=debug,distill_datasets=debug", "debug"];
     let default = default[usize::from(verbose).min(2)];
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
     tracing_subscriber::fmt()
@@ -33,6 +30,11 @@ pub(crate) fn start_logging(verbose: u8) {
 /// A result line. A closed pipe is no error.
 pub(crate) fn result(text: impl std::fmt::Display) {
     let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// A remark from outside the run's own progress.
+pub(crate) fn note(text: &str) {
+    eprintln!("{text}");
 }
 
 /// The error that ends the program.
@@ -54,10 +56,7 @@ impl Progress {
             bar.set_style(style.expect("a constant template"));
             bar
         });
-        Self {
-            bar,
-            last_line: None,
-        }
+        Self { bar, last_line: None }
     }
 
     pub(crate) fn line(&self, text: &str) {
@@ -73,10 +72,7 @@ impl Progress {
             bar.set_length(total);
             bar.set_position(done);
             bar.set_message(text);
-        } else if self
-            .last_line
-            .is_none_or(|last| last.elapsed() >= PLAIN_EVERY)
-        {
+        } else if self.last_line.is_none_or(|last| last.elapsed() >= PLAIN_EVERY) {
             eprintln!("{text}");
             self.last_line = Some(Instant::now());
         }
@@ -102,13 +98,7 @@ impl Observer for Progress {
                 self.step(text, have, total);
             }
             Event::Note(text) => self.line(&text),
-            Event::StageStarted {
-                stage,
-                model,
-                parameters,
-                formula,
-                epochs,
-            } => {
+            Event::StageStarted { stage, model, parameters, formula, epochs } => {
                 let name = stage.name();
                 self.line(&format!(
                     "{name}: {model}, {} parameters, {epochs} epochs, minimises {formula}",
@@ -138,11 +128,7 @@ impl Observer for Progress {
                 let done = (epoch - 1) * steps + step;
                 self.step(text, done as u64, (epochs * steps) as u64);
             }
-            Event::Epoch {
-                stage,
-                epochs,
-                record,
-            } => {
+            Event::Epoch { stage, epochs, record } => {
                 self.line(&format!(
                     "{}: epoch {}/{epochs} done, loss {:.4}, train {:.2} %, validation {:.2} %",
                     stage.name(),
@@ -187,14 +173,11 @@ pub(crate) fn report_table(report: &Report) -> String {
             percent(selected.top1),
             format!("{:.4}", last.nll),
             format!("{:.4}", last.ece),
-            last.teacher_agreement
-                .map_or_else(|| "-".to_owned(), percent),
+            last.teacher_agreement.map_or_else(|| "-".to_owned(), percent),
             thousands(model.parameters),
             thousands(model.macs),
             format!("{:.2} MiB", model.bytes as f64 / f64::from(1 << 20)),
-            model
-                .images_per_second
-                .map_or_else(|| "-".to_owned(), |rate| format!("{rate:.0}")),
+            model.images_per_second.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.0}")),
         ]);
     }
     right_align_from(&mut table, 2);
@@ -216,9 +199,7 @@ pub(crate) fn report_table(report: &Report) -> String {
 /// A table without frames, for reading and for `cut` alike.
 pub(crate) fn plain_table(header: &[&str]) -> Table {
     let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_header(header.to_vec());
+    table.load_style(presets::NOTHING).set_header(header.to_vec());
     table
 }
 
@@ -255,13 +236,7 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!(
-            [7, 437_034, 14_728_266].map(thousands),
-            ["7", "437,034", "14,728,266"]
-        );
-        assert_eq!(
-            [0.4, 61.0, 7260.0].map(duration),
-            ["0 s", "1 min 1 s", "2 h 1 min"]
-        );
+        assert_eq!([7, 437_034, 14_728_266].map(thousands), ["7", "437,034", "14,728,266"]);
+        assert_eq!([0.4, 61.0, 7260.0].map(duration), ["0 s", "1 min 1 s", "2 h 1 min"]);
     }
 }

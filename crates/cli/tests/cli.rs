@@ -25,11 +25,7 @@ const TINY: [&str; 12] = [
 
 fn distill(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_distill"));
-    command
-        .args(arguments)
-        .stdin(Stdio::null())
-        .env_remove("DISTILL_DATA")
-        .env_remove("RUST_LOG");
+    command.args(arguments).stdin(Stdio::null()).env_remove("DISTILL_DATA").env_remove("RUST_LOG");
     command.output().unwrap()
 }
 
@@ -61,26 +57,20 @@ fn a_run_prints_a_table_and_its_student_can_be_used() {
     let output = distill(&[&["run", "digits", "--out", out], &TINY[..]].concat());
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let table = stdout(&output);
-    for word in [
-        "teacher", "baseline", "student", "top-1", "NLL", "ECE", "MiB", "images/s", "gained",
-    ] {
+    for word in
+        ["teacher", "baseline", "student", "top-1", "NLL", "ECE", "MiB", "images/s", "gained"]
+    {
         assert!(table.contains(word), "{word} in {table}");
     }
     let progress = stderr(&output);
-    assert!(
-        progress.contains("objective: 0.90·T²·KL(T=4) + 0.10·CE"),
-        "{progress}"
-    );
+    assert!(progress.contains("objective: 0.90·T²·KL(T=4) + 0.10·CE"), "{progress}");
     for text in [&table, &progress] {
         let control = text.chars().find(|c| c.is_control() && *c != '\n');
         assert_eq!(control, None, "no terminal, no control characters");
     }
 
     let json = stdout(&distill(&["report", out, "--json"]));
-    assert_eq!(
-        json,
-        fs::read_to_string(Path::new(out).join("report.json")).unwrap()
-    );
+    assert_eq!(json, fs::read_to_string(Path::new(out).join("report.json")).unwrap());
     let report: serde_json::Value = serde_json::from_str(&json).unwrap();
     let selected = &report["models"]["student"]["test"]["selected"];
 
@@ -88,19 +78,12 @@ fn a_run_prints_a_table_and_its_student_can_be_used() {
     let scores = distill(&["evaluate", &weights, "--json"]);
     assert_eq!(scores.status.code(), Some(0), "{}", stderr(&scores));
     let scores: serde_json::Value = serde_json::from_str(&stdout(&scores)).unwrap();
-    assert_eq!(
-        scores["errors"], selected["errors"],
-        "the exported student is the selected one"
-    );
+    assert_eq!(scores["errors"], selected["errors"], "the exported student is the selected one");
 
     let image = folder.path().join("seven.png");
-    image::RgbImage::from_pixel(40, 50, [200, 30, 30].into())
-        .save(&image)
-        .unwrap();
+    image::RgbImage::from_pixel(40, 50, [200, 30, 30].into()).save(&image).unwrap();
     let image = image.to_str().unwrap();
-    let predicted = stdout(&distill(&[
-        "predict", &weights, image, "--json", "--top", "2",
-    ]));
+    let predicted = stdout(&distill(&["predict", &weights, image, "--json", "--top", "2"]));
     let predicted: serde_json::Value = serde_json::from_str(&predicted).unwrap();
     assert_eq!(predicted[0]["classes"].as_array().unwrap().len(), 2);
     assert!(stdout(&distill(&["predict", &weights, image])).contains("seven.png: "));
@@ -112,12 +95,7 @@ fn a_run_prints_a_table_and_its_student_can_be_used() {
     // Everything is there: the same call again trains nothing.
     let again = distill(&[&["run", "digits", "--json", "--out", out], &TINY[..]].concat());
     assert_eq!(stdout(&again), json);
-    assert_eq!(
-        stderr(&again).matches("skipped").count(),
-        3,
-        "{}",
-        stderr(&again)
-    );
+    assert_eq!(stderr(&again).matches("skipped").count(), 3, "{}", stderr(&again));
 
     fs::write(folder.path().join("broken.png"), b"\x89PNG\r\n\x1a\n").unwrap();
     let broken = folder.path().join("broken.png");
@@ -180,10 +158,7 @@ fn lists_say_what_can_be_named() {
     }
     assert!(stdout(&distill(&["data", "list", "--data", "nowhere"])).contains("cifar10"));
     let verified = stdout(&distill(&["data", "verify", "digits"]));
-    assert!(
-        verified.contains("structure good, 10000 training and 5000 test images"),
-        "{verified}"
-    );
+    assert!(verified.contains("structure good, 10000 training and 5000 test images"), "{verified}");
 }
 
 #[cfg(unix)]
@@ -193,12 +168,8 @@ fn ctrl_c_saves_and_resume_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     let out = out.to_str().unwrap();
-    let long = [
-        &["run", "digits", "--out", out],
-        &TINY[..],
-        &["--set=student.epochs=400"],
-    ]
-    .concat();
+    let long =
+        [&["run", "digits", "--out", out], &TINY[..], &["--set=student.epochs=400"]].concat();
     let mut child = Command::new(env!("CARGO_BIN_EXE_distill"))
         .args(&long)
         .stderr(Stdio::piped())
@@ -209,26 +180,15 @@ fn ctrl_c_saves_and_resume_goes_on() {
     let mut rest =
         lines.skip_while(|line| !line.as_ref().unwrap().contains("baseline: epoch 2/400"));
     assert!(rest.next().is_some(), "the second stage started");
-    let kill = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .unwrap();
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(kill.success());
     let said: Vec<String> = rest.map(Result::unwrap).collect();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{said:?}");
-    assert!(
-        said.iter()
-            .any(|line| line.contains("interrupted in stage `baseline`")),
-        "{said:?}"
-    );
+    assert!(said.iter().any(|line| line.contains("interrupted in stage `baseline`")), "{said:?}");
 
     assert!(refused(&long).contains("--resume"));
-    let short = [
-        &["run", "digits", "--out", out],
-        &TINY[..],
-        &["--set=student.epochs=400"],
-    ]
-    .concat();
+    let short =
+        [&["run", "digits", "--out", out], &TINY[..], &["--set=student.epochs=400"]].concat();
     let resumed = Command::new(env!("CARGO_BIN_EXE_distill"))
         .args([&short[..], &["--resume"]].concat())
         .output()

@@ -9,15 +9,7 @@ pub(crate) fn checked_name(archive: &Path, member: &Path) -> Result<String, Data
     let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
     if !member.components().all(inside) {
         let problem = format!("a path that climbs out of it, `{}`", member.display());
-        return Err(DataError::malformed(
-            archive,
-            problem,
-            "paths below the archive's root",
-        ));
+        return Err(DataError::malformed(archive, problem, "paths below the archive's root"));
     }
-    Ok(member
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned())
+    Ok(member.file_name().unwrap_or_default().to_string_lossy().into_owned())
 }

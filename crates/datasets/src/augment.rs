@@ -32,9 +32,7 @@ impl Augment {
             }
             Self::Flip => {
                 if key.rng(Operation::Flip).chance(0.5) {
-                    image
-                        .chunks_exact_mut(shape.width)
-                        .for_each(<[u8]>::reverse);
+                    image.chunks_exact_mut(shape.width).for_each(<[u8]>::reverse);
                 }
             }
         }
@@ -98,10 +96,7 @@ impl FromStr for Augment {
         let augment = match (words.next(), words.next(), words.next()) {
             (Some("flip"), None, None) => Some(Self::Flip),
             (Some("pad-crop"), Some(padding), None) => {
-                let padding = padding
-                    .parse()
-                    .ok()
-                    .filter(|padding| (1..=1024).contains(padding));
+                let padding = padding.parse().ok().filter(|padding| (1..=1024).contains(padding));
                 padding.map(Self::PadCrop)
             }
             _ => None,
@@ -132,39 +127,24 @@ impl From<Augment> for String {
 mod tests {
     use super::*;
 
-    const SHAPE: ImageShape = ImageShape {
-        channels: 2,
-        height: 3,
-        width: 3,
-    };
+    const SHAPE: ImageShape = ImageShape { channels: 2, height: 3, width: 3 };
 
     #[test]
     fn a_crop_moves_every_channel_and_fills_with_black() {
         let mut image: Vec<u8> = (1..=18).collect();
         translate(&mut image, SHAPE, 1, -1);
-        assert_eq!(
-            image,
-            [0, 4, 5, 0, 7, 8, 0, 0, 0, 0, 13, 14, 0, 16, 17, 0, 0, 0]
-        );
+        assert_eq!(image, [0, 4, 5, 0, 7, 8, 0, 0, 0, 0, 13, 14, 0, 16, 17, 0, 0, 0]);
         translate(&mut image, SHAPE, 7, 7);
         assert_eq!(image, [0; 18]);
     }
 
     #[test]
     fn all_offsets_and_both_sides_occur() {
-        let shape = ImageShape {
-            channels: 1,
-            height: 1,
-            width: 1,
-        };
+        let shape = ImageShape { channels: 1, height: 1, width: 1 };
         let mut black = 0;
         let mut flipped = 0;
         for sample in 0..9000 {
-            let key = ViewKey {
-                seed: 1,
-                epoch: 1,
-                sample,
-            };
+            let key = ViewKey { seed: 1, epoch: 1, sample };
             let mut image = [255];
             Augment::PadCrop(1).apply(&mut image, shape, key);
             black += usize::from(image[0] == 0);
@@ -172,10 +152,7 @@ mod tests {
             Augment::Flip.apply(&mut image, ImageShape { width: 3, ..shape }, key);
             flipped += usize::from(image == [3, 2, 1]);
         }
-        assert!(
-            (7900..8100).contains(&black),
-            "eight of nine offsets leave the image: {black}"
-        );
+        assert!((7900..8100).contains(&black), "eight of nine offsets leave the image: {black}");
         assert!((4350..4650).contains(&flipped), "one half: {flipped}");
     }
 
@@ -184,14 +161,7 @@ mod tests {
         for text in ["pad-crop 4", "flip"] {
             assert_eq!(text.parse::<Augment>().unwrap().to_string(), text);
         }
-        for text in [
-            "pad-crop",
-            "pad-crop 0",
-            "pad-crop -1",
-            "flip 2",
-            "rotate",
-            "",
-        ] {
+        for text in ["pad-crop", "pad-crop 0", "pad-crop -1", "flip 2", "rotate", ""] {
             assert!(text.parse::<Augment>().is_err(), "{text}");
         }
     }

@@ -39,11 +39,7 @@ impl HostBatch {
 
     /// Sends the batch to `device`: the images travel as bytes where the device takes them.
     pub fn to_device(self, device: &Device) -> Batch {
-        let ImageShape {
-            channels,
-            height,
-            width,
-        } = self.shape;
+        let ImageShape { channels, height, width } = self.shape;
         let shape = [self.labels.len(), channels, height, width];
         let labels = Tensor::from_data(TensorData::new(self.labels, [shape[0]]), device);
         let images = if device.supports_dtype(DType::U8) {
@@ -53,10 +49,7 @@ impl HostBatch {
             let pixels: Vec<f32> = self.images.into_iter().map(f32::from).collect();
             Tensor::from_data(TensorData::new(pixels, shape), device)
         };
-        Batch {
-            images: images / 255.0,
-            labels,
-        }
+        Batch { images: images / 255.0, labels }
     }
 }
 
@@ -68,13 +61,8 @@ impl Normalisation {
         let vector =
             |values: Vec<f32>| Tensor::from_data(TensorData::new(values, channels), &device);
         let scale = vector(self.std.iter().map(|std| 1.0 / std).collect());
-        let shift = vector(
-            self.mean
-                .iter()
-                .zip(&self.std)
-                .map(|(mean, std)| -mean / std)
-                .collect(),
-        );
+        let shift =
+            vector(self.mean.iter().zip(&self.std).map(|(mean, std)| -mean / std).collect());
         images * scale + shift
     }
 }

@@ -50,9 +50,7 @@ struct Catalogue {
 pub fn catalogue() -> &'static [Entry] {
     static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         let text = include_str!("../catalogue.toml");
-        toml::from_str::<Catalogue>(text)
-            .expect("the catalogue is checked by a test")
-            .dataset
+        toml::from_str::<Catalogue>(text).expect("the catalogue is checked by a test").dataset
     });
     &ENTRIES
 }
@@ -87,12 +85,7 @@ mod tests {
         assert!(catalogue().len() >= 4);
         for file in catalogue().iter().flat_map(|entry| &entry.files) {
             assert!(file.url.starts_with("https://"), "{}", file.url);
-            assert_eq!(
-                hex::decode(&file.sha256).map(|bytes| bytes.len()),
-                Ok(32),
-                "{}",
-                file.path
-            );
+            assert_eq!(hex::decode(&file.sha256).map(|bytes| bytes.len()), Ok(32), "{}", file.path);
             assert!(file.bytes > 0 && !file.path.starts_with('/') && !file.path.contains(".."));
         }
     }

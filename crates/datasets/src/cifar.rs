@@ -77,11 +77,7 @@ pub struct Cifar {
     pub classes: Vec<String>,
 }
 
-const SHAPE: ImageShape = ImageShape {
-    channels: 3,
-    height: 32,
-    width: 32,
-};
+const SHAPE: ImageShape = ImageShape { channels: 3, height: 32, width: 32 };
 /// What the archive may hold beside the records: a read-me, the names.
 const SLACK: u64 = 1 << 20;
 
@@ -92,11 +88,7 @@ impl CifarLayout {
     /// [`DataError`] for a file that is missing, cut, empty or too long, a label out of range, and
     /// an archive whose paths climb out of it or that unpacks to more than the records and 1 MiB.
     pub fn read(&self, path: &Path) -> Result<Cifar, DataError> {
-        let files = if path.is_dir() {
-            self.read_folder(path)?
-        } else {
-            self.read_archive(path)?
-        };
+        let files = if path.is_dir() { self.read_folder(path)? } else { self.read_archive(path)? };
         let split = |names: &[&str], records: usize| {
             let (mut images, mut labels) = (Vec::new(), Vec::new());
             for name in names {
@@ -120,11 +112,7 @@ impl CifarLayout {
     }
 
     fn wanted(&self) -> impl Iterator<Item = &'static str> {
-        self.train
-            .iter()
-            .chain(self.test)
-            .copied()
-            .chain([self.names])
+        self.train.iter().chain(self.test).copied().chain([self.names])
     }
 
     fn read_folder(&self, folder: &Path) -> Result<HashMap<String, Vec<u8>>, DataError> {
@@ -132,10 +120,7 @@ impl CifarLayout {
         for name in self.wanted() {
             let path = folder.join(name);
             if path.is_file() {
-                files.insert(
-                    name.to_owned(),
-                    fs::read(&path).map_err(DataError::io(path))?,
-                );
+                files.insert(name.to_owned(), fs::read(&path).map_err(DataError::io(path))?);
             }
         }
         Ok(files)
@@ -143,21 +128,13 @@ impl CifarLayout {
 
     fn read_archive(&self, path: &Path) -> Result<HashMap<String, Vec<u8>>, DataError> {
         let damaged = |e: std::io::Error| {
-            DataError::malformed(
-                path,
-                format!("a damaged archive ({e})"),
-                "whole tar data in gzip",
-            )
+            DataError::malformed(path, format!("a damaged archive ({e})"), "whole tar data in gzip")
         };
         let files = self.train.len() * self.records[0] + self.test.len() * self.records[1];
         let largest = (files * self.record_bytes()) as u64 + SLACK;
         let file = fs::File::open(path).map_err(DataError::io(path))?;
         if file.metadata().map_err(DataError::io(path))?.len() == 0 {
-            return Err(DataError::malformed(
-                path,
-                "an empty file",
-                "a tar archive in gzip",
-            ));
+            return Err(DataError::malformed(path, "an empty file", "a tar archive in gzip"));
         }
         let unpacked = GzDecoder::new(std::io::BufReader::new(file)).take(largest + 1);
         let mut archive = tar::Archive::new(unpacked);
@@ -195,11 +172,7 @@ impl CifarLayout {
         let size = self.record_bytes();
         if bytes.len() != records * size {
             let expected = format!("{} ({records} records of {size})", records * size);
-            return Err(DataError::malformed(
-                place,
-                format!("{} bytes", bytes.len()),
-                expected,
-            ));
+            return Err(DataError::malformed(place, format!("{} bytes", bytes.len()), expected));
         }
         for (at, record) in bytes.chunks_exact(size).enumerate() {
             let (label, pixels) = record.split_at(self.label_bytes);
@@ -217,25 +190,15 @@ impl CifarLayout {
 
     fn class_names(&self, path: &Path, text: Option<&[u8]>) -> Result<Vec<String>, DataError> {
         let Some(text) = text else {
-            return Ok((0..self.classes)
-                .map(|class| format!("class {class}"))
-                .collect());
+            return Ok((0..self.classes).map(|class| format!("class {class}")).collect());
         };
         let text = String::from_utf8_lossy(text);
-        let names: Vec<String> = text
-            .lines()
-            .map(str::trim)
-            .filter(|l| !l.is_empty())
-            .map(str::to_owned)
-            .collect();
+        let names: Vec<String> =
+            text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned).collect();
         if names.len() != self.classes {
             let problem = format!("{} class names", names.len());
             let place = member(path, self.names);
-            return Err(DataError::malformed(
-                place,
-                problem,
-                self.classes.to_string(),
-            ));
+            return Err(DataError::malformed(place, problem, self.classes.to_string()));
         }
         Ok(names)
     }
@@ -255,10 +218,7 @@ mod tests {
 
     use super::*;
 
-    const SMALL: CifarLayout = CifarLayout {
-        records: [2, 1],
-        ..CIFAR10
-    };
+    const SMALL: CifarLayout = CifarLayout { records: [2, 1], ..CIFAR10 };
 
     fn records(labels: &[u8]) -> Vec<u8> {
         labels
@@ -268,13 +228,8 @@ mod tests {
     }
 
     fn files() -> Vec<(String, Vec<u8>)> {
-        let train = SMALL
-            .train
-            .iter()
-            .map(|name| (format!("x/{name}"), records(&[1, 9])));
-        train
-            .chain([("x/test_batch.bin".to_owned(), records(&[4]))])
-            .collect()
+        let train = SMALL.train.iter().map(|name| (format!("x/{name}"), records(&[1, 9])));
+        train.chain([("x/test_batch.bin".to_owned(), records(&[4]))]).collect()
     }
 
     fn archive(files: &[(String, Vec<u8>)]) -> Vec<u8> {
@@ -306,21 +261,14 @@ mod tests {
 
         let folder = tempfile::tempdir().unwrap();
         for (name, bytes) in files() {
-            fs::write(
-                folder.path().join(Path::new(&name).file_name().unwrap()),
-                bytes,
-            )
-            .unwrap();
+            fs::write(folder.path().join(Path::new(&name).file_name().unwrap()), bytes).unwrap();
         }
         assert_eq!(SMALL.read(folder.path()).unwrap().train, from_archive.train);
     }
 
     #[test]
     fn cifar_100_takes_the_fine_label() {
-        let layout = CifarLayout {
-            records: [1, 1],
-            ..CIFAR100
-        };
+        let layout = CifarLayout { records: [1, 1], ..CIFAR100 };
         let folder = tempfile::tempdir().unwrap();
         let record = |coarse, fine| [vec![coarse, fine], vec![7; 3072]].concat();
         fs::write(folder.path().join("train.bin"), record(19, 99)).unwrap();
@@ -344,19 +292,10 @@ mod tests {
         let mut bomb = files();
         bomb.push(("x/bomb".to_owned(), vec![0; 3 << 20]));
         let cases = [
-            (
-                change(5, "x/test_batch.bin", records(&[10])),
-                "label `10` of record 0",
-            ),
-            (
-                change(0, "x/data_batch_1.bin", records(&[1])),
-                "3073 bytes, expected 6146",
-            ),
+            (change(5, "x/test_batch.bin", records(&[10])), "label `10` of record 0"),
+            (change(0, "x/data_batch_1.bin", records(&[1])), "3073 bytes, expected 6146"),
             (change(0, "x/data_batch_1.bin", vec![]), "0 bytes"),
-            (
-                change(0, "x/other.bin", records(&[1, 2])),
-                "a part is missing",
-            ),
+            (change(0, "x/other.bin", records(&[1, 2])), "a part is missing"),
             (read(&cut[..cut.len() / 2]).unwrap_err(), "damaged archive"),
             (read(&[]).unwrap_err(), "an empty file"),
             (read(b"not an archive").unwrap_err(), "damaged archive"),

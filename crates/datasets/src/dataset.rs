@@ -1,4 +1,7 @@
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use sha2::{Digest, Sha256};
 
@@ -36,16 +39,8 @@ impl ImageSet {
     /// # Panics
     /// Unless there are `shape.bytes()` bytes for each label: a reader's bug, not the data's.
     pub fn new(shape: ImageShape, images: Vec<u8>, labels: Vec<u16>) -> Self {
-        assert_eq!(
-            images.len(),
-            labels.len() * shape.bytes(),
-            "one image for each label"
-        );
-        Self {
-            shape,
-            images,
-            labels,
-        }
+        assert_eq!(images.len(), labels.len() * shape.bytes(), "one image for each label");
+        Self { shape, images, labels }
     }
 
     /// Size of every image.
@@ -83,11 +78,7 @@ impl ImageSet {
     pub fn split_at(mut self, len: usize) -> (Self, Self) {
         let images = self.images.split_off(len * self.shape.bytes());
         let labels = self.labels.split_off(len);
-        let rest = Self {
-            shape: self.shape,
-            images,
-            labels,
-        };
+        let rest = Self { shape: self.shape, images, labels };
         (self, rest)
     }
 
@@ -136,11 +127,7 @@ impl Normalisation {
     pub fn new(mean: Vec<f32>, std: Vec<f32>, channels: usize) -> Result<Self, DataError> {
         let refuse = |field, values: &[f32], what: &str| {
             let expected = format!("{channels} {what}, one for each channel");
-            Err(DataError::Setting {
-                field,
-                value: format!("{values:?}"),
-                expected,
-            })
+            Err(DataError::Setting { field, value: format!("{values:?}"), expected })
         };
         if mean.len() != channels || mean.iter().any(|m| !m.is_finite()) {
             return refuse("data.mean", &mean, "finite numbers");
@@ -165,22 +152,23 @@ pub struct Dataset {
     pub test: Arc<ImageSet>,
     /// The usual normalisation of this data.
     pub normalisation: Normalisation,
-    /// Identity of the bytes: the sha256 of the only file, else of the `sha256  name` lines of all
-    /// files in order; for procedural data, of both splits.
+    /// Identity of the bytes: the sha256 of the only file, else of the `sha256  place` lines of all
+    /// files in order, with places below the data's folder; for procedural data, of both splits.
     pub sha256: String,
     /// The files read, none for procedural data.
     pub files: Vec<SourceFile>,
 }
 
 /// One identity for several files, as [`Dataset::sha256`] says.
-pub(crate) fn identity(files: &[SourceFile]) -> String {
+pub(crate) fn identity(files: &[SourceFile], root: &Path) -> String {
     if let [file] = files {
         return file.sha256.clone();
     }
     let mut hash = Sha256::new();
     for file in files {
-        let name = file.path.file_name().unwrap_or_default().to_string_lossy();
-        hash.update(format!("{}  {name}\n", file.sha256));
+        let place = file.path.strip_prefix(root).unwrap_or(&file.path);
+        let parts: Vec<_> = place.iter().map(|part| part.to_string_lossy()).collect();
+        hash.update(format!("{}  {}\n", file.sha256, parts.join("/")));
     }
     hex::encode(hash.finalize())
 }

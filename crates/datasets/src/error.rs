@@ -72,11 +72,7 @@ impl DataError {
         problem: impl Into<String>,
         expected: impl Into<String>,
     ) -> Self {
-        Self::Malformed {
-            path: path.into(),
-            problem: problem.into(),
-            expected: expected.into(),
-        }
+        Self::Malformed { path: path.into(), problem: problem.into(), expected: expected.into() }
     }
 
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {

@@ -68,28 +68,23 @@ fn download(
     if have > 0 {
         request = request.header("Range", format!("bytes={have}-"));
     }
-    let mut response = request
-        .call()
-        .map_err(|e| failed(file, e.to_string(), RETRY))?;
+    let mut response = request.call().map_err(|e| failed(file, e.to_string(), RETRY))?;
     // A server without ranges sends the whole file again.
     if response.status() != StatusCode::PARTIAL_CONTENT {
         have = 0;
     }
-    let mut options = OpenOptions::new();
-    options.create(true);
-    let options = if have == 0 {
-        options.write(true).truncate(true)
-    } else {
-        options.append(true)
-    };
+    let options = OpenOptions::new().create(true).append(true).to_owned();
     let mut out = options.open(part).map_err(DataError::io(part))?;
+    if out.try_lock().is_err() {
+        let problem = format!("`{}` is being written by another process", part.display());
+        return Err(failed(file, problem, "wait until that one is done"));
+    }
+    out.set_len(have).map_err(DataError::io(part))?;
 
     let mut body = response.body_mut().with_config().limit(u64::MAX).reader();
     let mut buffer = vec![0; 1 << 16];
     loop {
-        let read = body
-            .read(&mut buffer)
-            .map_err(|e| failed(file, e.to_string(), RETRY))?;
+        let read = body.read(&mut buffer).map_err(|e| failed(file, e.to_string(), RETRY))?;
         if read == 0 {
             break;
         }
@@ -98,14 +93,9 @@ fn download(
             drop(out);
             fs::remove_file(part).map_err(DataError::io(part))?;
             let problem = format!("more than the {} bytes that were expected", file.bytes);
-            return Err(failed(
-                file,
-                problem,
-                "the source has changed; get the file by hand",
-            ));
+            return Err(failed(file, problem, "the source has changed; get the file by hand"));
         }
-        out.write_all(&buffer[..read])
-            .map_err(DataError::io(part))?;
+        out.write_all(&buffer[..read]).map_err(DataError::io(part))?;
         progress(file, have);
     }
     out.sync_all().map_err(DataError::io(part))?;
@@ -117,9 +107,5 @@ fn download(
 }
 
 fn failed(file: &RemoteFile, problem: String, hint: &str) -> DataError {
-    DataError::Fetch {
-        url: file.url.clone(),
-        problem,
-        hint: hint.to_owned(),
-    }
+    DataError::Fetch { url: file.url.clone(), problem, hint: hint.to_owned() }
 }

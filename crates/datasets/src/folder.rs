@@ -2,8 +2,8 @@
 //!
 //! The layout of torchvision's `ImageFolder`, with PNG and JPEG. Images may have any size and are
 //! resized; they become RGB or grey as asked. Classes are the sorted names of the folders in
-//! `train`. Samples are interleaved by class, so that the first or last so many of a split hold
-//! every class.
+//! `train`. Samples are ordered so that the first or last so many of a split hold the classes in
+//! the proportions of the whole.
 
 use std::{
     fs,
@@ -40,22 +40,12 @@ pub fn read_folder(root: &Path, shape: ImageShape) -> Result<ImageFolder, DataEr
     let classes = class_names(&root.join("train"))?;
     if classes.len() < 2 {
         let problem = format!("{} class folders", classes.len());
-        return Err(DataError::malformed(
-            root.join("train"),
-            problem,
-            "at least 2",
-        ));
+        return Err(DataError::malformed(root.join("train"), problem, "at least 2"));
     }
-    let unknown = class_names(&root.join("test"))?
-        .into_iter()
-        .find(|name| !classes.contains(name));
+    let unknown = class_names(&root.join("test"))?.into_iter().find(|name| !classes.contains(name));
     if let Some(unknown) = unknown {
         let path = root.join("test").join(unknown);
-        return Err(DataError::malformed(
-            path,
-            "a class that `train` does not have",
-            "the same",
-        ));
+        return Err(DataError::malformed(path, "a class that `train` does not have", "the same"));
     }
     let mut files = Vec::new();
     let mut split = |name: &str| {
@@ -65,12 +55,7 @@ pub fn read_folder(root: &Path, shape: ImageShape) -> Result<ImageFolder, DataEr
         Ok::<_, DataError>(ImageSet::new(shape, images, labels))
     };
     let (train, test) = (split("train")?, split("test")?);
-    Ok(ImageFolder {
-        train,
-        test,
-        classes,
-        files,
-    })
+    Ok(ImageFolder { train, test, classes, files })
 }
 
 /// Decodes one image file and brings it to `shape`: bytes as `[channels, height, width]`.
@@ -86,11 +71,7 @@ pub fn read_image(path: &Path, shape: ImageShape) -> Result<Vec<u8>, DataError> 
     limits.max_alloc = Some(LARGEST_DECODED);
     reader.limits(limits);
     let image = reader.decode().map_err(|e| {
-        DataError::malformed(
-            path,
-            format!("an image that does not decode ({e})"),
-            "a PNG or JPEG",
-        )
+        DataError::malformed(path, format!("an image that does not decode ({e})"), "a PNG or JPEG")
     })?;
     let (width, height) = (shape.width as u32, shape.height as u32);
     let image = match (image.width(), image.height()) == (width, height) {
@@ -105,19 +86,14 @@ fn planes(image: &DynamicImage, channels: usize) -> Vec<u8> {
         return image.to_luma8().into_raw();
     }
     let pixels = image.to_rgb8().into_raw();
-    (0..3)
-        .flat_map(|channel| pixels.iter().skip(channel).step_by(3).copied())
-        .collect()
+    (0..3).flat_map(|channel| pixels.iter().skip(channel).step_by(3).copied()).collect()
 }
 
 fn class_names(split: &Path) -> Result<Vec<String>, DataError> {
     let mut names: Vec<String> = entries(split)?
         .into_iter()
         .filter(|path| path.is_dir())
-        .filter_map(|path| {
-            path.file_name()
-                .map(|name| name.to_string_lossy().into_owned())
-        })
+        .filter_map(|path| path.file_name().map(|name| name.to_string_lossy().into_owned()))
         .filter(|name| !name.starts_with('.'))
         .collect();
     names.sort();
@@ -125,7 +101,7 @@ fn class_names(split: &Path) -> Result<Vec<String>, DataError> {
 }
 
 fn interleaved(split: &Path, classes: &[String]) -> Result<Vec<(PathBuf, u16)>, DataError> {
-    let mut by_class = Vec::new();
+    let mut placed = Vec::new();
     for (label, class) in classes.iter().enumerate() {
         let folder = split.join(class);
         let is_image = |path: &PathBuf| {
@@ -137,37 +113,26 @@ fn interleaved(split: &Path, classes: &[String]) -> Result<Vec<(PathBuf, u16)>, 
             false => Vec::new(),
         };
         if paths.is_empty() && split.ends_with("train") {
-            return Err(DataError::malformed(
-                folder,
-                "no images",
-                "at least one PNG or JPEG",
-            ));
+            return Err(DataError::malformed(folder, "no images", "at least one PNG or JPEG"));
         }
         paths.sort();
-        by_class.push(paths.into_iter().map(move |path| (path, label as u16)));
+        let count = paths.len() as f64;
+        let place = |rank: usize| (rank as f64 + 0.5) / count;
+        let ranked = paths.into_iter().enumerate();
+        placed.extend(ranked.map(|(rank, path)| (place(rank), path, label as u16)));
     }
-    let mut samples = Vec::new();
-    loop {
-        let before = samples.len();
-        samples.extend(by_class.iter_mut().filter_map(Iterator::next));
-        if samples.len() == before {
-            break;
-        }
-    }
+    // A stable sort: classes stay in order where their places are equal.
+    placed.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let samples: Vec<_> = placed.into_iter().map(|(_, path, label)| (path, label)).collect();
     if samples.is_empty() {
-        return Err(DataError::malformed(
-            split,
-            "no images",
-            "at least one PNG or JPEG",
-        ));
+        return Err(DataError::malformed(split, "no images", "at least one PNG or JPEG"));
     }
     Ok(samples)
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     let list = fs::read_dir(folder).map_err(DataError::io(folder))?;
-    list.map(|entry| Ok(entry.map_err(DataError::io(folder))?.path()))
-        .collect()
+    list.map(|entry| Ok(entry.map_err(DataError::io(folder))?.path())).collect()
 }
 
 /// Decodes on every core, in contiguous shares; the first error in order wins.
@@ -185,14 +150,9 @@ fn read_all(
         Ok::<_, DataError>(bytes)
     };
     let parts: Vec<Result<Vec<u8>, DataError>> = std::thread::scope(|scope| {
-        let spawned: Vec<_> = samples
-            .chunks(share)
-            .map(|share| scope.spawn(move || read_share(share)))
-            .collect();
-        spawned
-            .into_iter()
-            .map(|t| t.join().expect("decoding does not panic"))
-            .collect()
+        let spawned: Vec<_> =
+            samples.chunks(share).map(|share| scope.spawn(move || read_share(share))).collect();
+        spawned.into_iter().map(|t| t.join().expect("decoding does not panic")).collect()
     });
     let images = parts.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
     Ok((images, samples.iter().map(|(_, label)| *label).collect()))
@@ -202,11 +162,7 @@ fn read_all(
 mod tests {
     use super::*;
 
-    const SHAPE: ImageShape = ImageShape {
-        channels: 3,
-        height: 4,
-        width: 4,
-    };
+    const SHAPE: ImageShape = ImageShape { channels: 3, height: 4, width: 4 };
 
     fn folder() -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
@@ -234,35 +190,30 @@ mod tests {
         let read = read_folder(root.path(), SHAPE).unwrap();
         assert_eq!(read.classes, ["cat", "dog"]);
         assert_eq!(read.train.labels(), [0, 1, 0, 1]);
-        assert_eq!(
-            read.train.image(0),
-            [[200; 16], [10; 16], [10; 16]].concat()
-        );
-        assert!(
-            read.train.image(2)[..16]
-                .iter()
-                .all(|red| red.abs_diff(200) < 6),
-            "a JPEG"
-        );
-        let grey = read_folder(
-            root.path(),
-            ImageShape {
-                channels: 1,
-                ..SHAPE
-            },
-        )
-        .unwrap();
+        assert_eq!(read.train.image(0), [[200; 16], [10; 16], [10; 16]].concat());
+        assert!(read.train.image(2)[..16].iter().all(|red| red.abs_diff(200) < 6), "a JPEG");
+        let grey = read_folder(root.path(), ImageShape { channels: 1, ..SHAPE }).unwrap();
         assert_eq!(grey.test.image(0).len(), 16);
+    }
+
+    #[test]
+    fn any_end_of_an_unbalanced_split_holds_its_proportions() {
+        let root = folder();
+        for extra in 0..16 {
+            let image = image::GrayImage::from_pixel(4, 4, [9].into());
+            image.save(root.path().join(format!("train/cat/c{extra:02}.png"))).unwrap();
+        }
+        let labels = read_folder(root.path(), SHAPE).unwrap().train.labels().to_vec();
+        assert_eq!(labels.len(), 20);
+        for end in [&labels[..10], &labels[10..]] {
+            assert_eq!(end.iter().filter(|label| **label == 1).count(), 1, "{labels:?}");
+        }
     }
 
     #[test]
     fn what_is_wrong_is_named() {
         let root = folder();
-        fs::write(
-            root.path().join("train/cat/a.png"),
-            b"\x89PNG\r\n\x1a\nrest",
-        )
-        .unwrap();
+        fs::write(root.path().join("train/cat/a.png"), b"\x89PNG\r\n\x1a\nrest").unwrap();
         assert!(error(root.path()).contains("train/cat/a.png: an image that does not decode"));
 
         let root = folder();

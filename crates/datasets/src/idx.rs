@@ -24,64 +24,33 @@ const LARGEST: usize = 4 << 30;
 /// than its header says, or holds a label of `classes` or above.
 pub fn read_idx(images: &Path, labels: &Path, classes: usize) -> Result<ImageSet, DataError> {
     let (dimensions, pixels) = read_file(images, IMAGES)?;
-    let [count, height, width] = dimensions[..] else {
-        unreachable!("three for images")
-    };
+    let [count, height, width] = dimensions[..] else { unreachable!("three for images") };
     let (dimensions, label_bytes) = read_file(labels, LABELS)?;
     if dimensions[0] != count {
         let problem = format!("{} labels", dimensions[0]);
-        return Err(DataError::malformed(
-            labels,
-            problem,
-            format!("{count}, one for each image"),
-        ));
+        return Err(DataError::malformed(labels, problem, format!("{count}, one for each image")));
     }
     if count == 0 || height == 0 || width == 0 {
         let problem = format!("{count} images of {height}x{width}");
-        return Err(DataError::malformed(
-            images,
-            problem,
-            "at least one image with pixels",
-        ));
+        return Err(DataError::malformed(images, problem, "at least one image with pixels"));
     }
-    if let Some(at) = label_bytes
-        .iter()
-        .position(|label| usize::from(*label) >= classes)
-    {
+    if let Some(at) = label_bytes.iter().position(|label| usize::from(*label) >= classes) {
         let problem = format!("label `{}` of image {at}", label_bytes[at]);
-        return Err(DataError::malformed(
-            labels,
-            problem,
-            format!("labels below {classes}"),
-        ));
+        return Err(DataError::malformed(labels, problem, format!("labels below {classes}")));
     }
-    let shape = ImageShape {
-        channels: 1,
-        height,
-        width,
-    };
-    Ok(ImageSet::new(
-        shape,
-        pixels,
-        label_bytes.into_iter().map(u16::from).collect(),
-    ))
+    let shape = ImageShape { channels: 1, height, width };
+    Ok(ImageSet::new(shape, pixels, label_bytes.into_iter().map(u16::from).collect()))
 }
 
 /// The file `name` or `name.gz` in `folder`, whichever is there.
 pub(crate) fn find(folder: &Path, name: &str) -> Option<PathBuf> {
-    [folder.join(format!("{name}.gz")), folder.join(name)]
-        .into_iter()
-        .find(|path| path.is_file())
+    [folder.join(format!("{name}.gz")), folder.join(name)].into_iter().find(|path| path.is_file())
 }
 
 fn read_file(path: &Path, magic: u32) -> Result<(Vec<usize>, Vec<u8>), DataError> {
     let raw = fs::read(path).map_err(DataError::io(path))?;
     if raw.is_empty() {
-        return Err(DataError::malformed(
-            path,
-            "an empty file",
-            "an IDX file, gzip or not",
-        ));
+        return Err(DataError::malformed(path, "an empty file", "an IDX file, gzip or not"));
     }
     if raw.starts_with(&[0x1f, 0x8b]) {
         parse(path, GzDecoder::new(&raw[..]), magic)
@@ -102,26 +71,15 @@ fn parse(path: &Path, mut from: impl Read, magic: u32) -> Result<(Vec<usize>, Ve
     let found = number()?;
     if found != magic {
         let problem = format!("magic number `{found:#010x}`");
-        return Err(DataError::malformed(
-            path,
-            problem,
-            format!("`{magic:#010x}`"),
-        ));
+        return Err(DataError::malformed(path, problem, format!("`{magic:#010x}`")));
     }
     let rank = (magic & 0xff) as usize;
-    let dimensions: Vec<usize> = (0..rank)
-        .map(|_| number().map(|n| n as usize))
-        .collect::<Result<_, DataError>>()?;
-    let size = dimensions
-        .iter()
-        .try_fold(1_usize, |size, d| size.checked_mul(*d));
+    let dimensions: Vec<usize> =
+        (0..rank).map(|_| number().map(|n| n as usize)).collect::<Result<_, DataError>>()?;
+    let size = dimensions.iter().try_fold(1_usize, |size, d| size.checked_mul(*d));
     let Some(size) = size.filter(|size| *size <= LARGEST) else {
         let problem = format!("dimensions {dimensions:?}");
-        return Err(DataError::malformed(
-            path,
-            problem,
-            format!("at most {LARGEST} bytes"),
-        ));
+        return Err(DataError::malformed(path, problem, format!("at most {LARGEST} bytes")));
     };
     let mut bytes = Vec::new();
     let read = from.take(size as u64 + 1).read_to_end(&mut bytes);
@@ -133,11 +91,7 @@ fn parse(path: &Path, mut from: impl Read, magic: u32) -> Result<(Vec<usize>, Ve
             true => format!("more than the {size} bytes of {dimensions:?}"),
             false => format!("{} bytes after the header", bytes.len()),
         };
-        return Err(DataError::malformed(
-            path,
-            problem,
-            format!("{size} for {dimensions:?}"),
-        ));
+        return Err(DataError::malformed(path, problem, format!("{size} for {dimensions:?}")));
     }
     Ok((dimensions, bytes))
 }
@@ -152,10 +106,7 @@ mod tests {
 
     fn idx(magic: u32, dimensions: &[u32], data: &[u8]) -> Vec<u8> {
         let numbers = [magic].into_iter().chain(dimensions.iter().copied());
-        numbers
-            .flat_map(u32::to_be_bytes)
-            .chain(data.iter().copied())
-            .collect()
+        numbers.flat_map(u32::to_be_bytes).chain(data.iter().copied()).collect()
     }
 
     fn gzip(data: &[u8]) -> Vec<u8> {
@@ -177,14 +128,7 @@ mod tests {
         let images = idx(IMAGES, &[2, 2, 3], &(0..12).collect::<Vec<u8>>());
         let labels = idx(LABELS, &[2], &[3, 9]);
         let set = read(&images, &gzip(&labels)).unwrap();
-        assert_eq!(
-            set.shape(),
-            ImageShape {
-                channels: 1,
-                height: 2,
-                width: 3
-            }
-        );
+        assert_eq!(set.shape(), ImageShape { channels: 1, height: 2, width: 3 });
         assert_eq!(set.image(1), [6, 7, 8, 9, 10, 11]);
         assert_eq!(set.labels(), [3, 9]);
     }
@@ -199,26 +143,14 @@ mod tests {
         let cases: &[(&[u8], &[u8], &str)] = &[
             (&[], &labels, "an empty file"),
             (&images[..7], &labels, "a cut header"),
-            (
-                &images[..images.len() - 1],
-                &labels,
-                "1 bytes after the header",
-            ),
+            (&images[..images.len() - 1], &labels, "1 bytes after the header"),
             (&labels, &labels, "magic number `0x00000801`"),
             (&huge, &labels, "dimensions [4294967295"),
             (&bomb, &labels, "more than the 2 bytes"),
             (&cut[..cut.len() - 9], &labels, "damaged"),
-            (
-                &images,
-                &idx(LABELS, &[2], &[3, 10]),
-                "label `10` of image 1",
-            ),
+            (&images, &idx(LABELS, &[2], &[3, 10]), "label `10` of image 1"),
             (&images, &idx(LABELS, &[3], &[3, 1, 1]), "3 labels"),
-            (
-                &idx(IMAGES, &[0, 28, 28], &[]),
-                &idx(LABELS, &[0], &[]),
-                "0 images",
-            ),
+            (&idx(IMAGES, &[0, 28, 28], &[]), &idx(LABELS, &[0], &[]), "0 images"),
         ];
         for (images, labels, expected) in cases {
             let error = read(images, labels).unwrap_err();

@@ -32,10 +32,7 @@ impl KeyedRng {
     /// The generator of one key. Where an operation has no epoch or sample, pass 0.
     pub fn new(seed: u64, epoch: u64, sample: u64, operation: Operation) -> Self {
         let mut key = [0; 32];
-        for (part, value) in key
-            .chunks_exact_mut(8)
-            .zip([seed, epoch, sample, operation as u64])
-        {
+        for (part, value) in key.chunks_exact_mut(8).zip([seed, epoch, sample, operation as u64]) {
             part.copy_from_slice(&value.to_le_bytes());
         }
         Self(ChaCha8Rng::from_seed(key))
@@ -93,10 +90,7 @@ mod tests {
     fn a_key_gives_the_same_numbers_everywhere() {
         let mut rng = KeyedRng::new(42, 1, 7, Operation::Crop);
         let drawn: Vec<u32> = (0..6).map(|_| rng.below(9)).collect();
-        assert_eq!(
-            drawn, EXPECTED,
-            "a change here changes every run that was ever made"
-        );
+        assert_eq!(drawn, EXPECTED, "a change here changes every run that was ever made");
     }
 
     const EXPECTED: [u32; 6] = [4, 2, 0, 3, 3, 1];
@@ -117,11 +111,6 @@ mod tests {
         let mut order = KeyedRng::new(1, 0, 0, Operation::Shuffle).permutation(1000);
         assert!(order.windows(2).any(|pair| pair[0] > pair[1]));
         order.sort_unstable();
-        assert!(
-            order
-                .iter()
-                .enumerate()
-                .all(|(at, index)| at == *index as usize)
-        );
+        assert!(order.iter().enumerate().all(|(at, index)| at == *index as usize));
     }
 }

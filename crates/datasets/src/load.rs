@@ -27,26 +27,14 @@ pub struct DatasetInfo {
 
 /// Every dataset there is.
 pub const DATASETS: &[DatasetInfo] = &[
-    DatasetInfo {
-        name: "digits",
-        content: "drawn numerals, 10000 + 5000, 10 classes, 3x32x32",
-    },
+    DatasetInfo { name: "digits", content: "drawn numerals, 10000 + 5000, 10 classes, 3x32x32" },
     DatasetInfo {
         name: "mnist",
         content: "handwritten numerals, 60000 + 10000, 10 classes, 1x28x28",
     },
-    DatasetInfo {
-        name: "fashion-mnist",
-        content: "clothes, 60000 + 10000, 10 classes, 1x28x28",
-    },
-    DatasetInfo {
-        name: "cifar10",
-        content: "photographs, 50000 + 10000, 10 classes, 3x32x32",
-    },
-    DatasetInfo {
-        name: "cifar100",
-        content: "photographs, 50000 + 10000, 100 classes, 3x32x32",
-    },
+    DatasetInfo { name: "fashion-mnist", content: "clothes, 60000 + 10000, 10 classes, 1x28x28" },
+    DatasetInfo { name: "cifar10", content: "photographs, 50000 + 10000, 10 classes, 3x32x32" },
+    DatasetInfo { name: "cifar100", content: "photographs, 50000 + 10000, 100 classes, 3x32x32" },
     DatasetInfo {
         name: "folder",
         content: "your images: train/CLASS/*, test/CLASS/*, PNG or JPEG",
@@ -76,11 +64,7 @@ impl LoadConfig {
             data: data.into(),
             offline: false,
             path: None,
-            shape: ImageShape {
-                channels: 3,
-                height: 32,
-                width: 32,
-            },
+            shape: ImageShape { channels: 3, height: 32, width: 32 },
         }
     }
 }
@@ -109,10 +93,7 @@ pub fn load(config: &LoadConfig, progress: Progress<'_>) -> Result<Dataset, Data
 /// The error for a name that no dataset has.
 pub fn unknown(name: &str) -> DataError {
     let known: Vec<&str> = DATASETS.iter().map(|info| info.name).collect();
-    DataError::UnknownDataset {
-        name: name.to_owned(),
-        known: known.join(", "),
-    }
+    DataError::UnknownDataset { name: name.to_owned(), known: known.join(", ") }
 }
 
 const FASHION: [&str; 10] = [
@@ -138,10 +119,7 @@ fn load_idx(
 ) -> Result<Dataset, DataError> {
     let folder = config.data.join(&config.name);
     provide(config, progress, |file| {
-        let name = Path::new(&file.path)
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy();
+        let name = Path::new(&file.path).file_stem().unwrap_or_default().to_string_lossy();
         idx::find(&folder, &name).is_some()
     })?;
     let find = |name: &str| idx::find(&folder, name).ok_or_else(|| missing(config, name, &folder));
@@ -153,11 +131,7 @@ fn load_idx(
         let (shape, len) = (set.shape(), set.len());
         if (shape.height, shape.width, len) != (28, 28, expected) {
             let problem = format!("{len} images of {}x{}", shape.height, shape.width);
-            return Err(DataError::malformed(
-                images,
-                problem,
-                format!("{expected} of 28x28"),
-            ));
+            return Err(DataError::malformed(images, problem, format!("{expected} of 28x28")));
         }
         files.push(images);
         files.push(labels);
@@ -165,17 +139,8 @@ fn load_idx(
     };
     let (train, test) = (split("train", 60_000)?, split("t10k", 10_000)?);
     let classes = classes.iter().map(|class| (*class).to_owned()).collect();
-    let normalisation = Normalisation {
-        mean: vec![mean],
-        std: vec![std],
-    };
-    assemble(
-        config,
-        classes,
-        (train, test),
-        normalisation,
-        hashed(files)?,
-    )
+    let normalisation = Normalisation { mean: vec![mean], std: vec![std] };
+    assemble(config, classes, (train, test), normalisation, hashed(files)?)
 }
 
 fn load_cifar(
@@ -184,10 +149,7 @@ fn load_cifar(
     [mean, std]: [[f32; 3]; 2],
     progress: Progress<'_>,
 ) -> Result<Dataset, DataError> {
-    let (archive, folder) = (
-        config.data.join(layout.archive),
-        config.data.join(layout.folder),
-    );
+    let (archive, folder) = (config.data.join(layout.archive), config.data.join(layout.folder));
     provide(config, progress, |_| archive.is_file() || folder.is_dir())?;
     let path = if folder.is_dir() { &folder } else { &archive };
     if !path.exists() {
@@ -195,18 +157,10 @@ fn load_cifar(
     }
     let cifar = layout.read(path)?;
     let files = match path.is_dir() {
-        true => layout
-            .train
-            .iter()
-            .chain(layout.test)
-            .map(|name| path.join(name))
-            .collect(),
+        true => layout.train.iter().chain(layout.test).map(|name| path.join(name)).collect(),
         false => vec![path.clone()],
     };
-    let normalisation = Normalisation {
-        mean: mean.into(),
-        std: std.into(),
-    };
+    let normalisation = Normalisation { mean: mean.into(), std: std.into() };
     let splits = (Arc::new(cifar.train), Arc::new(cifar.test));
     assemble(config, cifar.classes, splits, normalisation, hashed(files)?)
 }
@@ -221,18 +175,9 @@ fn load_folder(config: &LoadConfig) -> Result<Dataset, DataError> {
     };
     let read = read_folder(&config.data.join(path), config.shape)?;
     let channels = config.shape.channels;
-    let normalisation = Normalisation {
-        mean: vec![0.5; channels],
-        std: vec![0.5; channels],
-    };
+    let normalisation = Normalisation { mean: vec![0.5; channels], std: vec![0.5; channels] };
     let splits = (Arc::new(read.train), Arc::new(read.test));
-    assemble(
-        config,
-        read.classes,
-        splits,
-        normalisation,
-        hashed(read.files)?,
-    )
+    assemble(config, read.classes, splits, normalisation, hashed(read.files)?)
 }
 
 fn assemble(
@@ -242,35 +187,17 @@ fn assemble(
     normalisation: Normalisation,
     files: Vec<SourceFile>,
 ) -> Result<Dataset, DataError> {
-    let sha256 = identity(&files);
-    tracing::debug!(
-        dataset = config.name,
-        train = train.len(),
-        test = test.len(),
-        sha256,
-        "read"
-    );
-    Ok(Dataset {
-        name: config.name.clone(),
-        classes,
-        train,
-        test,
-        normalisation,
-        sha256,
-        files,
-    })
+    let root = match &config.path {
+        Some(path) => config.data.join(path),
+        None => config.data.clone(),
+    };
+    let sha256 = identity(&files, &root);
+    tracing::debug!(dataset = config.name, train = train.len(), test = test.len(), sha256, "read");
+    Ok(Dataset { name: config.name.clone(), classes, train, test, normalisation, sha256, files })
 }
 
 fn hashed(files: Vec<PathBuf>) -> Result<Vec<SourceFile>, DataError> {
-    files
-        .into_iter()
-        .map(|path| {
-            Ok(SourceFile {
-                sha256: sha256_of(&path)?,
-                path,
-            })
-        })
-        .collect()
+    files.into_iter().map(|path| Ok(SourceFile { sha256: sha256_of(&path)?, path })).collect()
 }
 
 /// Fetches the catalogue's files that are not `there`.
@@ -285,16 +212,9 @@ fn provide(
             continue;
         }
         if config.offline {
-            let name = Path::new(&file.path)
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy();
+            let name = Path::new(&file.path).file_name().unwrap_or_default().to_string_lossy();
             let folder = config.data.join(&file.path);
-            return Err(missing(
-                config,
-                &name,
-                folder.parent().unwrap_or(&config.data),
-            ));
+            return Err(missing(config, &name, folder.parent().unwrap_or(&config.data)));
         }
         fetch(file, &config.data, progress)?;
     }

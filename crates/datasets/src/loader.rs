@@ -36,13 +36,7 @@ impl Loader {
     /// If `batch` is zero.
     pub fn in_order(set: Arc<ImageSet>, batch: usize) -> Self {
         assert!(batch > 0, "a batch has samples");
-        Self {
-            set,
-            batch,
-            seed: None,
-            augment: Vec::new(),
-            workers: 1,
-        }
+        Self { set, batch, seed: None, augment: Vec::new(), workers: 1 }
     }
 
     /// A new order and new views in each epoch: for training. The last batch of an epoch may be
@@ -51,11 +45,7 @@ impl Loader {
     /// # Panics
     /// If `batch` is zero.
     pub fn shuffled(set: Arc<ImageSet>, batch: usize, seed: u64, augment: Vec<Augment>) -> Self {
-        Self {
-            seed: Some(seed),
-            augment,
-            ..Self::in_order(set, batch)
-        }
+        Self { seed: Some(seed), augment, ..Self::in_order(set, batch) }
     }
 
     /// Number of worker threads, at least one. Changes the speed alone.
@@ -78,10 +68,7 @@ impl Loader {
     /// The batches of `epoch` (from 1), starting with batch `first` (from 0).
     pub fn epoch(&self, epoch: u64, first: usize) -> Epoch {
         let order = Arc::new(self.order(epoch));
-        let workers = self
-            .workers
-            .min(self.batches().saturating_sub(first))
-            .max(1);
+        let workers = self.workers.min(self.batches().saturating_sub(first)).max(1);
         let receivers = (0..workers)
             .map(|worker| {
                 let (sender, receiver) = sync_channel(AHEAD);
@@ -118,11 +105,7 @@ impl Loader {
             let start = images.len();
             images.extend_from_slice(self.set.image(*sample as usize));
             if let Some(seed) = self.seed {
-                let key = ViewKey {
-                    seed,
-                    epoch,
-                    sample: u64::from(*sample),
-                };
+                let key = ViewKey { seed, epoch, sample: u64::from(*sample) };
                 for augment in &self.augment {
                     augment.apply(&mut images[start..], shape, key);
                 }
@@ -130,13 +113,7 @@ impl Loader {
         }
         let label = |sample: &u32| i32::from(self.set.label(*sample as usize));
         let labels = samples.iter().map(label).collect();
-        HostBatch {
-            index,
-            samples,
-            images,
-            labels,
-            shape,
-        }
+        HostBatch { index, samples, images, labels, shape }
     }
 }
 
@@ -163,11 +140,7 @@ mod tests {
     use crate::ImageShape;
 
     fn set() -> Arc<ImageSet> {
-        let shape = ImageShape {
-            channels: 1,
-            height: 2,
-            width: 2,
-        };
+        let shape = ImageShape { channels: 1, height: 2, width: 2 };
         let images = (0..11_u8).flat_map(|i| [i, i + 100, i, i]).collect();
         Arc::new(ImageSet::new(shape, images, (0..11).collect()))
     }
@@ -201,10 +174,8 @@ mod tests {
 
     #[test]
     fn evaluation_sees_the_set_as_it_is() {
-        let images: Vec<u8> = Loader::in_order(set(), 4)
-            .epoch(1, 0)
-            .flat_map(|b| b.images)
-            .collect();
+        let images: Vec<u8> =
+            Loader::in_order(set(), 4).epoch(1, 0).flat_map(|b| b.images).collect();
         assert_eq!(images[..8], [0, 100, 0, 0, 1, 101, 1, 1]);
         assert_eq!(images.len(), 44);
     }

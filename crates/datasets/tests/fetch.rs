@@ -35,17 +35,9 @@ fn serve(first: First) -> (RemoteFile, Arc<std::sync::Mutex<Vec<Option<String>>>
             let range = request.headers().iter().find(|h| h.field.equiv("Range"));
             let range = range.map(|h| h.value.as_str().to_owned());
             seen.lock().unwrap().push(range.clone());
-            let start = range.and_then(|r| {
-                r.trim_start_matches("bytes=")
-                    .trim_end_matches('-')
-                    .parse()
-                    .ok()
-            });
-            let start: usize = if first == First::NoRanges {
-                0
-            } else {
-                start.unwrap_or(0)
-            };
+            let start = range
+                .and_then(|r| r.trim_start_matches("bytes=").trim_end_matches('-').parse().ok());
+            let start: usize = if first == First::NoRanges { 0 } else { start.unwrap_or(0) };
             let mut body = content().split_off(start);
             let behaviour = if at == 0 { first } else { First::Good };
             match behaviour {
@@ -70,15 +62,7 @@ fn serve(first: First) -> (RemoteFile, Arc<std::sync::Mutex<Vec<Option<String>>>
     let original = folder.path().join("original");
     fs::write(&original, content()).unwrap();
     let sha256 = sha256_of(&original).unwrap();
-    (
-        RemoteFile {
-            path: "sub/data.bin".into(),
-            url,
-            bytes: BYTES as u64,
-            sha256,
-        },
-        ranges,
-    )
+    (RemoteFile { path: "sub/data.bin".into(), url, bytes: BYTES as u64, sha256 }, ranges)
 }
 
 #[test]
@@ -88,10 +72,7 @@ fn a_file_arrives_whole_with_progress() {
     let mut last = 0;
     fetch(&file, folder.path(), &mut |_, have| last = have).unwrap();
     assert_eq!(last, BYTES as u64);
-    assert_eq!(
-        fs::read(folder.path().join("sub/data.bin")).unwrap(),
-        content()
-    );
+    assert_eq!(fs::read(folder.path().join("sub/data.bin")).unwrap(), content());
     assert!(!folder.path().join("sub/data.bin.part").exists());
 }
 
@@ -99,23 +80,12 @@ fn a_file_arrives_whole_with_progress() {
 fn a_cut_download_goes_on_where_it_stopped() {
     let (file, ranges) = serve(First::Cut);
     let folder = tempfile::tempdir().unwrap();
-    let error = fetch(&file, folder.path(), &mut |_, _| {})
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("cut after 100000 of 300000 bytes"),
-        "{error}"
-    );
+    let error = fetch(&file, folder.path(), &mut |_, _| {}).unwrap_err().to_string();
+    assert!(error.contains("cut after 100000 of 300000 bytes"), "{error}");
     assert!(!folder.path().join("sub/data.bin").exists());
     fetch(&file, folder.path(), &mut |_, _| {}).unwrap();
-    assert_eq!(
-        fs::read(folder.path().join("sub/data.bin")).unwrap(),
-        content()
-    );
-    assert_eq!(
-        *ranges.lock().unwrap(),
-        [None, Some("bytes=100000-".to_owned())]
-    );
+    assert_eq!(fs::read(folder.path().join("sub/data.bin")).unwrap(), content());
+    assert_eq!(*ranges.lock().unwrap(), [None, Some("bytes=100000-".to_owned())]);
 }
 
 #[test]
@@ -125,10 +95,7 @@ fn a_server_without_ranges_starts_over() {
     fs::create_dir(folder.path().join("sub")).unwrap();
     fs::write(folder.path().join("sub/data.bin.part"), [9; 1000]).unwrap();
     fetch(&file, folder.path(), &mut |_, _| {}).unwrap();
-    assert_eq!(
-        fs::read(folder.path().join("sub/data.bin")).unwrap(),
-        content()
-    );
+    assert_eq!(fs::read(folder.path().join("sub/data.bin")).unwrap(), content());
 }
 
 #[test]
@@ -141,9 +108,7 @@ fn nothing_wrong_ever_gets_the_files_name() {
     for (first, expected) in cases {
         let (file, _) = serve(first);
         let folder = tempfile::tempdir().unwrap();
-        let error = fetch(&file, folder.path(), &mut |_, _| {})
-            .unwrap_err()
-            .to_string();
+        let error = fetch(&file, folder.path(), &mut |_, _| {}).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}, expected {expected}");
         assert!(!folder.path().join("sub/data.bin").exists());
         fetch(&file, folder.path(), &mut |_, _| {}).unwrap();

@@ -103,11 +103,8 @@ pub(crate) fn load(
 /// Deletes the checkpoints of a stage that is done, and what a killed process left half written.
 pub(crate) fn clear(folder: &Path) -> Result<(), DriverError> {
     for path in list(folder)?.into_iter().chain(entries(folder, WRITING)?) {
-        let removed = if path.is_dir() {
-            fs::remove_dir_all(&path)
-        } else {
-            fs::remove_file(&path)
-        };
+        let removed =
+            if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         removed.map_err(DriverError::io(path))?;
     }
     Ok(())

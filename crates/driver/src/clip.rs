@@ -14,16 +14,10 @@ pub(crate) fn clip_by_global_norm<M: Module>(
     module: &M,
     max_norm: f64,
 ) {
-    let mut sum = SumOfSquares {
-        gradients,
-        sum: None,
-    };
+    let mut sum = SumOfSquares { gradients, sum: None };
     module.visit(&mut sum);
     let Some(sum) = sum.sum else { return };
-    let scale = (sum.sqrt() + 1e-6)
-        .recip()
-        .mul_scalar(max_norm)
-        .clamp_max(1.0);
+    let scale = (sum.sqrt() + 1e-6).recip().mul_scalar(max_norm).clamp_max(1.0);
     module.visit(&mut Scale { gradients, scale });
 }
 

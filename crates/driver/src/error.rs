@@ -73,16 +73,14 @@ impl DriverError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Interrupted { .. } => 130,
-            Self::NonFinite { .. } | Self::Signals(_) | Self::Data(DataError::Fetch { .. }) => 1,
+            Self::NonFinite { .. } | Self::Signals(_) | Self::Io { .. } => 1,
+            Self::Data(DataError::Fetch { .. }) => 1,
             _ => 2,
         }
     }
 
     pub(crate) fn recipe(file: &str, problem: impl ToString) -> Self {
-        Self::Recipe {
-            file: file.to_owned(),
-            problem: problem.to_string(),
-        }
+        Self::Recipe { file: file.to_owned(), problem: problem.to_string() }
     }
 
     pub(crate) fn field(file: &str, field: &str, value: impl ToString, expected: &str) -> Self {

@@ -59,11 +59,7 @@ impl Predictions {
             classes = output.dims()[1];
             logits.extend(output.into_data().iter::<f32>());
         }
-        Self {
-            logits,
-            labels,
-            classes,
-        }
+        Self { logits, labels, classes }
     }
 
     /// Predictions from logits in rows of `classes` and the right class of each row.
@@ -71,16 +67,8 @@ impl Predictions {
     /// # Panics
     /// Unless there are `classes` logits for each label.
     pub fn from_logits(logits: Vec<f32>, labels: Vec<i32>, classes: usize) -> Self {
-        assert_eq!(
-            logits.len(),
-            labels.len() * classes,
-            "one row for each label"
-        );
-        Self {
-            logits,
-            labels,
-            classes,
-        }
+        assert_eq!(logits.len(), labels.len() * classes, "one row for each label");
+        Self { logits, labels, classes }
     }
 
     /// Logits of each image, `classes` of them.
@@ -105,17 +93,9 @@ impl Predictions {
                 (log_p.exp() - target).powi(2)
             };
             brier += log_p.iter().enumerate().map(square).sum::<f64>();
-            let confidence = log_p
-                .iter()
-                .copied()
-                .fold(f64::NEG_INFINITY, f64::max)
-                .exp();
+            let confidence = log_p.iter().copied().fold(f64::NEG_INFINITY, f64::max).exp();
             let bin = &mut bins[((confidence * BINS as f64) as usize).min(BINS - 1)];
-            *bin = (
-                bin.0 + 1,
-                bin.1 + confidence,
-                bin.2 + usize::from(rank == 0),
-            );
+            *bin = (bin.0 + 1, bin.1 + confidence, bin.2 + usize::from(rank == 0));
         }
         let n = count as f64;
         let gap = |(_, confidence, right): &(usize, f64, usize)| (confidence - *right as f64).abs();
@@ -138,11 +118,7 @@ impl Predictions {
         for (row, teacher_row) in self.rows().zip(teacher.rows()) {
             agree += usize::from(likeliest(row) == likeliest(teacher_row));
             let (log_s, log_t) = (log_softmax(row), log_softmax(teacher_row));
-            kl += log_t
-                .iter()
-                .zip(&log_s)
-                .map(|(t, s)| t.exp() * (t - s))
-                .sum::<f64>();
+            kl += log_t.iter().zip(&log_s).map(|(t, s)| t.exp() * (t - s)).sum::<f64>();
         }
         let n = self.labels.len() as f64;
         (agree as f64 / n, kl / n)
@@ -162,17 +138,11 @@ fn rank(row: &[f32], label: usize) -> usize {
     let own = row[label];
     let before = |(class, z): &(usize, &f32)| **z > own || (**z == own && *class < label);
     // A logit that is no number is never a right answer.
-    if own.is_nan() {
-        row.len()
-    } else {
-        row.iter().enumerate().filter(before).count()
-    }
+    if own.is_nan() { row.len() } else { row.iter().enumerate().filter(before).count() }
 }
 
 fn likeliest(row: &[f32]) -> usize {
-    (0..row.len())
-        .find(|class| rank(row, *class) == 0)
-        .unwrap_or(0)
+    (0..row.len()).find(|class| rank(row, *class) == 0).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -203,10 +173,7 @@ mod tests {
     fn a_network_agrees_with_itself() {
         let predictions = of_probabilities(&[[0.9, 0.1], [0.3, 0.7]], &[0, 0]);
         let scores = predictions.scores(Some(&predictions));
-        assert_eq!(
-            (scores.teacher_agreement, scores.kl_to_teacher),
-            (Some(1.0), Some(0.0))
-        );
+        assert_eq!((scores.teacher_agreement, scores.kl_to_teacher), (Some(1.0), Some(0.0)));
         let teacher = of_probabilities(&[[0.5, 0.5], [0.6, 0.4]], &[0, 0]);
         let scores = predictions.scores(Some(&teacher));
         assert_eq!(scores.teacher_agreement, Some(0.5));

@@ -19,9 +19,7 @@ pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), DriverError>
         .map_err(DriverError::io(path))?;
     file.write_all(bytes).map_err(DriverError::io(path))?;
     file.as_file().sync_all().map_err(DriverError::io(path))?;
-    let file = file
-        .persist(path)
-        .map_err(|e| DriverError::io(path)(e.error))?;
+    let file = file.persist(path).map_err(|e| DriverError::io(path)(e.error))?;
     readable_by_all(&file).map_err(DriverError::io(path))
 }
 
@@ -50,13 +48,11 @@ pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, D
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(DriverError::io(path)(e)),
     };
-    serde_json::from_str(&text)
-        .map(Some)
-        .map_err(|e| DriverError::Folder {
-            path: path.to_owned(),
-            problem: format!("a damaged record ({e})"),
-            hint: "delete the folder that it is in, or name another with `--out`".to_owned(),
-        })
+    serde_json::from_str(&text).map(Some).map_err(|e| DriverError::Folder {
+        path: path.to_owned(),
+        problem: format!("a damaged record ({e})"),
+        hint: "restore the file, or work in another folder".to_owned(),
+    })
 }
 
 pub(crate) fn create_dir(path: &Path) -> Result<(), DriverError> {

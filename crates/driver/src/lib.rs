@@ -20,7 +20,7 @@ pub use checkpoint::Best;
 pub use error::DriverError;
 pub use export::export;
 pub use observer::{Event, Observer, Silent};
-pub use pipeline::{RunConfig, run};
+pub use pipeline::{EVALUATION_BATCH, RunConfig, run};
 pub use report::{ModelReport, Models, ObjectiveReport, Report, TestReport};
 pub use run_folder::{DatasetRecord, Host, RunRecord};
 pub use stage::{ModelCard, Stage, StageRecord, TestRecord};

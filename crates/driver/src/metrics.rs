@@ -75,28 +75,20 @@ impl MetricsFile {
             .open(path)
             .map_err(DriverError::io(path))?;
         let there = file.metadata().map_err(DriverError::io(path))?.len();
-        file.set_len(length.min(there))
-            .map_err(DriverError::io(path))?;
+        file.set_len(length.min(there)).map_err(DriverError::io(path))?;
         file.seek(SeekFrom::End(0)).map_err(DriverError::io(path))?;
-        Ok(Self {
-            path: path.to_owned(),
-            file,
-        })
+        Ok(Self { path: path.to_owned(), file })
     }
 
     pub(crate) fn append(&mut self, line: &Line) -> Result<(), DriverError> {
         let mut text = serde_json::to_string(line).expect("a record serialises");
         text.push('\n');
-        self.file
-            .write_all(text.as_bytes())
-            .map_err(DriverError::io(&self.path))
+        self.file.write_all(text.as_bytes()).map_err(DriverError::io(&self.path))
     }
 
     /// Bytes written so far, all of them on disk.
     pub(crate) fn synced_length(&mut self) -> Result<u64, DriverError> {
         self.file.sync_all().map_err(DriverError::io(&self.path))?;
-        self.file
-            .stream_position()
-            .map_err(DriverError::io(&self.path))
+        self.file.stream_position().map_err(DriverError::io(&self.path))
     }
 }

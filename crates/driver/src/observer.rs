@@ -49,7 +49,7 @@ pub enum Event<'a> {
         step: usize,
         /// Steps of an epoch.
         steps: usize,
-        /// Mean of the objective over these steps, nats.
+        /// Mean of the objective over the epoch so far, nats.
         loss: f64,
         /// Training images a second since the stage started here.
         images_per_second: f64,

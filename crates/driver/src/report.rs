@@ -121,10 +121,7 @@ impl Report {
                 epochs: stage.epochs,
                 seconds: stage.seconds,
                 images_per_second: stage.images_per_second,
-                test: TestReport {
-                    last: test.last,
-                    selected: test.selected,
-                },
+                test: TestReport { last: test.last, selected: test.selected },
             })
         };
         let models = Models {
@@ -161,9 +158,7 @@ impl Report {
 /// A term's settings with its name under `name`.
 fn term(config: &TermConfig) -> serde_json::Map<String, serde_json::Value> {
     let value = serde_json::to_value(config).expect("a term serialises");
-    let serde_json::Value::Object(fields) = value else {
-        unreachable!("a term is a table")
-    };
+    let serde_json::Value::Object(fields) = value else { unreachable!("a term is a table") };
     let rename = |(key, value): (String, _)| match key.as_str() {
         "term" => ("name".to_owned(), value),
         _ => (key, value),

@@ -1,18 +1,23 @@
 //! A run's folder: whose it is, whether it can take the run, and what it was run with.
 
-use std::{fs, path::Path};
+use std::{
+    fs::{self, File},
+    path::Path,
+};
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     DriverError,
-    files::{WRITING, create_dir, write_atomic},
+    files::{WRITING, read_json},
 };
 
 /// `run.json`: with what the run was made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
+    /// Name of the recipe.
+    pub recipe: String,
     /// Version of this toolkit.
     pub version: String,
     /// Version of Burn.
@@ -70,70 +75,60 @@ impl Host {
     }
 }
 
+/// Held by the process that works in a run's folder.
+const LOCK: &str = ".lock";
+
 /// Version of Burn that this crate is built with.
 pub(crate) const BURN: &str = "0.22.1";
 
-/// A device in words, without the wrapping of Burn's debug output.
+/// A device in words.
 pub(crate) fn device_name(device: &Device) -> String {
     format!("{device:?}")
 }
 
-/// Makes sure that `out` is a new folder or one of this recipe, can be written, and has room for
-/// `bytes`.
-pub(crate) fn prepare(out: &Path, recipe: &str, bytes: u64) -> Result<(), DriverError> {
+/// Makes sure that `out` is a new folder or one of this recipe, is no other process's, can be
+/// written, and has room for `bytes`. The folder is this process's as long as the file is held.
+pub(crate) fn prepare(out: &Path, recipe: &str, bytes: u64) -> Result<File, DriverError> {
     let refuse = |problem: String, hint: &str| DriverError::Folder {
         path: out.to_owned(),
         problem,
         hint: hint.to_owned(),
     };
+    let unwritable = |e: &dyn std::fmt::Display| {
+        refuse(format!("it cannot be written ({e})"), "name another folder with `--out`")
+    };
     if let Ok(entries) = fs::read_dir(out) {
-        let names = entries
-            .flatten()
-            .map(|entry| entry.file_name().to_string_lossy().into_owned());
-        let foreign = names.into_iter().any(|name| !name.starts_with(WRITING));
-        match fs::read_to_string(out.join("recipe.toml")) {
-            Ok(text) => {
-                let table: toml::Table = toml::from_str(&text).unwrap_or_default();
-                let held = table
-                    .get("name")
-                    .and_then(toml::Value::as_str)
-                    .unwrap_or("another");
-                if held != recipe {
-                    let problem = format!("it holds a run of the recipe `{held}`");
-                    return Err(refuse(problem, "name another folder with `--out`"));
-                }
+        let ours = |name: &str| name.starts_with(WRITING) || name == LOCK;
+        let foreign = entries.flatten().any(|entry| !ours(&entry.file_name().to_string_lossy()));
+        match read_json::<RunRecord>(&out.join("run.json"))? {
+            Some(held) if held.recipe != recipe => {
+                let problem = format!("it holds a run of the recipe `{}`", held.recipe);
+                return Err(refuse(problem, "name another folder with `--out`"));
             }
-            Err(_) if foreign => {
+            None if foreign => {
                 let problem = "it holds something else than a run".to_owned();
-                return Err(refuse(
-                    problem,
-                    "name an empty folder or a new one with `--out`",
-                ));
+                return Err(refuse(problem, "name an empty folder or a new one with `--out`"));
             }
-            Err(_) => {}
+            _ => {}
         }
     } else if out.exists() {
-        return Err(refuse(
-            "it is not a folder".to_owned(),
-            "name a folder with `--out`",
-        ));
+        return Err(refuse("it is not a folder".to_owned(), "name a folder with `--out`"));
     }
-    create_dir(out)?;
-    let probe = out.join(".probe");
-    write_atomic(&probe, b"probe")?;
-    fs::remove_file(&probe).map_err(DriverError::io(probe))?;
-    let free = fs4::available_space(out).map_err(DriverError::io(out))?;
+    fs::create_dir_all(out).map_err(|e| unwritable(&e))?;
+    let lock = File::create(out.join(LOCK)).map_err(|e| unwritable(&e))?;
+    if lock.try_lock().is_err() {
+        let problem = "another process is running in it".to_owned();
+        return Err(refuse(problem, "wait for it, or name another folder with `--out`"));
+    }
+    let free = fs4::available_space(out).map_err(|e| unwritable(&e))?;
     if free < bytes {
-        let megabytes = |bytes: u64| bytes.div_ceil(1 << 20);
+        let mebibytes = |bytes: u64| bytes.div_ceil(1 << 20);
         let problem = format!(
             "{} MiB are free, expected {} MiB for weights and checkpoints",
-            megabytes(free),
-            megabytes(bytes)
+            mebibytes(free),
+            mebibytes(bytes)
         );
-        return Err(refuse(
-            problem,
-            "make room, or name a folder on another disk with `--out`",
-        ));
+        return Err(refuse(problem, "make room, or name a folder on another disk with `--out`"));
     }
-    Ok(())
+    Ok(lock)
 }

@@ -2,9 +2,17 @@
 
 use std::{fs, path::Path};
 
-use distill_datasets::Normalisation;
+use burn::{
+    module::{Module, ModuleVisitor, Param},
+    tensor::Tensor,
+};
+use distill_datasets::{
+    Normalisation,
+    keyed::{KeyedRng, Operation},
+};
 use distill_models::{Architecture, Cost, Network, Signature};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::{
     DriverError,
@@ -100,15 +108,42 @@ impl ModelCard {
     /// # Errors
     /// [`DriverError`] for a damaged card.
     pub fn beside(weights: &Path) -> Result<Option<Self>, DriverError> {
-        read_json(&weights.parent().unwrap_or(Path::new("")).join("model.json"))
+        let path = weights.parent().unwrap_or(Path::new("")).join("model.json");
+        let card: Option<Self> = read_json(&path)?;
+        match card.as_ref().map(|card| card.check(&path)) {
+            Some(Err(error)) => Err(error),
+            _ => Ok(card),
+        }
+    }
+
+    /// A card may have been written by hand: its parts have to fit together.
+    fn check(&self, path: &Path) -> Result<(), DriverError> {
+        let file = path.display().to_string();
+        let channels = self.signature.channels;
+        if self.classes.len() != self.signature.classes {
+            let expected = format!("{}, as many as `signature.classes`", self.signature.classes);
+            return Err(DriverError::field(&file, "classes", self.classes.len(), &expected));
+        }
+        if ![1, 3].contains(&channels) {
+            return Err(DriverError::field(&file, "signature.channels", channels, "1 or 3"));
+        }
+        let largest = self.signature.height.max(self.signature.width);
+        if largest > 4096 {
+            return Err(DriverError::field(
+                &file,
+                "signature",
+                largest,
+                "at most 4096 pixels a side",
+            ));
+        }
+        Normalisation::new(self.mean.clone(), self.std.clone(), channels)
+            .map_err(|e| DriverError::recipe(&file, e))?;
+        self.architecture.check(&self.signature).map_err(|e| DriverError::recipe(&file, e))
     }
 
     /// The normalisation that the network expects.
     pub fn normalisation(&self) -> Normalisation {
-        Normalisation {
-            mean: self.mean.clone(),
-            std: self.std.clone(),
-        }
+        Normalisation { mean: self.mean.clone(), std: self.std.clone() }
     }
 
     /// The network with the weights of a file, on `device`.
@@ -120,12 +155,7 @@ impl ModelCard {
         weights: &Path,
         device: &burn::tensor::Device,
     ) -> Result<Network, DriverError> {
-        let mut rng = distill_datasets::keyed::KeyedRng::new(
-            0,
-            0,
-            0,
-            distill_datasets::keyed::Operation::Weights,
-        );
+        let mut rng = KeyedRng::new(0, 0, 0, Operation::Weights);
         let network = self.architecture.init(&self.signature, &mut rng, device)?;
         Ok(distill_models::weights::load(network, weights)?)
     }
@@ -139,17 +169,24 @@ pub(crate) fn fingerprint(inputs: &serde_json::Value) -> String {
 /// Names of the inputs in which two records differ, for a person.
 pub(crate) fn differences(old: &serde_json::Value, new: &serde_json::Value) -> String {
     let empty = serde_json::Map::new();
-    let (old, new) = (
-        old.as_object().unwrap_or(&empty),
-        new.as_object().unwrap_or(&empty),
-    );
-    let changed = new
-        .iter()
-        .filter(|(key, value)| old.get(*key) != Some(*value));
-    changed
-        .map(|(key, _)| key.as_str())
-        .collect::<Vec<_>>()
-        .join(", ")
+    let (old, new) = (old.as_object().unwrap_or(&empty), new.as_object().unwrap_or(&empty));
+    let changed = new.iter().filter(|(key, value)| old.get(*key) != Some(*value));
+    changed.map(|(key, _)| key.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// Identity of a network's numbers, whatever ids its parameters were given.
+pub(crate) fn weights_identity(network: &Network) -> String {
+    struct Collect(Sha256);
+    impl ModuleVisitor for Collect {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            for value in param.val().into_data().iter::<f32>() {
+                self.0.update(value.to_le_bytes());
+            }
+        }
+    }
+    let mut collect = Collect(Sha256::new());
+    network.visit(&mut collect);
+    hex::encode(collect.0.finalize())
 }
 
 /// sha256 of a file of weights.

@@ -12,9 +12,7 @@ pub struct Teacher {
 impl Teacher {
     /// Freezes `network`: dropout off, running statistics fixed, no gradients.
     pub fn new(network: &Network) -> Self {
-        Self {
-            network: network.valid(),
-        }
+        Self { network: network.valid() }
     }
 
     /// Logits of a batch, without a gradient.

@@ -104,17 +104,20 @@ impl Training<'_> {
         let mut optimizer = self.config.optimizer.build();
         let mut network = network;
         let mut progress = match checkpoint::newest(self.folder)? {
+            Some((path, progress)) if progress.fingerprint != self.fingerprint => {
+                return Err(DriverError::Folder {
+                    path,
+                    problem: "it is a checkpoint of a stage with other inputs".to_owned(),
+                    hint: "give each training a folder of its own".to_owned(),
+                });
+            }
             Some((path, progress)) => {
                 (network, optimizer) = checkpoint::load(&path, network, optimizer)?;
                 progress
             }
             None => {
                 let fingerprint = self.fingerprint.to_owned();
-                Progress {
-                    fingerprint,
-                    epoch: 1,
-                    ..Default::default()
-                }
+                Progress { fingerprint, epoch: 1, ..Default::default() }
             }
         };
         let metrics = self.folder.join("metrics.jsonl");
@@ -125,22 +128,14 @@ impl Training<'_> {
             pending: Vec::new(),
             saved: Instant::now(),
         };
-        let mut pace = Pace {
-            started: Instant::now(),
-            images: 0,
-            reported: Instant::now(),
-        };
+        let mut pace = Pace { started: Instant::now(), images: 0, reported: Instant::now() };
         while progress.epoch <= self.config.epochs {
             self.epoch(&mut state, &mut progress, &mut pace, observer)?;
         }
         let path = self.folder.join("last.bpk");
         write_atomic(&path, &weights::to_bytes(&state.network, &path)?)?;
         let best = progress.best.expect("a stage has at least one epoch");
-        Ok(Trained {
-            seconds: progress.seconds,
-            images: progress.images,
-            best,
-        })
+        Ok(Trained { seconds: progress.seconds, images: progress.images, best })
     }
 
     fn epoch(
@@ -152,9 +147,11 @@ impl Training<'_> {
     ) -> Result<(), DriverError> {
         let steps = self.train.batches();
         let mut before = Instant::now();
+        // Where only the end of the epoch is left to do, it is the rate of the step before.
+        let mut learning_rate = self.learning_rate(self.stage_step(progress).saturating_sub(1));
         for batch in self.train.epoch(progress.epoch as u64, progress.step) {
             let images = batch.len();
-            let learning_rate = self.learning_rate(progress);
+            learning_rate = self.learning_rate(self.stage_step(progress));
             self.step(state, progress, batch, learning_rate)?;
             progress.step += 1;
             progress.images += images as u64;
@@ -178,18 +175,13 @@ impl Training<'_> {
                     before = Instant::now();
                 }
                 if interrupted {
-                    return Err(DriverError::Interrupted {
-                        stage: self.stage.name(),
-                    });
+                    return Err(DriverError::Interrupted { stage: self.stage.name() });
                 }
             }
         }
-        let learning_rate = self.learning_rate(progress);
         self.end_epoch(state, progress, learning_rate, observer)?;
         if self.interrupt.load(Ordering::Relaxed) && progress.epoch <= self.config.epochs {
-            return Err(DriverError::Interrupted {
-                stage: self.stage.name(),
-            });
+            return Err(DriverError::Interrupted { stage: self.stage.name() });
         }
         Ok(())
     }
@@ -202,18 +194,13 @@ impl Training<'_> {
         learning_rate: f64,
     ) -> Result<(), DriverError> {
         let (epoch, step) = (progress.epoch as u64, progress.step as u64);
-        self.device
-            .seed(KeyedRng::new(self.seed, epoch, step, Operation::Step).next_u64());
+        self.device.seed(KeyedRng::new(self.seed, epoch, step, Operation::Step).next_u64());
         let images_in_batch = batch.len() as f64;
         let batch = batch.to_device(self.device);
         let images = self.normalisation.apply(batch.images);
         let teacher = self.teacher.map(|teacher| teacher.logits(images.clone()));
         let logits = state.network.forward(images.autodiff());
-        let right = logits
-            .clone()
-            .without_autodiff()
-            .argmax(1)
-            .flatten::<1>(0, 1);
+        let right = logits.clone().without_autodiff().argmax(1).flatten::<1>(0, 1);
         let correct = right.equal(batch.labels.clone()).float().sum();
 
         let mut signals = Signals::new(logits, batch.labels.autodiff())?;
@@ -222,12 +209,7 @@ impl Training<'_> {
         }
         let value = self.objective.evaluate(&signals)?;
         let mut seen = vec![correct, value.total.clone().without_autodiff()];
-        seen.extend(
-            value
-                .terms
-                .into_iter()
-                .map(|term| term.value.without_autodiff()),
-        );
+        seen.extend(value.terms.into_iter().map(|term| term.value.without_autodiff()));
         state.pending.push((images_in_batch, Tensor::cat(seen, 0)));
 
         let mut gradients = GradientsParams::from_grads(value.total.backward(), &state.network);
@@ -252,12 +234,7 @@ impl Training<'_> {
             if !seen[1].is_finite() {
                 let first = progress.step + 1 - images.len();
                 let (loss, epoch, last) = (seen[1], progress.epoch, progress.step);
-                return Err(DriverError::NonFinite {
-                    loss,
-                    epoch,
-                    first,
-                    last,
-                });
+                return Err(DriverError::NonFinite { loss, epoch, first, last });
             }
             for sums in [&mut progress.line_sums, &mut progress.epoch_sums] {
                 sums.add(*images_in_batch, seen);
@@ -289,13 +266,13 @@ impl Training<'_> {
         learning_rate: f64,
         observer: &mut dyn Observer,
     ) -> Result<(), DriverError> {
-        let predictions = Predictions::of(
-            &state.network,
-            self.validation,
-            self.normalisation,
-            self.device,
-        );
+        let predictions =
+            Predictions::of(&state.network, self.validation, self.normalisation, self.device);
         let scores = predictions.scores(None);
+        if !scores.nll.is_finite() {
+            let (loss, epoch, last) = (scores.nll, progress.epoch, progress.step);
+            return Err(DriverError::NonFinite { loss, epoch, first: last, last });
+        }
         let sums = std::mem::take(&mut progress.epoch_sums);
         let record = EpochRecord {
             epoch: progress.epoch,
@@ -307,15 +284,8 @@ impl Training<'_> {
             validation_top1: scores.top1,
             validation_nll: scores.nll,
         };
-        let candidate = Best {
-            epoch: progress.epoch,
-            top1: scores.top1,
-            nll: scores.nll,
-        };
-        if progress
-            .best
-            .is_none_or(|best| candidate.is_better_than(&best))
-        {
+        let candidate = Best { epoch: progress.epoch, top1: scores.top1, nll: scores.nll };
+        if progress.best.is_none_or(|best| candidate.is_better_than(&best)) {
             let path = self.folder.join("selected.bpk");
             write_atomic(&path, &weights::to_bytes(&state.network, &path)?)?;
             progress.best = Some(candidate);
@@ -325,11 +295,7 @@ impl Training<'_> {
         progress.step = 0;
         self.save(state, progress)?;
         let epochs = self.config.epochs;
-        observer.on(Event::Epoch {
-            stage: self.stage,
-            epochs,
-            record: &record,
-        });
+        observer.on(Event::Epoch { stage: self.stage, epochs, record: &record });
         Ok(())
     }
 
@@ -346,20 +312,16 @@ impl Training<'_> {
         (progress.epoch - 1) * self.train.batches() + progress.step
     }
 
-    fn learning_rate(&self, progress: &Progress) -> f64 {
-        let (step, per_epoch) = (self.stage_step(progress), self.train.batches());
-        let factor = self
-            .config
-            .schedule
-            .factor_at(step, per_epoch, self.config.epochs);
+    /// Learning rate of a step of the stage, from 0.
+    fn learning_rate(&self, step: usize) -> f64 {
+        let per_epoch = self.train.batches();
+        let factor = self.config.schedule.factor_at(step, per_epoch, self.config.epochs);
         self.config.optimizer.learning_rate * factor
     }
 
     fn term_means(&self, sums: &Sums) -> BTreeMap<String, f64> {
         let names = self.objective.names().into_iter().map(str::to_owned);
-        names
-            .zip(sums.terms.iter().map(|term| term / sums.images))
-            .collect()
+        names.zip(sums.terms.iter().map(|term| term / sums.images)).collect()
     }
 
     fn steps_event(&self, progress: &Progress, pace: &Pace, steps: usize) -> Event<'static> {

@@ -38,16 +38,10 @@ fn the_first_twenty_losses_agree_to_one_in_ten_thousand() {
     }
     for (stage, (flex, ndarray)) in runs[0].iter().zip(&runs[1]).enumerate() {
         assert_eq!((flex.len(), ndarray.len()), (STEPS, STEPS));
-        assert!(
-            flex.windows(2).all(|pair| pair[0] != pair[1]),
-            "stage {stage}: {flex:?}"
-        );
+        assert!(flex.windows(2).all(|pair| pair[0] != pair[1]), "stage {stage}: {flex:?}");
         for (step, (a, b)) in flex.iter().zip(ndarray).enumerate() {
             let off = (a - b).abs() / a.abs();
-            assert!(
-                off < 1e-4,
-                "stage {stage}, step {step}: {a} on flex, {b} on ndarray"
-            );
+            assert!(off < 1e-4, "stage {stage}, step {step}: {a} on flex, {b} on ndarray");
         }
     }
 }

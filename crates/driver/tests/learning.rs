@@ -74,16 +74,8 @@ fn perceptrons_read_real_numerals() {
     let report = run(&config, &mut Silent, &AtomicBool::new(false)).unwrap();
     assert_eq!(report.models.teacher.parameters, 2_395_210);
     assert_eq!(report.dataset.test, 10_000);
-    for model in [
-        &report.models.teacher,
-        &report.models.baseline,
-        &report.models.student,
-    ] {
+    for model in [&report.models.teacher, &report.models.baseline, &report.models.student] {
         let top1 = model.test.last.top1;
-        assert!(
-            top1 > 0.85,
-            "{}: {top1} after a short training on a tenth",
-            model.architecture
-        );
+        assert!(top1 > 0.85, "{}: {top1} after a short training on a tenth", model.architecture);
     }
 }

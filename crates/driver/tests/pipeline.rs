@@ -45,10 +45,7 @@ fn a_run_leaves_everything_that_the_design_promises() {
         let model = report.models.of(stage);
         for scores in [model.test.last, model.test.selected] {
             assert_eq!(scores.count, report.dataset.test);
-            assert_eq!(
-                scores.errors,
-                ((1.0 - scores.top1) * scores.count as f64).round() as usize
-            );
+            assert_eq!(scores.errors, ((1.0 - scores.top1) * scores.count as f64).round() as usize);
             assert_eq!(scores.teacher_agreement.is_some(), stage != Stage::Teacher);
         }
     }
@@ -57,34 +54,15 @@ fn a_run_leaves_everything_that_the_design_promises() {
     assert_eq!(Report::assemble(folder.path()).unwrap(), report);
 
     let student = fs::read(folder.path().join("student/selected.bpk")).unwrap();
-    assert_eq!(
-        fs::read(folder.path().join("export/student.bpk")).unwrap(),
-        student
-    );
+    assert_eq!(fs::read(folder.path().join("export/student.bpk")).unwrap(), student);
     let lines = fs::read_to_string(folder.path().join("student/metrics.jsonl")).unwrap();
-    assert_eq!(
-        lines.lines().count(),
-        3 * (6 + 1),
-        "each step and each epoch"
-    );
+    assert_eq!(lines.lines().count(), 3 * (6 + 1), "each step and each epoch");
     assert!(
-        lines
-            .lines()
-            .all(|line| line.contains("soft-targets") && line.contains("cross-entropy"))
+        lines.lines().all(|line| line.contains("soft-targets") && line.contains("cross-entropy"))
     );
     let left = fs::read_dir(folder.path().join("student")).unwrap();
-    let left = left.filter(|e| {
-        e.as_ref()
-            .unwrap()
-            .file_name()
-            .to_string_lossy()
-            .contains("-")
-    });
-    assert_eq!(
-        left.count(),
-        0,
-        "no checkpoint stays behind a finished stage"
-    );
+    let left = left.filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().contains("-"));
+    assert_eq!(left.count(), 0, "no checkpoint stays behind a finished stage");
 }
 
 #[test]
@@ -93,12 +71,7 @@ fn a_second_run_skips_what_is_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let first = complete(&flex(folder.path(), &[]));
     let mut seen = Stages::default();
-    let again = run(
-        &flex(folder.path(), &[]),
-        &mut seen,
-        &AtomicBool::new(false),
-    )
-    .unwrap();
+    let again = run(&flex(folder.path(), &[]), &mut seen, &AtomicBool::new(false)).unwrap();
     assert_eq!(seen.skipped, Stage::ALL);
     assert_eq!(again, first);
 
@@ -107,20 +80,14 @@ fn a_second_run_skips_what_is_unchanged() {
     let report = run(&changed, &mut seen, &AtomicBool::new(false)).unwrap();
     assert_eq!(seen.skipped, [Stage::Teacher, Stage::Baseline]);
     assert_eq!(seen.started, [Stage::Student]);
-    assert!(
-        seen.notes[0].contains("this changed: objective"),
-        "{:?}",
-        seen.notes
-    );
-    let earlier = fs::read_dir(folder.path().join("earlier"))
-        .unwrap()
-        .flatten()
-        .next()
-        .unwrap();
-    assert!(
-        earlier.path().join("selected.bpk").is_file(),
-        "the earlier student is kept"
-    );
+    assert!(seen.notes[0].contains("this changed: objective"), "{:?}", seen.notes);
+    let earlier = fs::read_dir(folder.path().join("earlier")).unwrap().flatten().next().unwrap();
+    assert!(earlier.path().join("selected.bpk").is_file(), "the earlier student is kept");
+
+    let mut seen = Stages::default();
+    let back = run(&flex(folder.path(), &[]), &mut seen, &AtomicBool::new(false)).unwrap();
+    assert_eq!(seen.skipped, Stage::ALL, "and found again when it is asked for");
+    assert_eq!(back, first);
     assert_eq!(report.models.baseline, first.models.baseline);
     assert_ne!(report.models.student.test, first.models.student.test);
 }
@@ -135,32 +102,18 @@ fn an_interrupted_run_ends_with_the_bits_of_an_undisturbed_one() {
     // Stops in the middle of an epoch of every stage, the second one among them.
     for stage in Stage::ALL {
         let interrupt = AtomicBool::new(false);
-        let mut observer = StopIn {
-            stage,
-            epoch: 2,
-            steps: 3,
-            interrupt: &interrupt,
-        };
+        let mut observer = StopIn { stage, epoch: 2, steps: 3, interrupt: &interrupt };
         let mut config = flex(broken.path(), &dropout);
         config.resume = stage != Stage::Teacher;
         let error = run(&config, &mut observer, &interrupt).unwrap_err();
         assert_eq!(error.exit_code(), 130);
         assert!(matches!(error, DriverError::Interrupted { stage: s } if s == stage.name()));
     }
-    let error = run(
-        &flex(broken.path(), &dropout),
-        &mut Silent,
-        &AtomicBool::new(false),
-    )
-    .unwrap_err();
+    let error =
+        run(&flex(broken.path(), &dropout), &mut Silent, &AtomicBool::new(false)).unwrap_err();
     assert!(error.to_string().contains("--resume"), "{error}");
-    let mut config = flex(
-        broken.path(),
-        &["teacher.dropout=0.2", "student.dropout=0.3"],
-    );
-    config.resume = true;
-    let error = run(&config, &mut Silent, &AtomicBool::new(false)).unwrap_err();
-    assert!(error.to_string().contains("`recipe.toml`"), "{error}");
+    // Other settings in between: what was begun is put aside and found again.
+    complete(&flex(broken.path(), &[&dropout[..], &["objective.0.temperature=2"]].concat()));
     let mut config = flex(broken.path(), &dropout);
     config.resume = true;
     complete(&config);
@@ -170,10 +123,7 @@ fn an_interrupted_run_ends_with_the_bits_of_an_undisturbed_one() {
         let metrics = |folder: &Path| fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
         assert_eq!(metrics(&a), metrics(&b), "{stage:?}");
         for file in ["last.bpk", "selected.bpk"] {
-            assert!(
-                bits(&a.join(file)) == bits(&b.join(file)),
-                "{stage:?}: {file} differs"
-            );
+            assert!(bits(&a.join(file)) == bits(&b.join(file)), "{stage:?}: {file} differs");
         }
     }
 }
@@ -182,17 +132,10 @@ fn an_interrupted_run_ends_with_the_bits_of_an_undisturbed_one() {
 fn baseline_and_student_differ_by_the_objective_alone() {
     let _turn = TURN.lock();
     let folder = tempfile::tempdir().unwrap();
-    complete(&flex(
-        folder.path(),
-        &["objective=[{term = \"cross-entropy\"}]"],
-    ));
+    complete(&flex(folder.path(), &["objective=[{term = \"cross-entropy\"}]"]));
     let read =
         |stage: &str| fs::read_to_string(folder.path().join(stage).join("metrics.jsonl")).unwrap();
-    assert_eq!(
-        read("baseline"),
-        read("student"),
-        "the same objective gives the same run"
-    );
+    assert_eq!(read("baseline"), read("student"), "the same objective gives the same run");
 }
 
 #[test]
@@ -211,16 +154,45 @@ fn given_teacher_weights_take_the_place_of_training() {
 }
 
 #[test]
+fn a_given_teacher_has_to_see_the_data_as_it_did() {
+    let _turn = TURN.lock();
+    let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    complete(&flex(first.path(), &[]));
+    let weights = format!("teacher.weights={}/teacher/last.bpk", first.path().display());
+    for (more, expected) in [
+        ("data.mean=[0.1, 0.1, 0.1]", "`mean` is `[0.4"),
+        ("teacher.blocks=[[8], [16]]", "`architecture`"),
+    ] {
+        let config = flex(second.path(), &[&weights, more]);
+        let error = run(&config, &mut Silent, &AtomicBool::new(false)).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn two_runs_do_not_share_a_folder() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    complete(&flex(folder.path(), &[]));
+    let other = std::fs::File::open(folder.path().join(".lock")).unwrap();
+    other.lock().unwrap();
+    let error = run(&flex(folder.path(), &[]), &mut Silent, &AtomicBool::new(false)).unwrap_err();
+    assert!(error.to_string().contains("another process"), "{error}");
+    let mut config = flex(folder.path(), &[]);
+    config.recipe.recipe.name = "other".to_owned();
+    drop(other);
+    let error = run(&config, &mut Silent, &AtomicBool::new(false)).unwrap_err();
+    assert!(error.to_string().contains("a run of the recipe `digits`"), "{error}");
+}
+
+#[test]
 fn a_loss_that_is_no_number_stops_the_run_and_says_where() {
     let _turn = TURN.lock();
     let folder = tempfile::tempdir().unwrap();
     let explode = ["optimizer.kind=sgd", "optimizer.learning_rate=1e30"];
-    let error = run(
-        &flex(folder.path(), &explode),
-        &mut Silent,
-        &AtomicBool::new(false),
-    )
-    .unwrap_err();
+    let error =
+        run(&flex(folder.path(), &explode), &mut Silent, &AtomicBool::new(false)).unwrap_err();
     assert_eq!(error.exit_code(), 1);
     assert!(error.to_string().contains("epoch 1, steps"), "{error}");
 }
@@ -235,19 +207,13 @@ fn data_and_folders_that_do_not_fit_are_refused_before_any_work() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
     for (setting, expected) in [
-        (
-            "optimizer.batch=193",
-            "optimizer.batch` is `193`, expected at most the 192",
-        ),
+        ("optimizer.batch=193", "optimizer.batch` is `193`, expected at most the 192"),
         ("data.train=100000", "`data.train` is `100000`"),
         ("data.validation=0", "`data.validation` is `0`"),
         ("data.validation=10000", "`data.validation` is `10000`"),
         ("data.mean=[0.5]", "`data.mean` is `[0.5]`"),
         ("data.std=[0.5, 0.0, 0.5]", "`data.std`"),
-        (
-            "student.blocks=[[4],[4],[4],[4],[4],[4]]",
-            "6 blocks on a 32x32 image",
-        ),
+        ("student.blocks=[[4],[4],[4],[4],[4],[4]]", "6 blocks on a 32x32 image"),
     ] {
         let error = refused(&[setting], &out);
         assert!(error.contains(expected), "{error}, expected {expected}");
@@ -273,15 +239,12 @@ fn bits(weights: &Path) -> Vec<u32> {
     struct Collect(Vec<u32>);
     impl ModuleVisitor for Collect {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.0
-                .extend(param.val().into_data().iter::<f32>().map(f32::to_bits));
+            self.0.extend(param.val().into_data().iter::<f32>().map(f32::to_bits));
         }
     }
     let card = ModelCard::beside(weights).unwrap().unwrap();
     let mut collect = Collect(Vec::new());
-    card.load(weights, &Device::flex())
-        .unwrap()
-        .visit(&mut collect);
+    card.load(weights, &Device::flex()).unwrap().visit(&mut collect);
     collect.0
 }
 
@@ -312,9 +275,7 @@ struct StopIn<'a> {
 
 impl Observer for StopIn<'_> {
     fn on(&mut self, event: Event<'_>) {
-        if let Event::Steps {
-            stage, epoch, step, ..
-        } = event
+        if let Event::Steps { stage, epoch, step, .. } = event
             && (stage, epoch, step) == (self.stage, self.epoch, self.steps)
         {
             self.interrupt.store(true, Ordering::Relaxed);

@@ -10,11 +10,7 @@ fn every_recipe_that_is_built_in_resolves() {
         assert_eq!(recipe.name, builtin.name);
         assert!(!recipe.description.is_empty() && builtin.text.starts_with("# "));
         let text = toml::to_string(&recipe).unwrap();
-        assert_eq!(
-            toml::from_str::<recipe::Recipe>(&text).unwrap(),
-            recipe,
-            "there and back"
-        );
+        assert_eq!(toml::from_str::<recipe::Recipe>(&text).unwrap(), recipe, "there and back");
         Resolved::new(recipe, &source).unwrap();
     }
 }
@@ -25,50 +21,40 @@ fn the_tutorials_recipe_is_the_tutorials() {
     let resolved = Resolved::new(recipe, &source).unwrap();
     assert_eq!(resolved.objective().formula(), "0.40·T²·KL(T=5) + 0.50·CE");
     let optimizer = &resolved.student.optimizer;
-    assert_eq!(
-        (optimizer.learning_rate, optimizer.batch, optimizer.epsilon),
-        (2.5e-4, 64, 1e-8)
-    );
+    assert_eq!((optimizer.learning_rate, optimizer.batch, optimizer.epsilon), (2.5e-4, 64, 1e-8));
     assert_eq!((resolved.teacher.epochs, resolved.student.epochs), (20, 10));
 }
 
 #[test]
 fn fields_of_a_stage_win_over_those_of_the_recipe() {
     let resolved = resolve(&["optimizer.batch=32", "student.optimizer.batch=16"]).unwrap();
-    assert_eq!(
-        (
-            resolved.teacher.optimizer.batch,
-            resolved.student.optimizer.batch
-        ),
-        (32, 16)
-    );
-    assert_eq!(
-        resolved.student.optimizer.kind,
-        resolved.teacher.optimizer.kind
-    );
+    assert_eq!((resolved.teacher.optimizer.batch, resolved.student.optimizer.batch), (32, 16));
+    assert_eq!(resolved.student.optimizer.kind, resolved.teacher.optimizer.kind);
+}
+
+#[test]
+fn another_kind_of_optimizer_inherits_only_what_it_has() {
+    let sgd = ["optimizer.kind=sgd", "optimizer.momentum=0.8", "student.optimizer.kind=adam"];
+    let resolved = resolve(&sgd).unwrap();
+    assert_eq!(resolved.teacher.optimizer.momentum, 0.8);
+    assert_eq!(resolved.student.optimizer.kind, recipe::OptimizerKind::Adam);
 }
 
 #[test]
 fn what_is_wrong_is_named_with_file_field_and_value() {
     let cases = [
-        (
-            "data.dataset=imagenet",
-            "`imagenet`, expected one of digits, mnist",
-        ),
-        (
-            "data.augment=[\"rotate 3\"]",
-            "`rotate 3`, expected `pad-crop N`",
-        ),
+        ("data.dataset=imagenet", "`imagenet`, expected one of digits, mnist"),
+        ("data.augment=[\"rotate 3\"]", "`rotate 3`, expected `pad-crop N`"),
         ("data.size=64", "`data.size`"),
         ("data.colour=1", "unknown field `colour`"),
-        (
-            "teacher.model=vgg-huge",
-            "[teacher] no model is named `vgg-huge`",
-        ),
+        ("teacher.model=vgg-huge", "[teacher] no model is named `vgg-huge`"),
         ("teacher.epochs=0", "`teacher.epochs` is `0`"),
         ("student.epochs=0", "`student.epochs` is `0`"),
         ("student.epochs=-1", "-1"),
-        ("student.weights=x.bpk", "either `epochs` or `weights`"),
+        ("student.weights=x.bpk", "student.weights` is `x.bpk`"),
+        ("data.augment=[\"flip\", \"flip\"]", "each change once"),
+        ("schedule.milestones=[3]", "schedule.milestones` is `[3]`"),
+        ("optimizer.epsilon=1e-60", "optimizer.epsilon` is"),
         ("student.dropout=1.5", "[student] `dropout` is `1.5`"),
         ("student.hidden=[3]", "[student] `hidden`"),
         ("student.norm=layer", "layer"),
@@ -79,22 +65,10 @@ fn what_is_wrong_is_named_with_file_field_and_value() {
         ("optimizer.batch=0", "optimizer.batch` is `0`"),
         ("optimizer.clip_norm=-1.0", "clip_norm` is `-1`"),
         ("schedule.warmup=1000", "schedule.warmup` is `1000`"),
-        (
-            "objective.0.temperature=0",
-            "`objective[0].temperature` is `0`, expected",
-        ),
-        (
-            "objective.0.temperature=-2.0",
-            "`objective[0].temperature` is `-2`",
-        ),
-        (
-            "objective.0.temperature=nan",
-            "`objective[0].temperature` is `NaN`",
-        ),
-        (
-            "objective.0.temperature=inf",
-            "`objective[0].temperature` is `inf`",
-        ),
+        ("objective.0.temperature=0", "`objective[0].temperature` is `0`, expected"),
+        ("objective.0.temperature=-2.0", "`objective[0].temperature` is `-2`"),
+        ("objective.0.temperature=nan", "`objective[0].temperature` is `NaN`"),
+        ("objective.0.temperature=inf", "`objective[0].temperature` is `inf`"),
         ("objective.1.weight=-0.5", "`objective[1].weight` is `-0.5`"),
         ("objective.0.term=soft-target", "soft-targets"),
         ("objective.0.temprature=3", "temprature"),
@@ -106,10 +80,7 @@ fn what_is_wrong_is_named_with_file_field_and_value() {
     for (setting, expected) in cases {
         let error = resolve(&[setting]).expect_err(setting);
         assert!(error.starts_with("recipe `digits`: "), "{error}");
-        assert!(
-            error.contains(expected),
-            "{setting}: {error}, expected {expected}"
-        );
+        assert!(error.contains(expected), "{setting}: {error}, expected {expected}");
     }
 }
 
@@ -120,24 +91,15 @@ fn a_file_is_named_in_its_errors() {
     let name = file.to_str().unwrap();
     let good = BUILTIN[0].text;
     for (text, expected) in [
-        (
-            good.replace("[teacher]", "[teacher]\nepochs = 3"),
-            "duplicate key",
-        ),
-        (
-            good.replace("[data]", "[data]\nseeds = 3"),
-            "unknown field `seeds`",
-        ),
+        (good.replace("[teacher]", "[teacher]\nepochs = 3"), "duplicate key"),
+        (good.replace("[data]", "[data]\nseeds = 3"), "unknown field `seeds`"),
         (good.replace("name = ", "nam = "), "unknown field `nam`"),
         ("not toml at all".to_owned(), "mine.toml"),
         (String::new(), "missing field"),
     ] {
         std::fs::write(&file, text).unwrap();
         let error = recipe::read(name, &[]).unwrap_err().to_string();
-        assert!(
-            error.contains("mine.toml") && error.contains(expected),
-            "{error}"
-        );
+        assert!(error.contains("mine.toml") && error.contains(expected), "{error}");
     }
     let error = recipe::read("none.toml", &[]).unwrap_err().to_string();
     assert!(error.contains("none.toml"), "{error}");

@@ -42,10 +42,6 @@ impl ModelError {
         value: impl std::fmt::Debug,
         expected: impl Into<String>,
     ) -> Self {
-        Self::Config {
-            field,
-            value: format!("{value:?}"),
-            expected: expected.into(),
-        }
+        Self::Config { field, value: format!("{value:?}"), expected: expected.into() }
     }
 }

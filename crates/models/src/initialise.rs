@@ -11,11 +11,7 @@ use rand_core::RngCore;
 
 /// Draws all weights and biases of `module` anew, in the order of its fields.
 pub fn initialise<M: Module>(module: M, rng: &mut impl RngCore) -> M {
-    module.map(&mut Initialiser {
-        rng,
-        path: Vec::new(),
-        bound: 0.0,
-    })
+    module.map(&mut Initialiser { rng, path: Vec::new(), bound: 0.0 })
 }
 
 struct Initialiser<'a, R> {
@@ -40,11 +36,7 @@ impl<R: RngCore> ModuleMapper for Initialiser<'_, R> {
         match self.path.last().map(String::as_str) {
             // [inputs, outputs] of a linear layer, [outputs, inputs, height, width] of a convolution.
             Some("weight") => {
-                let fan_in = if D == 2 {
-                    dims[0]
-                } else {
-                    dims[1..].iter().product()
-                };
+                let fan_in = if D == 2 { dims[0] } else { dims[1..].iter().product() };
                 self.bound = 1.0 / (fan_in as f64).sqrt();
             }
             Some("bias") => {}

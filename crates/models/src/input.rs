@@ -32,19 +32,13 @@ impl std::ops::AddAssign for Cost {
 
 impl Cost {
     pub(crate) fn zero() -> Self {
-        Self {
-            parameters: 0,
-            macs: 0,
-        }
+        Self { parameters: 0, macs: 0 }
     }
 
     /// A linear layer with bias.
     pub(crate) fn linear(inputs: usize, outputs: usize) -> Self {
         let macs = (inputs * outputs) as u64;
-        Self {
-            parameters: macs + outputs as u64,
-            macs,
-        }
+        Self { parameters: macs + outputs as u64, macs }
     }
 
     /// A square convolution with bias, stride 1 and padding that keeps `height` and `width`.
@@ -54,17 +48,11 @@ impl Cost {
         [height, width]: [usize; 2],
     ) -> Self {
         let weights = (inputs * outputs * kernel * kernel) as u64;
-        Self {
-            parameters: weights + outputs as u64,
-            macs: weights * (height * width) as u64,
-        }
+        Self { parameters: weights + outputs as u64, macs: weights * (height * width) as u64 }
     }
 
     /// Scale and shift of a batch norm.
     pub(crate) fn norm(channels: usize) -> Self {
-        Self {
-            parameters: 2 * channels as u64,
-            macs: 0,
-        }
+        Self { parameters: 2 * channels as u64, macs: 0 }
     }
 }

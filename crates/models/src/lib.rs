@@ -14,6 +14,7 @@ pub use error::ModelError;
 pub use input::{Cost, Signature};
 pub use mlp::{Mlp, MlpConfig};
 pub use norm::{BatchStatNorm, Norm, NormKind};
+pub use rand_core;
 pub use taps::Tap;
 pub use vgg::{Vgg, VggConfig};
 pub use zoo::{Architecture, MODELS, ModelInfo, Network, Overrides};

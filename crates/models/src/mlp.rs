@@ -28,11 +28,7 @@ pub struct MlpConfig {
 impl MlpConfig {
     /// Two hidden layers of `units` each, without dropout.
     pub fn of_width(units: usize) -> Self {
-        Self {
-            hidden: vec![units, units],
-            dropout: 0.0,
-            input_dropout: 0.0,
-        }
+        Self { hidden: vec![units, units], dropout: 0.0, input_dropout: 0.0 }
     }
 
     /// Checks the ranges of the fields.
@@ -40,22 +36,10 @@ impl MlpConfig {
     /// # Errors
     /// [`ModelError::Config`] with the field's name.
     pub fn check_fields(&self) -> Result<(), ModelError> {
-        if self.hidden.is_empty()
-            || self
-                .hidden
-                .iter()
-                .any(|units| !(1..=65_536).contains(units))
-        {
-            return Err(ModelError::config(
-                "hidden",
-                &self.hidden,
-                "layers of 1 to 65536 units",
-            ));
+        if self.hidden.is_empty() || self.hidden.iter().any(|units| !(1..=65_536).contains(units)) {
+            return Err(ModelError::config("hidden", &self.hidden, "layers of 1 to 65536 units"));
         }
-        for (field, value) in [
-            ("dropout", self.dropout),
-            ("input_dropout", self.input_dropout),
-        ] {
+        for (field, value) in [("dropout", self.dropout), ("input_dropout", self.input_dropout)] {
             if !(0.0..1.0).contains(&value) {
                 return Err(ModelError::config(field, value, "a number in [0, 1)"));
             }

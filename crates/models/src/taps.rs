@@ -25,10 +25,7 @@ impl Recorder {
 
     pub(crate) fn record(&mut self, name: impl FnOnce() -> String, features: &Tensor<4>) {
         if let Some(taps) = &mut self.0 {
-            taps.push(Tap {
-                name: name(),
-                features: features.clone(),
-            });
+            taps.push(Tap { name: name(), features: features.clone() });
         }
     }
 

@@ -40,13 +40,8 @@ pub struct VggConfig {
 impl VggConfig {
     /// The tutorial's teacher: 14,728,266 parameters for ten classes.
     pub fn large() -> Self {
-        let blocks: [&[usize]; 5] = [
-            &[64, 64],
-            &[128, 128],
-            &[256, 256, 256],
-            &[512, 512, 512],
-            &[512, 512, 512],
-        ];
+        let blocks: [&[usize]; 5] =
+            [&[64, 64], &[128, 128], &[256, 256, 256], &[512, 512, 512], &[512, 512, 512]];
         Self {
             blocks: blocks.map(<[usize]>::to_vec).to_vec(),
             dropout: 0.1,
@@ -74,22 +69,11 @@ impl VggConfig {
             let expected = "at least one convolution a block";
             return Err(ModelError::config("blocks", &self.blocks, expected));
         }
-        if sizes
-            .clone()
-            .any(|channels| !(1..=65_536).contains(channels))
-        {
-            return Err(ModelError::config(
-                "blocks",
-                &self.blocks,
-                "from 1 to 65536 channels",
-            ));
+        if sizes.clone().any(|channels| !(1..=65_536).contains(channels)) {
+            return Err(ModelError::config("blocks", &self.blocks, "from 1 to 65536 channels"));
         }
         if !(0.0..1.0).contains(&self.dropout) {
-            return Err(ModelError::config(
-                "dropout",
-                self.dropout,
-                "a number in [0, 1)",
-            ));
+            return Err(ModelError::config("dropout", self.dropout, "a number in [0, 1)"));
         }
         Ok(())
     }
@@ -104,11 +88,7 @@ impl VggConfig {
             let image = format!("{}x{} image", signature.height, signature.width);
             let expected = "an image of at least 2^blocks pixels a side: each block halves it";
             let value = format!("{} blocks on a {image}", self.blocks.len());
-            return Err(ModelError::Config {
-                field: "blocks",
-                value,
-                expected: expected.into(),
-            });
+            return Err(ModelError::Config { field: "blocks", value, expected: expected.into() });
         }
         Ok(())
     }
@@ -136,21 +116,13 @@ impl VggConfig {
             units: sizes
                 .iter()
                 .map(|outputs| {
-                    Unit::init(
-                        std::mem::replace(&mut inputs, *outputs),
-                        *outputs,
-                        self,
-                        device,
-                    )
+                    Unit::init(std::mem::replace(&mut inputs, *outputs), *outputs, self, device)
                 })
                 .collect(),
             pool: MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init(),
         };
         let blocks = self.blocks.iter().map(&mut block).collect();
-        Vgg {
-            blocks,
-            fc: LinearConfig::new(inputs, signature.classes).init(device),
-        }
+        Vgg { blocks, fc: LinearConfig::new(inputs, signature.classes).init(device) }
     }
 }
 
@@ -207,10 +179,7 @@ impl Vgg {
         let [batch, channels, height, width] = x.dims();
         let features = match height * width {
             1 => x.reshape([batch, channels]),
-            pixels => x
-                .reshape([batch, channels, pixels])
-                .mean_dim(2)
-                .reshape([batch, channels]),
+            pixels => x.reshape([batch, channels, pixels]).mean_dim(2).reshape([batch, channels]),
         };
         self.fc.forward(features)
     }

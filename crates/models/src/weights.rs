@@ -12,13 +12,11 @@ use crate::ModelError;
 /// [`ModelError::Weights`] with `path` in its message, where the weights do not serialise.
 pub fn to_bytes<M: Module>(network: &M, path: &Path) -> Result<Vec<u8>, ModelError> {
     let bytes = network.valid().into_record().into_bytes();
-    bytes
-        .map(|bytes| bytes.to_vec())
-        .map_err(|e| ModelError::Weights {
-            path: path.to_owned(),
-            problem: e.to_string(),
-            expected: "weights that serialise".to_owned(),
-        })
+    bytes.map(|bytes| bytes.to_vec()).map_err(|e| ModelError::Weights {
+        path: path.to_owned(),
+        problem: e.to_string(),
+        expected: "weights that serialise".to_owned(),
+    })
 }
 
 /// Puts the weights of a `.bpk` file into `network`, which keeps its device.
@@ -33,7 +31,5 @@ pub fn load<M: Module>(network: M, path: &Path) -> Result<M, ModelError> {
         expected: "a `.bpk` file with the weights of this network".to_owned(),
     };
     let record = ModuleRecord::load(path).map_err(|e| refuse(e.to_string()))?;
-    network
-        .try_load_record(record)
-        .map_err(|e| refuse(e.to_string()))
+    network.try_load_record(record).map_err(|e| refuse(e.to_string()))
 }

@@ -52,11 +52,8 @@ pub const MODELS: &[ModelInfo] = &[
         name: "mlp-1200",
         description: "teacher of Hinton et al. 2015, dropout 0.5 hidden and 0.2 input",
         architecture: || {
-            let dropout = MlpConfig {
-                dropout: 0.5,
-                input_dropout: 0.2,
-                ..MlpConfig::of_width(1200)
-            };
+            let dropout =
+                MlpConfig { dropout: 0.5, input_dropout: 0.2, ..MlpConfig::of_width(1200) };
             Architecture::Mlp(dropout)
         },
     },
@@ -95,16 +92,10 @@ impl Architecture {
     /// # Errors
     /// [`ModelError`] for an unknown name and for a field that the network does not have.
     pub fn named(name: &str, overrides: Overrides) -> Result<Self, ModelError> {
-        let info = MODELS
-            .iter()
-            .find(|info| info.name == name)
-            .ok_or_else(|| {
-                let known: Vec<&str> = MODELS.iter().map(|info| info.name).collect();
-                ModelError::Unknown {
-                    name: name.to_owned(),
-                    known: known.join(", "),
-                }
-            })?;
+        let info = MODELS.iter().find(|info| info.name == name).ok_or_else(|| {
+            let known: Vec<&str> = MODELS.iter().map(|info| info.name).collect();
+            ModelError::Unknown { name: name.to_owned(), known: known.join(", ") }
+        })?;
         let refuse = |field, value: String| {
             Err(ModelError::Config {
                 field,
@@ -113,13 +104,7 @@ impl Architecture {
             })
         };
         let mut architecture = info.architecture();
-        let Overrides {
-            blocks,
-            norm,
-            hidden,
-            dropout,
-            input_dropout,
-        } = overrides;
+        let Overrides { blocks, norm, hidden, dropout, input_dropout } = overrides;
         match &mut architecture {
             Self::Vgg(config) => {
                 if let Some(hidden) = hidden {
@@ -152,12 +137,7 @@ impl Architecture {
     /// # Errors
     /// [`ModelError::Config`] with the field's name.
     pub fn check(&self, signature: &Signature) -> Result<(), ModelError> {
-        let Signature {
-            channels,
-            height,
-            width,
-            classes,
-        } = *signature;
+        let Signature { channels, height, width, classes } = *signature;
         if channels == 0 || height == 0 || width == 0 || classes < 2 {
             return Err(ModelError::config(
                 "signature",

@@ -9,18 +9,8 @@ use distill_models::{
 use distill_testkit::{cpu_devices, values};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-const RGB32: Signature = Signature {
-    channels: 3,
-    height: 32,
-    width: 32,
-    classes: 10,
-};
-const GREY28: Signature = Signature {
-    channels: 1,
-    height: 28,
-    width: 28,
-    classes: 10,
-};
+const RGB32: Signature = Signature { channels: 3, height: 32, width: 32, classes: 10 };
+const GREY28: Signature = Signature { channels: 1, height: 28, width: 28, classes: 10 };
 
 #[test]
 fn parameter_counts_are_those_of_the_literature() {
@@ -41,32 +31,17 @@ fn parameter_counts_are_those_of_the_literature() {
                 config.norm = norm;
             }
             let network = build(&architecture, signature, &device);
-            assert_eq!(
-                trainable(&network),
-                expected,
-                "{name}, {norm:?}, counted in the module"
-            );
+            assert_eq!(trainable(&network), expected, "{name}, {norm:?}, counted in the module");
         }
     }
 }
 
 #[test]
 fn multiply_accumulates_follow_from_the_layers() {
-    let vgg = Overrides {
-        blocks: Some(vec![vec![4], vec![8]]),
-        ..Default::default()
-    };
+    let vgg = Overrides { blocks: Some(vec![vec![4], vec![8]]), ..Default::default() };
     let vgg = Architecture::named("vgg-small", vgg).unwrap();
-    let signature = Signature {
-        channels: 3,
-        height: 8,
-        width: 8,
-        classes: 5,
-    };
-    assert_eq!(
-        vgg.cost(&signature).macs,
-        3 * 4 * 9 * 64 + 4 * 8 * 9 * 16 + 8 * 5
-    );
+    let signature = Signature { channels: 3, height: 8, width: 8, classes: 5 };
+    assert_eq!(vgg.cost(&signature).macs, 3 * 4 * 9 * 64 + 4 * 8 * 9 * 16 + 8 * 5);
 }
 
 #[test]
@@ -77,14 +52,10 @@ fn logits_and_taps_have_their_shapes() {
             let images = Tensor::zeros([2, 3, side, side], &device);
             let (logits, taps) = network.forward_with_taps(images.clone());
             assert_eq!(logits.dims(), [2, 10], "{backend}");
-            let shapes: Vec<_> = taps
-                .iter()
-                .map(|t| (t.name.as_str(), t.features.dims()))
-                .collect();
-            let expected = [
-                ("block1", [2, 4, side / 2, side / 2]),
-                ("block2", [2, 8, side / 4, side / 4]),
-            ];
+            let shapes: Vec<_> =
+                taps.iter().map(|t| (t.name.as_str(), t.features.dims())).collect();
+            let expected =
+                [("block1", [2, 4, side / 2, side / 2]), ("block2", [2, 8, side / 4, side / 4])];
             assert_eq!(shapes, expected, "{backend}");
             assert_eq!(values(network.forward(images)), values(logits), "{backend}");
         }
@@ -111,11 +82,7 @@ fn only_batch_statistics_make_an_answer_depend_on_its_neighbours() {
         let network = small(norm, &device).valid();
         let all = values(network.forward(images(3, &device)))[..10].to_vec();
         let alone = values(network.forward(images(3, &device).narrow(0, 0, 1)));
-        let gap = all
-            .iter()
-            .zip(&alone)
-            .map(|(a, b)| (a - b).abs())
-            .fold(0.0, f64::max);
+        let gap = all.iter().zip(&alone).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
         assert_eq!(gap > 1e-3, depends, "{norm:?}: {gap}");
     }
 }
@@ -132,11 +99,7 @@ fn running_statistics_learn_from_training_alone() {
         "evaluation changes nothing"
     );
     network.forward(images.clone().autodiff());
-    assert_ne!(
-        values(network.valid().forward(images)),
-        before,
-        "a training pass does"
-    );
+    assert_ne!(values(network.valid().forward(images)), before, "a training pass does");
 }
 
 #[test]
@@ -162,28 +125,15 @@ fn weights_survive_a_file_and_refuse_another_network() {
         let expected = values(network.valid().forward(images(3, &device)));
         std::fs::write(&path, weights::to_bytes(&network, &path).unwrap()).unwrap();
         let loaded = weights::load(small_from(NormKind::Running, 9, &device), &path).unwrap();
-        assert_eq!(
-            values(loaded.valid().forward(images(3, &device))),
-            expected,
-            "{backend}"
-        );
+        assert_eq!(values(loaded.valid().forward(images(3, &device))), expected, "{backend}");
 
         let other = weights::load(small(NormKind::Batch, &device), &path);
-        assert!(
-            matches!(other, Err(ModelError::Weights { .. })),
-            "{backend}"
-        );
+        assert!(matches!(other, Err(ModelError::Weights { .. })), "{backend}");
     }
     std::fs::write(&path, b"not weights").unwrap();
     let damaged = weights::load(small(NormKind::Running, &Device::flex()), &path);
     assert!(damaged.unwrap_err().to_string().contains("small.bpk"));
-    assert!(
-        weights::load(
-            small(NormKind::Running, &Device::flex()),
-            "none.bpk".as_ref()
-        )
-        .is_err()
-    );
+    assert!(weights::load(small(NormKind::Running, &Device::flex()), "none.bpk".as_ref()).is_err());
 }
 
 #[test]
@@ -198,78 +148,19 @@ fn what_a_network_cannot_be_is_refused_by_field() {
     assert!(refused("vgg-medium", none.clone(), RGB32).contains("vgg-small"));
     assert!(refused("vgg-small", none.clone(), GREY28).contains("5 blocks on a 28x28 image"));
     let cases = [
-        (
-            "vgg-small",
-            Overrides {
-                dropout: Some(1.0),
-                ..none.clone()
-            },
-            "`dropout` is `1.0`",
-        ),
-        (
-            "vgg-small",
-            Overrides {
-                dropout: Some(f64::NAN),
-                ..none.clone()
-            },
-            "`dropout` is `NaN`",
-        ),
-        (
-            "vgg-small",
-            Overrides {
-                blocks: Some(vec![vec![]]),
-                ..none.clone()
-            },
-            "`blocks`",
-        ),
-        (
-            "vgg-small",
-            Overrides {
-                blocks: Some(vec![vec![0]]),
-                ..none.clone()
-            },
-            "`blocks`",
-        ),
-        (
-            "vgg-small",
-            Overrides {
-                hidden: Some(vec![3]),
-                ..none.clone()
-            },
-            "`hidden`",
-        ),
-        (
-            "mlp-800",
-            Overrides {
-                hidden: Some(vec![]),
-                ..none.clone()
-            },
-            "`hidden`",
-        ),
-        (
-            "mlp-800",
-            Overrides {
-                norm: Some(NormKind::Batch),
-                ..none.clone()
-            },
-            "`norm`",
-        ),
+        ("vgg-small", Overrides { dropout: Some(1.0), ..none.clone() }, "`dropout` is `1.0`"),
+        ("vgg-small", Overrides { dropout: Some(f64::NAN), ..none.clone() }, "`dropout` is `NaN`"),
+        ("vgg-small", Overrides { blocks: Some(vec![vec![]]), ..none.clone() }, "`blocks`"),
+        ("vgg-small", Overrides { blocks: Some(vec![vec![0]]), ..none.clone() }, "`blocks`"),
+        ("vgg-small", Overrides { hidden: Some(vec![3]), ..none.clone() }, "`hidden`"),
+        ("mlp-800", Overrides { hidden: Some(vec![]), ..none.clone() }, "`hidden`"),
+        ("mlp-800", Overrides { norm: Some(NormKind::Batch), ..none.clone() }, "`norm`"),
     ];
     for (name, overrides, expected) in cases {
         let error = refused(name, overrides, RGB32);
         assert!(error.contains(expected), "{error}, expected {expected}");
     }
-    assert!(
-        refused(
-            "mlp-800",
-            none,
-            Signature {
-                classes: 1,
-                ..RGB32
-            }
-        )
-        .contains("2 classes")
-    );
+    assert!(refused("mlp-800", none, Signature { classes: 1, ..RGB32 }).contains("2 classes"));
 }
 
 fn small(norm: NormKind, device: &Device) -> Network {
@@ -278,31 +169,19 @@ fn small(norm: NormKind, device: &Device) -> Network {
 
 fn small_from(norm: NormKind, seed: u64, device: &Device) -> Network {
     let blocks = Some(vec![vec![4], vec![8]]);
-    let overrides = Overrides {
-        blocks,
-        norm: Some(norm),
-        ..Default::default()
-    };
+    let overrides = Overrides { blocks, norm: Some(norm), ..Default::default() };
     let architecture = Architecture::named("vgg-small", overrides).unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let signature = Signature {
-        height: 8,
-        width: 8,
-        ..RGB32
-    };
+    let signature = Signature { height: 8, width: 8, ..RGB32 };
     architecture.init(&signature, &mut rng, device).unwrap()
 }
 
 fn build(architecture: &Architecture, signature: Signature, device: &Device) -> Network {
-    architecture
-        .init(&signature, &mut ChaCha8Rng::seed_from_u64(1), device)
-        .unwrap()
+    architecture.init(&signature, &mut ChaCha8Rng::seed_from_u64(1), device).unwrap()
 }
 
 fn images(count: usize, device: &Device) -> Tensor<4> {
-    let values: Vec<f32> = (0..count * 192)
-        .map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0)
-        .collect();
+    let values: Vec<f32> = (0..count * 192).map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0).collect();
     Tensor::from_data(TensorData::new(values, [count, 3, 8, 8]), device)
 }
 

@@ -19,10 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut student: Linear = LinearConfig::new(8, 3).init(&training);
     let mut optimizer = SgdConfig::new().init();
 
-    let soft = SoftTargetsConfig {
-        temperature: 2.0,
-        weight: 1.0,
-    };
+    let soft = SoftTargetsConfig { temperature: 2.0, weight: 1.0 };
     let objective = Objective::new(&[TermConfig::SoftTargets(soft)])?;
     println!("objective: {}", objective.formula());
 
@@ -34,10 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let signals = Signals::new(student_logits, labels)?.with_teacher(teacher_logits)?;
         let value = objective.evaluate(&signals)?;
         if step % 50 == 0 {
-            println!(
-                "step {step}: {:.6} nats",
-                value.total.clone().into_scalar::<f32>()
-            );
+            println!("step {step}: {:.6} nats", value.total.clone().into_scalar::<f32>());
         }
         let gradients = GradientsParams::from_grads(value.total.backward(), &student);
         student = optimizer.step(ModuleLearningRate::from(0.5), student, gradients);

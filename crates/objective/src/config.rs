@@ -29,11 +29,7 @@ impl TermConfig {
     pub fn build(&self) -> Result<Box<dyn Term>, ConfigError> {
         let weight = self.weight();
         if !(weight.is_finite() && weight >= 0.0) {
-            return Err(ConfigError::new(
-                "weight",
-                weight,
-                "a finite number of at least 0",
-            ));
+            return Err(ConfigError::new("weight", weight, "a finite number of at least 0"));
         }
         Ok(match self {
             Self::CrossEntropy(config) => Box::new(config.build()?),

@@ -31,10 +31,7 @@ pub struct CrossEntropyConfig {
 
 impl Default for CrossEntropyConfig {
     fn default() -> Self {
-        Self {
-            weight: 1.0,
-            label_smoothing: 0.0,
-        }
+        Self { weight: 1.0, label_smoothing: 0.0 }
     }
 }
 
@@ -46,11 +43,7 @@ impl CrossEntropyConfig {
     pub fn build(&self) -> Result<CrossEntropy, ConfigError> {
         let label_smoothing = self.label_smoothing;
         if !(0.0..1.0).contains(&label_smoothing) {
-            return Err(ConfigError::new(
-                "label_smoothing",
-                label_smoothing,
-                "a number in [0, 1)",
-            ));
+            return Err(ConfigError::new("label_smoothing", label_smoothing, "a number in [0, 1)"));
         }
         Ok(CrossEntropy { label_smoothing })
     }

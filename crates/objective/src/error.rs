@@ -15,11 +15,7 @@ pub struct ConfigError {
 
 impl ConfigError {
     pub(crate) fn new(field: &str, value: impl ToString, expected: &'static str) -> Self {
-        Self {
-            field: field.to_owned(),
-            value: value.to_string(),
-            expected,
-        }
+        Self { field: field.to_owned(), value: value.to_string(), expected }
     }
 
     /// The same error with `prefix` before its field.

@@ -27,7 +27,14 @@ pub trait Term: Debug + Send + Sync {
 /// A weighted sum of named terms.
 #[derive(Debug)]
 pub struct Objective {
-    terms: Vec<(f64, Box<dyn Term>)>,
+    terms: Vec<Weighted>,
+}
+
+#[derive(Debug)]
+struct Weighted {
+    name: String,
+    weight: f64,
+    term: Box<dyn Term>,
 }
 
 /// The value of an [`Objective`] on one batch.
@@ -42,8 +49,8 @@ pub struct Evaluation {
 /// One term's part of an [`Evaluation`].
 #[derive(Debug, Clone)]
 pub struct TermValue {
-    /// Name of the term.
-    pub name: &'static str,
+    /// Name of the term; of several with one name, the later ones get a number: `soft-targets-2`.
+    pub name: String,
     /// Its factor in the sum.
     pub weight: f64,
     /// Its value without the weight, in nats, `[1]`.
@@ -60,46 +67,44 @@ impl Objective {
             return Err(ConfigError::new("objective", "[]", "at least one term"));
         }
         if terms.iter().all(|term| term.weight() == 0.0) {
-            return Err(ConfigError::new(
-                "objective[..].weight",
-                0,
-                "at least one weight above 0",
-            ));
+            return Err(ConfigError::new("objective[..].weight", 0, "at least one weight above 0"));
         }
         let build = |(index, config): (usize, &TermConfig)| {
-            let term = config
-                .build()
-                .map_err(|e| e.within(&format!("objective[{index}]")))?;
+            let term = config.build().map_err(|e| e.within(&format!("objective[{index}]")))?;
             Ok((config.weight(), term))
         };
-        Ok(Self {
-            terms: terms
-                .iter()
-                .enumerate()
-                .map(build)
-                .collect::<Result<_, _>>()?,
-        })
+        let terms = terms.iter().enumerate().map(build).collect::<Result<_, ConfigError>>()?;
+        Ok(Self::of(terms))
+    }
+
+    /// The sum of terms with their weights, among them terms of one's own.
+    pub fn of(terms: Vec<(f64, Box<dyn Term>)>) -> Self {
+        let mut named: Vec<Weighted> = Vec::with_capacity(terms.len());
+        for (weight, term) in terms {
+            let same = named.iter().filter(|other| other.term.name() == term.name()).count();
+            let name = match same {
+                0 => term.name().to_owned(),
+                _ => format!("{}-{}", term.name(), same + 1),
+            };
+            named.push(Weighted { name, weight, term });
+        }
+        Self { terms: named }
     }
 
     /// Whether any term with a weight above zero reads the teacher's signals.
     pub fn needs_teacher(&self) -> bool {
-        self.terms
-            .iter()
-            .any(|(weight, term)| *weight > 0.0 && term.needs_teacher())
+        self.active().any(|weighted| weighted.term.needs_teacher())
     }
 
     /// Effective formula of the sum: `0.40·T²·KL(T=5) + 0.50·CE`.
     pub fn formula(&self) -> String {
-        let terms = self
-            .terms
-            .iter()
-            .map(|(w, t)| format!("{}·{}", formula::weight(*w), t.formula()));
-        terms.collect::<Vec<_>>().join(" + ")
+        let formula = |w: &Weighted| format!("{}·{}", formula::weight(w.weight), w.term.formula());
+        self.terms.iter().map(formula).collect::<Vec<_>>().join(" + ")
     }
 
     /// Names of the terms that count, in the order of the configuration.
-    pub fn names(&self) -> Vec<&'static str> {
-        self.active().map(|(_, term)| term.name()).collect()
+    pub fn names(&self) -> Vec<&str> {
+        self.active().map(|weighted| weighted.name.as_str()).collect()
     }
 
     /// Value on one batch. Terms of weight zero are not computed and not listed.
@@ -109,13 +114,9 @@ impl Objective {
     pub fn evaluate(&self, signals: &Signals) -> Result<Evaluation, SignalError> {
         let terms = self
             .active()
-            .map(|(weight, term)| {
+            .map(|Weighted { name, weight, term }| {
                 let value = term.forward(signals)?;
-                Ok(TermValue {
-                    name: term.name(),
-                    weight: *weight,
-                    value,
-                })
+                Ok(TermValue { name: name.clone(), weight: *weight, value })
             })
             .collect::<Result<Vec<_>, SignalError>>()?;
         let total = terms
@@ -126,7 +127,7 @@ impl Objective {
         Ok(Evaluation { total, terms })
     }
 
-    fn active(&self) -> impl Iterator<Item = &(f64, Box<dyn Term>)> {
-        self.terms.iter().filter(|(weight, _)| *weight > 0.0)
+    fn active(&self) -> impl Iterator<Item = &Weighted> {
+        self.terms.iter().filter(|weighted| weighted.weight > 0.0)
     }
 }

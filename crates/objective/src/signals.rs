@@ -24,16 +24,9 @@ impl Signals {
         let [batch, _] = student_logits.dims();
         let [count] = labels.dims();
         if count != batch {
-            return Err(SignalError::LabelCount {
-                batch,
-                labels: count,
-            });
+            return Err(SignalError::LabelCount { batch, labels: count });
         }
-        Ok(Self {
-            student_logits,
-            teacher_logits: None,
-            labels,
-        })
+        Ok(Self { student_logits, teacher_logits: None, labels })
     }
 
     /// The same signals with the teacher's logits, cut off from any gradient.
@@ -62,9 +55,7 @@ impl Signals {
     /// # Errors
     /// [`SignalError::NoTeacher`] where there is no teacher, with the name of the asking `term`.
     pub fn teacher_logits(&self, term: &'static str) -> Result<Tensor<2>, SignalError> {
-        self.teacher_logits
-            .clone()
-            .ok_or(SignalError::NoTeacher { term })
+        self.teacher_logits.clone().ok_or(SignalError::NoTeacher { term })
     }
 
     /// The labels, `[batch]`.

@@ -35,10 +35,7 @@ fn default_temperature() -> f64 {
 
 impl Default for SoftTargetsConfig {
     fn default() -> Self {
-        Self {
-            temperature: default_temperature(),
-            weight: 1.0,
-        }
+        Self { temperature: default_temperature(), weight: 1.0 }
     }
 }
 
@@ -50,11 +47,7 @@ impl SoftTargetsConfig {
     pub fn build(&self) -> Result<SoftTargets, ConfigError> {
         let temperature = self.temperature;
         if !(temperature.is_finite() && temperature > 0.0) {
-            return Err(ConfigError::new(
-                "temperature",
-                temperature,
-                "a finite number above 0",
-            ));
+            return Err(ConfigError::new("temperature", temperature, "a finite number above 0"));
         }
         Ok(SoftTargets { temperature })
     }
@@ -81,10 +74,6 @@ impl Term for SoftTargets {
 
     fn forward(&self, signals: &Signals) -> Result<Tensor<1>, SignalError> {
         let teacher = signals.teacher_logits(NAME)?;
-        Ok(soft_target_kl(
-            signals.student_logits(),
-            teacher,
-            self.temperature,
-        ))
+        Ok(soft_target_kl(signals.student_logits(), teacher, self.temperature))
     }
 }

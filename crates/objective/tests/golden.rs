@@ -29,10 +29,7 @@ fn the_tutorials_loss_is_a_weighted_sum_of_ours() {
         ]);
         let total = values(objective.evaluate(&signals).unwrap().total)[0];
         let expected = 100.0 * 0.008_100_294_8 + 0.5 * 0.860_826_886_5;
-        assert!(
-            (total - expected).abs() < 2e-6,
-            "{backend}: {total}, expected {expected}"
-        );
+        assert!((total - expected).abs() < 2e-6, "{backend}: {total}, expected {expected}");
         assert!((total - 1.240_442_924_6).abs() < 2e-6, "{backend}: {total}");
     }
 }
@@ -42,11 +39,7 @@ fn the_tutorials_loss_is_a_weighted_sum_of_ours() {
 #[test]
 fn the_tutorials_loss_on_ten_classes_has_the_printed_formula() {
     let golden = read_golden("tests/golden/soft_targets.json");
-    let case = golden
-        .cases
-        .iter()
-        .find(|case| case.name == "ten classes, T=5.0")
-        .unwrap();
+    let case = golden.cases.iter().find(|case| case.name == "ten classes, T=5.0").unwrap();
     let softmax = |row: &[f64], t: f64| {
         let exps: Vec<f64> = row.iter().map(|z| (z / t).exp()).collect();
         let sum: f64 = exps.iter().sum();
@@ -71,19 +64,13 @@ fn the_tutorials_loss_on_ten_classes_has_the_printed_formula() {
         let signals = signals(matrix(&case.student, &device), case, &device);
         let total = values(objective.evaluate(&signals).unwrap().total)[0];
         let expected = 100.0 * kl_mean + 0.5 * ce;
-        assert!(
-            (total / expected - 1.0).abs() < 1e-6,
-            "{backend}: {total}, expected {expected}"
-        );
+        assert!((total / expected - 1.0).abs() < 1e-6, "{backend}: {total}, expected {expected}");
     }
 }
 
 fn check(name: &str) {
     let golden: Golden = read_golden(format!("tests/golden/{name}.json"));
-    assert!(
-        golden.cases.len() >= 8,
-        "{name}: a golden file with all its cases"
-    );
+    assert!(golden.cases.len() >= 8, "{name}: a golden file with all its cases");
     for (backend, device) in cpu_devices() {
         for case in &golden.cases {
             let student = matrix(&case.student, &device.clone().autodiff()).require_grad();
@@ -107,17 +94,11 @@ fn check(name: &str) {
 }
 
 fn signals(student: Tensor<2>, case: &distill_testkit::Case, device: &Device) -> Signals {
-    let device = if student.device().is_autodiff() {
-        device.clone().autodiff()
-    } else {
-        device.clone()
-    };
+    let device =
+        if student.device().is_autodiff() { device.clone().autodiff() } else { device.clone() };
     let labels = Tensor::<1, Int>::from_data(case.labels.as_slice(), &device);
     let teacher = matrix(&case.teacher, &device.inner());
-    Signals::new(student, labels)
-        .unwrap()
-        .with_teacher(teacher)
-        .unwrap()
+    Signals::new(student, labels).unwrap().with_teacher(teacher).unwrap()
 }
 
 fn objective(terms: &[&str]) -> Objective {

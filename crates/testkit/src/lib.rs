@@ -10,10 +10,7 @@ pub use golden::{Case, Golden, read_golden};
 
 /// Every CPU backend that the project runs on, with its name.
 pub fn cpu_devices() -> Vec<(&'static str, Device)> {
-    #[expect(
-        deprecated,
-        reason = "the project runs on ndarray until Burn 0.23 drops it"
-    )]
+    #[expect(deprecated, reason = "the project runs on ndarray until Burn 0.23 drops it")]
     let ndarray = Device::ndarray();
     vec![("flex", Device::flex()), ("ndarray", ndarray)]
 }
@@ -34,17 +31,10 @@ pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
 /// `[batch, classes]` values in about `[-2, 2]`.
 pub fn synthetic_logits(batch: usize, classes: usize, variant: u64) -> Vec<Vec<f64>> {
     let value = |index: u64| {
-        let mixed = (index + 1)
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            .rotate_left(31)
-            ^ variant;
+        let mixed = (index + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31) ^ variant;
         let bits = mixed.wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 40;
         bits as f64 / f64::from(1 << 24) * 4.0 - 2.0
     };
-    let row = |b: usize| {
-        (0..classes)
-            .map(|c| value((b * classes + c) as u64))
-            .collect()
-    };
+    let row = |b: usize| (0..classes).map(|c| value((b * classes + c) as u64)).collect();
     (0..batch).map(row).collect()
 }

@@ -26,17 +26,10 @@ fn list(data: &DataArguments) -> anyhow::Result<()> {
     for info in DATASETS {
         let (there, size, licence) = match catalogue::entry(info.name) {
             Some(entry) => {
-                let there = entry
-                    .files
-                    .iter()
-                    .all(|file| folder.join(&file.path).is_file());
+                let there = entry.files.iter().all(|file| folder.join(&file.path).is_file());
                 let bytes: u64 = entry.files.iter().map(|file| file.bytes).sum();
                 let size = format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
-                (
-                    if there { "yes" } else { "no" },
-                    size,
-                    entry.licence.as_str(),
-                )
+                (if there { "yes" } else { "no" }, size, entry.licence.as_str())
             }
             None => ("-", "-".to_owned(), "-"),
         };
@@ -58,10 +51,7 @@ fn fetch(name: &str, data: &DataArguments) -> anyhow::Result<()> {
 }
 
 fn verify(name: &str, data: &DataArguments) -> anyhow::Result<()> {
-    let offline = DataArguments {
-        data: data.data.clone(),
-        offline: true,
-    };
+    let offline = DataArguments { data: data.data.clone(), offline: true };
     let dataset = read(name, &offline)?;
     result(format!(
         "{name}: structure good, {} training and {} test images, {} classes, sha256 {}",
@@ -71,10 +61,7 @@ fn verify(name: &str, data: &DataArguments) -> anyhow::Result<()> {
         dataset.sha256
     ));
     let folder = data_folder(data)?;
-    for file in catalogue::entry(name)
-        .into_iter()
-        .flat_map(|entry| &entry.files)
-    {
+    for file in catalogue::entry(name).into_iter().flat_map(|entry| &entry.files) {
         let path = folder.join(&file.path);
         let verdict = match path.is_file() {
             false => "not there as published".to_owned(),
@@ -94,22 +81,14 @@ fn read(name: &str, data: &DataArguments) -> anyhow::Result<distill_datasets::Da
     }
     if name == "folder" {
         let expected = "a dataset with a fixed place; a recipe names a folder's".to_owned();
-        let error = DataError::Setting {
-            field: "dataset",
-            value: name.to_owned(),
-            expected,
-        };
+        let error = DataError::Setting { field: "dataset", value: name.to_owned(), expected };
         return Err(DriverError::from(error).into());
     }
     let mut config = LoadConfig::new(name, data_folder(data)?);
     config.offline = data.offline;
     let mut progress = Progress::new();
     let dataset = load(&config, &mut |file, have| {
-        progress.on(Event::Fetching {
-            file: &file.path,
-            have,
-            total: file.bytes,
-        });
+        progress.on(Event::Fetching { file: &file.path, have, total: file.bytes });
     });
     progress.finish();
     Ok(dataset.map_err(DriverError::from)?)

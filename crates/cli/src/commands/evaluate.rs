@@ -1,6 +1,7 @@
 use distill_datasets::{ImageShape, LoadConfig, load};
 use distill_driver::{
-    DriverError, Event, ModelCard, Observer, evaluate::Predictions, recipe::Resolved,
+    DriverError, EVALUATION_BATCH, Event, ModelCard, Observer, evaluate::Predictions,
+    recipe::Resolved,
 };
 use distill_models::{Architecture, Overrides};
 
@@ -20,19 +21,11 @@ pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
     config.path = arguments.path;
     if let Some(signature) = card.as_ref().map(|card| card.signature) {
         let (channels, height, width) = (signature.channels, signature.height, signature.width);
-        config.shape = ImageShape {
-            channels,
-            height,
-            width,
-        };
+        config.shape = ImageShape { channels, height, width };
     }
     let mut progress = output::Progress::new();
     let dataset = load(&config, &mut |file, have| {
-        progress.on(Event::Fetching {
-            file: &file.path,
-            have,
-            total: file.bytes,
-        });
+        progress.on(Event::Fetching { file: &file.path, have, total: file.bytes });
     });
     progress.finish();
     let dataset = dataset.map_err(DriverError::from)?;
@@ -40,7 +33,12 @@ pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
     let signature = Resolved::signature(&dataset);
     let card = match (card, arguments.model) {
         (Some(card), None) => card,
-        (_, Some(model)) => ModelCard {
+        (Some(_), Some(model)) => {
+            let problem =
+                format!("`--model {model}` and a `model.json` beside it, expected one of them");
+            return Err(refused(&arguments.weights, problem).into());
+        }
+        (None, Some(model)) => ModelCard {
             architecture: Architecture::named(&model, Overrides::default())
                 .map_err(DriverError::from)?,
             model,
@@ -60,7 +58,7 @@ pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
         return Err(refused(&arguments.weights, problem).into());
     }
     let network = card.load(&arguments.weights, &device)?;
-    let loader = distill_datasets::Loader::in_order(dataset.test.clone(), 500);
+    let loader = distill_datasets::Loader::in_order(dataset.test.clone(), EVALUATION_BATCH);
     let scores = Predictions::of(&network, &loader, &card.normalisation(), &device).scores(None);
     if arguments.json {
         print_json(&scores);
@@ -91,8 +89,5 @@ fn missing(option: &str) -> DriverError {
 }
 
 fn refused(weights: &std::path::Path, problem: String) -> DriverError {
-    DriverError::Recipe {
-        file: weights.display().to_string(),
-        problem,
-    }
+    DriverError::Recipe { file: weights.display().to_string(), problem }
 }

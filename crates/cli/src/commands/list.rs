@@ -16,9 +16,7 @@ pub(crate) fn execute(what: Listed, json: bool) {
     if json {
         let object = |row: &Vec<String>| {
             let fields = header.iter().zip(row);
-            fields
-                .map(|(k, v)| ((*k).to_owned(), Value::from(v.as_str())))
-                .collect::<Map<_, _>>()
+            fields.map(|(k, v)| ((*k).to_owned(), Value::from(v.as_str()))).collect::<Map<_, _>>()
         };
         print_json(&rows.iter().map(object).collect::<Vec<_>>());
         return;
@@ -34,76 +32,39 @@ fn rows(what: Listed) -> (Vec<&'static str>, Vec<Vec<String>>) {
             let row = |recipe: &distill_driver::recipe::Builtin| {
                 let table: toml::Table = toml::from_str(recipe.text).unwrap_or_default();
                 let description = table.get("description").and_then(toml::Value::as_str);
-                vec![
-                    recipe.name.to_owned(),
-                    description.unwrap_or_default().to_owned(),
-                ]
+                vec![recipe.name.to_owned(), description.unwrap_or_default().to_owned()]
             };
-            (
-                vec!["recipe", "description"],
-                BUILTIN.iter().map(row).collect(),
-            )
+            (vec!["recipe", "description"], BUILTIN.iter().map(row).collect())
         }
         Listed::Models => {
-            let rgb = Signature {
-                channels: 3,
-                height: 32,
-                width: 32,
-                classes: 10,
-            };
+            let rgb = Signature { channels: 3, height: 32, width: 32, classes: 10 };
             let row = |model: &distill_models::ModelInfo| {
                 let cost = model.architecture().cost(&rgb);
                 let numbers = [thousands(cost.parameters), thousands(cost.macs)];
-                [
-                    vec![model.name.to_owned()],
-                    numbers.into(),
-                    vec![model.description.to_owned()],
-                ]
-                .concat()
+                [vec![model.name.to_owned()], numbers.into(), vec![model.description.to_owned()]]
+                    .concat()
             };
-            let header = vec![
-                "model",
-                "parameters (3x32x32, 10 classes)",
-                "MACs",
-                "description",
-            ];
+            let header = vec!["model", "parameters (3x32x32, 10 classes)", "MACs", "description"];
             (header, MODELS.iter().map(row).collect())
         }
         Listed::Objectives => {
             let row = |term: &distill_objective::TermInfo| {
-                [term.name, term.formula, term.needs, term.source]
-                    .map(str::to_owned)
-                    .to_vec()
+                [term.name, term.formula, term.needs, term.source].map(str::to_owned).to_vec()
             };
-            (
-                vec!["term", "formula", "needs", "source"],
-                TERMS.iter().map(row).collect(),
-            )
+            (vec!["term", "formula", "needs", "source"], TERMS.iter().map(row).collect())
         }
         Listed::Datasets => {
             let row = |set: &distill_datasets::DatasetInfo| {
                 [set.name, set.content].map(str::to_owned).to_vec()
             };
-            (
-                vec!["dataset", "content"],
-                DATASETS.iter().map(row).collect(),
-            )
+            (vec!["dataset", "content"], DATASETS.iter().map(row).collect())
         }
         Listed::Backends => {
             let row = |backend: &crate::backend::Backend| {
-                let compiled = if backend.device.is_some() {
-                    "yes"
-                } else {
-                    "no"
-                };
-                [backend.name, compiled, backend.description]
-                    .map(str::to_owned)
-                    .to_vec()
+                let compiled = if backend.device.is_some() { "yes" } else { "no" };
+                [backend.name, compiled, backend.description].map(str::to_owned).to_vec()
             };
-            (
-                vec!["backend", "compiled in", "description"],
-                BACKENDS.iter().map(row).collect(),
-            )
+            (vec!["backend", "compiled in", "description"], BACKENDS.iter().map(row).collect())
         }
     }
 }

@@ -53,8 +53,10 @@ fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
     let asked = interrupt.clone();
     ctrlc::set_handler(move || {
         if asked.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
+            output::note("stopped at once, without saving");
+            std::process::exit(1);
         }
+        output::note("stopping after this step; once more stops at once, without saving");
     })
     .context("the handler of Ctrl-C cannot be set")?;
     Ok(interrupt)

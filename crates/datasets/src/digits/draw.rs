@@ -34,18 +34,13 @@ fn glyph(class: usize, rng: &mut KeyedRng) -> Vec<Segment> {
     let ways = GLYPHS[class];
     let strokes = ways[rng.below(ways.len() as u32) as usize];
     let place = Placement::random(rng);
-    strokes
-        .iter()
-        .flat_map(|stroke| flatten(&bend(stroke, rng), &place))
-        .collect()
+    strokes.iter().flat_map(|stroke| flatten(&bend(stroke, rng), &place)).collect()
 }
 
 fn bend(stroke: Stroke, rng: &mut KeyedRng) -> Vec<Point> {
     const WOBBLE: f64 = 0.075;
-    let mut moved: Vec<Point> = stroke
-        .iter()
-        .map(|p| p.map(|c| c + rng.between(-WOBBLE, WOBBLE)))
-        .collect();
+    let mut moved: Vec<Point> =
+        stroke.iter().map(|p| p.map(|c| c + rng.between(-WOBBLE, WOBBLE))).collect();
     // A closed stroke stays closed.
     if stroke.first() == stroke.last() {
         let first = moved[0];
@@ -69,16 +64,10 @@ impl Placement {
         let height = rng.between(14.0, 24.0);
         let width = height * rng.between(0.55, 0.95);
         let room = (SIZE as f64 - height) / 2.0;
-        let centre = [
-            16.0 + rng.between(-room, room),
-            16.0 + rng.between(-room, room),
-        ];
+        let centre = [16.0 + rng.between(-room, room), 16.0 + rng.between(-room, room)];
         let across = [cos * width, sin * width];
         let down = [(-sin - slant * cos) * height, (cos - slant * sin) * height];
-        Self {
-            columns: [across, down],
-            centre,
-        }
+        Self { columns: [across, down], centre }
     }
 
     fn map(&self, [x, y]: Point) -> Point {
@@ -139,18 +128,9 @@ impl Canvas {
         let shade = |x: f64, y: f64| -> Colour {
             std::array::from_fn(|c| corner[c] + slopes[c][0] * (x - 0.5) + slopes[c][1] * (y - 0.5))
         };
-        let pixel = |i: usize| {
-            shade(
-                (i % SIZE) as f64 / SIZE as f64,
-                (i / SIZE) as f64 / SIZE as f64,
-            )
-        };
-        (
-            Self {
-                pixels: (0..SIZE * SIZE).map(pixel).collect(),
-            },
-            corner,
-        )
+        let pixel =
+            |i: usize| shade((i % SIZE) as f64 / SIZE as f64, (i / SIZE) as f64 / SIZE as f64);
+        (Self { pixels: (0..SIZE * SIZE).map(pixel).collect() }, corner)
     }
 
     /// Draws segments as one line of half width `width` in pixels, with soft edges.

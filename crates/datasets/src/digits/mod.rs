@@ -30,19 +30,11 @@ pub struct DigitsConfig {
 
 impl Default for DigitsConfig {
     fn default() -> Self {
-        Self {
-            train: 10_000,
-            test: 5000,
-            seed: 0,
-        }
+        Self { train: 10_000, test: 5000, seed: 0 }
     }
 }
 
-const SHAPE: ImageShape = ImageShape {
-    channels: 3,
-    height: draw::SIZE,
-    width: draw::SIZE,
-};
+const SHAPE: ImageShape = ImageShape { channels: 3, height: draw::SIZE, width: draw::SIZE };
 
 /// Draws the data set; about 10,000 images a second on one core.
 pub fn digits(config: DigitsConfig) -> Dataset {
@@ -56,10 +48,7 @@ pub fn digits(config: DigitsConfig) -> Dataset {
         classes: (0..10).map(|class| class.to_string()).collect(),
         train,
         test,
-        normalisation: Normalisation {
-            mean: vec![0.45; 3],
-            std: vec![0.25; 3],
-        },
+        normalisation: Normalisation { mean: vec![0.45; 3], std: vec![0.25; 3] },
         sha256: hex::encode(hash.finalize()),
         files: Vec::new(),
     }
@@ -80,19 +69,10 @@ fn draw_split(seed: u64, split: u64, len: usize) -> ImageSet {
     };
     let images = std::thread::scope(|scope| {
         let starts = (0..len).step_by(share);
-        let parts: Vec<_> = starts
-            .map(|start| scope.spawn(move || draw_share(start)))
-            .collect();
-        parts
-            .into_iter()
-            .flat_map(|part| part.join().expect("drawing does not panic"))
-            .collect()
+        let parts: Vec<_> = starts.map(|start| scope.spawn(move || draw_share(start))).collect();
+        parts.into_iter().flat_map(|part| part.join().expect("drawing does not panic")).collect()
     });
-    ImageSet::new(
-        SHAPE,
-        images,
-        (0..len).map(|sample| (sample % 10) as u16).collect(),
-    )
+    ImageSet::new(SHAPE, images, (0..len).map(|sample| (sample % 10) as u16).collect())
 }
 
 #[cfg(test)]
@@ -101,41 +81,18 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_bytes_on_every_machine() {
-        let small = digits(DigitsConfig {
-            train: 40,
-            test: 20,
-            seed: 0,
-        });
-        assert_eq!(
-            small.sha256, EXPECTED,
-            "a change here makes another data set"
-        );
-        assert_ne!(
-            digits(DigitsConfig {
-                train: 40,
-                test: 20,
-                seed: 1
-            })
-            .sha256,
-            EXPECTED
-        );
+        let small = digits(DigitsConfig { train: 40, test: 20, seed: 0 });
+        assert_eq!(small.sha256, EXPECTED, "a change here makes another data set");
+        assert_ne!(digits(DigitsConfig { train: 40, test: 20, seed: 1 }).sha256, EXPECTED);
     }
 
     const EXPECTED: &str = "6ae3c9d229fec82eba3fdfe5f2189abed7a61ccd4f32464fa69ea6a19235b9af";
 
     #[test]
     fn every_class_comes_equally_often_and_no_image_twice() {
-        let set = digits(DigitsConfig {
-            train: 200,
-            test: 10,
-            seed: 0,
-        })
-        .train;
+        let set = digits(DigitsConfig { train: 200, test: 10, seed: 0 }).train;
         for class in 0..10 {
-            assert_eq!(
-                set.labels().iter().filter(|label| **label == class).count(),
-                20
-            );
+            assert_eq!(set.labels().iter().filter(|label| **label == class).count(), 20);
         }
         let images: std::collections::HashSet<&[u8]> = (0..200).map(|i| set.image(i)).collect();
         assert_eq!(images.len(), 200);

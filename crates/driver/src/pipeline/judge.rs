@@ -29,17 +29,10 @@ impl Pipeline<'_> {
         let predict = |stage, file: &str| {
             let network = self.load(stage, file)?;
             let device = &self.config.device;
-            Ok::<_, DriverError>(Predictions::of(
-                &network,
-                &self.test,
-                &self.normalisation,
-                device,
-            ))
+            Ok::<_, DriverError>(Predictions::of(&network, &self.test, &self.normalisation, device))
         };
         // The students learnt from the selected teacher, so that is the one they are compared with.
-        observer.on(Event::Evaluating {
-            stage: Stage::Teacher,
-        });
+        observer.on(Event::Evaluating { stage: Stage::Teacher });
         let teacher = predict(Stage::Teacher, "selected.bpk")?;
         for stage in due {
             if stage != Stage::Teacher {
@@ -51,18 +44,12 @@ impl Pipeline<'_> {
                 Stage::Teacher => teacher.scores(None),
                 _ => predict(stage, "selected.bpk")?.scores(compare),
             };
-            let last_is_selected = record
-                .selected
-                .is_none_or(|best| best.epoch == record.epochs);
+            let last_is_selected = record.selected.is_none_or(|best| best.epoch == record.epochs);
             let last = match last_is_selected {
                 true => selected,
                 false => predict(stage, "last.bpk")?.scores(compare),
             };
-            let test = TestRecord {
-                of: fingerprints(stage)?,
-                last,
-                selected,
-            };
+            let test = TestRecord { of: fingerprints(stage)?, last, selected };
             write_json(&self.folder(stage).join("test.json"), &test)?;
         }
         Ok(())

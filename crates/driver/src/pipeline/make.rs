@@ -1,14 +1,10 @@
 //! Making a stage: skipped, resumed or started anew.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use distill_datasets::Loader;
 use distill_models::weights;
 use distill_objective::{Objective, TermConfig};
-use serde_json::json;
 
 use super::Pipeline;
 use crate::{
@@ -32,36 +28,19 @@ impl Pipeline<'_> {
         create_dir(&folder)?;
         let fingerprint = fingerprint(inputs);
         tracing::debug!(stage = stage.name(), fingerprint, %inputs, "stage");
-        if let Some(old) = read_json::<StageRecord>(&folder.join("stage.json"))? {
-            if old.fingerprint == fingerprint && self.weights_are_whole(stage, &old) {
+        self.bring_forward(&folder, stage, &fingerprint, inputs, observer)?;
+        if let Some(done) = read_json::<StageRecord>(&folder.join("stage.json"))? {
+            if self.weights_are_whole(stage, &done) {
                 let reason = "its result is there and its inputs are unchanged";
                 observer.on(Event::StageSkipped { stage, reason });
                 return Ok(());
             }
-            let aside = self.set_aside(&folder, stage, &old)?;
-            let changed = differences(&old.inputs, inputs);
-            let because = if changed.is_empty() {
-                "weights are damaged".to_owned()
-            } else {
-                changed
-            };
-            observer.on(Event::Note(format!(
-                "{}: made again, for this changed: {because}; the earlier result is in {}",
-                stage.name(),
-                aside.display()
-            )));
+            let path = folder.join("stage.json");
+            fs::remove_file(&path).map_err(DriverError::io(path))?;
+            let note = format!("{}: made again, for its weights are damaged", stage.name());
+            observer.on(Event::Note(note));
         }
         match checkpoint::newest(&folder)? {
-            Some((_, progress)) if progress.fingerprint != fingerprint => {
-                return Err(DriverError::Folder {
-                    path: folder,
-                    problem: "it holds an interrupted run with other settings".to_owned(),
-                    hint:
-                        "go on with the settings it was started with (`recipe.toml` in the run's \
-                           folder), or name another folder with `--out`"
-                            .to_owned(),
-                });
-            }
             Some(_) if !self.config.resume => {
                 return Err(DriverError::Folder {
                     path: folder,
@@ -72,10 +51,7 @@ impl Pipeline<'_> {
             }
             Some((_, progress)) => {
                 let (epoch, step) = (progress.epoch, progress.step);
-                let note = format!(
-                    "{}: goes on in epoch {epoch} after step {step}",
-                    stage.name()
-                );
+                let note = format!("{}: goes on in epoch {epoch} after step {step}", stage.name());
                 observer.on(Event::Note(note));
             }
             None => checkpoint::clear(&folder)?,
@@ -141,9 +117,7 @@ impl Pipeline<'_> {
             inputs: inputs.clone(),
             model: config.model.clone(),
             cost,
-            bytes: fs::metadata(&selected)
-                .map_err(DriverError::io(&selected))?
-                .len(),
+            bytes: fs::metadata(&selected).map_err(DriverError::io(&selected))?.len(),
             epochs: config.epochs,
             seconds: trained.seconds,
             images_per_second: Some(trained.images as f64 / trained.seconds),
@@ -153,17 +127,21 @@ impl Pipeline<'_> {
     }
 
     /// Takes given weights as the stage's result.
-    pub(super) fn adopt(&self, path: &Path, folder: &Path) -> Result<StageRecord, DriverError> {
+    pub(super) fn adopt(
+        &self,
+        path: &Path,
+        inputs: &serde_json::Value,
+        folder: &Path,
+    ) -> Result<StageRecord, DriverError> {
         let config = &self.config.recipe.teacher;
         let network = weights::load(self.initial(Stage::Teacher, config)?, path)?;
         let selected = folder.join("selected.bpk");
         let bytes = weights::to_bytes(&network, &selected)?;
         write_atomic(&selected, &bytes)?;
         write_atomic(&folder.join("last.bpk"), &bytes)?;
-        let inputs = json!({ "weights": hash_file(path)?, "model": config.architecture });
         Ok(StageRecord {
-            fingerprint: fingerprint(&inputs),
-            inputs,
+            fingerprint: fingerprint(inputs),
+            inputs: inputs.clone(),
             model: config.model.clone(),
             cost: config.architecture.cost(&self.signature),
             bytes: bytes.len() as u64,
@@ -181,21 +159,48 @@ impl Pipeline<'_> {
         file("last.bpk").is_file() && selected.is_ok_and(|hash| hash == record.selected_sha256)
     }
 
-    /// Moves a result that is no longer asked for out of the way: it may have taken hours.
-    fn set_aside(
+    /// Moves what was made, or begun, from other inputs out of the way, and what was made from these
+    /// inputs earlier back into place: either may have taken hours.
+    fn bring_forward(
         &self,
         folder: &Path,
         stage: Stage,
-        record: &StageRecord,
-    ) -> Result<PathBuf, DriverError> {
+        fingerprint: &str,
+        inputs: &serde_json::Value,
+        observer: &mut dyn Observer,
+    ) -> Result<(), DriverError> {
         let earlier = self.config.out.join("earlier");
+        let place =
+            |of: &str| earlier.join(format!("{}-{}", stage.name(), of.get(..12).unwrap_or(of)));
+        let done: Option<StageRecord> = read_json(&folder.join("stage.json"))?;
+        let begun = checkpoint::newest(folder)?.map(|(_, progress)| progress.fingerprint);
+        let Some(held) = done.as_ref().map(|done| done.fingerprint.clone()).or(begun) else {
+            return Ok(());
+        };
+        if held == fingerprint {
+            return Ok(());
+        }
         create_dir(&earlier)?;
-        let aside = earlier.join(format!("{}-{}", stage.name(), &record.fingerprint[..12]));
+        let aside = place(&held);
         if aside.exists() {
             fs::remove_dir_all(&aside).map_err(DriverError::io(&aside))?;
         }
         fs::rename(folder, &aside).map_err(DriverError::io(&aside))?;
-        create_dir(folder)?;
-        Ok(aside)
+        let changed = match &done {
+            Some(done) => differences(&done.inputs, inputs),
+            None => "the settings of an interrupted run".to_owned(),
+        };
+        observer.on(Event::Note(format!(
+            "{}: made again, for this changed: {changed}; what was there is in {}",
+            stage.name(),
+            aside.display()
+        )));
+        let back = place(fingerprint);
+        if back.is_dir() {
+            fs::rename(&back, folder).map_err(DriverError::io(folder))?;
+            let note = format!("{}: what was made from these inputs earlier is back", stage.name());
+            observer.on(Event::Note(note));
+        }
+        create_dir(folder)
     }
 }

@@ -4,7 +4,7 @@ mod judge;
 mod make;
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
 };
 
@@ -19,15 +19,15 @@ use distill_objective::TermConfig;
 use serde_json::json;
 
 use crate::{
-    DriverError, Event, Observer, Report, Stage, StageRecord, Teacher, export,
+    DriverError, Event, ModelCard, Observer, Report, Stage, StageRecord, Teacher, export,
     files::{read_json, write_atomic, write_json},
     recipe::{Resolved, ResolvedStage},
     run_folder::{BURN, DatasetRecord, Host, RunRecord, device_name, prepare},
-    stage::hash_file,
+    stage::{hash_file, weights_identity},
 };
 
 /// Images of a batch in evaluation. Part of the answer where a norm uses batch statistics.
-pub(crate) const EVALUATION_BATCH: usize = 500;
+pub const EVALUATION_BATCH: usize = 500;
 
 /// One run of a recipe.
 #[derive(Debug, Clone)]
@@ -63,23 +63,14 @@ pub fn run(
     observer: &mut dyn Observer,
     interrupt: &AtomicBool,
 ) -> Result<Report, DriverError> {
-    let load_config = config
-        .recipe
-        .load_config(config.data.clone(), config.offline);
+    let load_config = config.recipe.load_config(config.data.clone(), config.offline);
     let dataset = load(&load_config, &mut |file, have| {
-        observer.on(Event::Fetching {
-            file: &file.path,
-            have,
-            total: file.bytes,
-        });
+        observer.on(Event::Fetching { file: &file.path, have, total: file.bytes });
     })?;
     config.recipe.check_against(&dataset)?;
     let pipeline = Pipeline::new(config, &dataset, interrupt)?;
-    prepare(
-        &config.out,
-        &config.recipe.recipe.name,
-        pipeline.bytes_needed(),
-    )?;
+    pipeline.check_given_teacher()?;
+    let _lock = prepare(&config.out, &config.recipe.recipe.name, pipeline.bytes_needed())?;
     pipeline.write_head()?;
 
     let teacher = pipeline.teacher(observer)?;
@@ -125,7 +116,7 @@ impl<'a> Pipeline<'a> {
         })
     }
 
-    /// Last and selected weights and two checkpoints with optimizer state, of all stages.
+    /// Room for weights and checkpoints with optimizer state, generously.
     fn bytes_needed(&self) -> u64 {
         let stages = [&self.config.recipe.teacher, &self.config.recipe.student];
         let parameters =
@@ -134,9 +125,7 @@ impl<'a> Pipeline<'a> {
     }
 
     fn write_head(&self) -> Result<(), DriverError> {
-        let Self {
-            config, dataset, ..
-        } = self;
+        let Self { config, dataset, .. } = self;
         let mut recipe = config.recipe.recipe.clone();
         recipe.seed = config.seed;
         if let Some(weights) = &config.recipe.teacher.weights {
@@ -144,10 +133,10 @@ impl<'a> Pipeline<'a> {
                 Some(std::path::absolute(weights).map_err(DriverError::io(weights))?);
         }
         let text = toml::to_string(&recipe).expect("a recipe serialises");
-        write_atomic(&config.out.join("recipe.toml"), text.as_bytes())?;
         write_json(
             &config.out.join("run.json"),
             &RunRecord {
+                recipe: config.recipe.recipe.name.clone(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 burn: BURN.to_owned(),
                 backend: config.backend.clone(),
@@ -164,28 +153,25 @@ impl<'a> Pipeline<'a> {
                 },
                 formula: config.recipe.objective().formula(),
             },
-        )
+        )?;
+        write_atomic(&config.out.join("recipe.toml"), text.as_bytes())
     }
 
     fn teacher(&self, observer: &mut dyn Observer) -> Result<Teacher, DriverError> {
         let stage = &self.config.recipe.teacher;
         let inputs = match &stage.weights {
-            Some(path) => json!({ "weights": hash_file(path)?, "model": stage.architecture }),
+            Some(path) => self.given_inputs(path)?,
             None => self.inputs(stage, &self.config.recipe.label_objective()),
         };
-        self.stage(
-            Stage::Teacher,
-            stage,
-            &inputs,
-            observer,
-            |folder, observer| match &stage.weights {
-                Some(path) => self.adopt(path, folder),
+        self.stage(Stage::Teacher, stage, &inputs, observer, |folder, observer| {
+            match &stage.weights {
+                Some(path) => self.adopt(path, &inputs, folder),
                 None => {
                     let terms = self.config.recipe.label_objective();
                     self.train(Stage::Teacher, stage, &terms, None, &inputs, observer)
                 }
-            },
-        )?;
+            }
+        })?;
         Ok(Teacher::new(&self.load(Stage::Teacher, "selected.bpk")?))
     }
 
@@ -201,19 +187,55 @@ impl<'a> Pipeline<'a> {
     fn student(&self, teacher: &Teacher, observer: &mut dyn Observer) -> Result<(), DriverError> {
         let stage = &self.config.recipe.student;
         let terms = &self.config.recipe.recipe.objective;
-        let teacher = self
-            .config
-            .recipe
-            .objective()
-            .needs_teacher()
-            .then_some(teacher);
+        let teacher = self.config.recipe.objective().needs_teacher().then_some(teacher);
         let mut inputs = self.inputs(stage, terms);
         if teacher.is_some() {
-            inputs["teacher"] = self.record(Stage::Teacher)?.selected_sha256.into();
+            let network = self.load(Stage::Teacher, "selected.bpk")?;
+            inputs["teacher"] = weights_identity(&network).into();
         }
         self.stage(Stage::Student, stage, &inputs, observer, |_, observer| {
             self.train(Stage::Student, stage, terms, teacher, &inputs, observer)
         })
+    }
+
+    /// Everything that a given teacher's record and scores depend on.
+    fn given_inputs(&self, weights: &Path) -> Result<serde_json::Value, DriverError> {
+        Ok(json!({
+            "backend": self.config.backend,
+            "weights": hash_file(weights)?,
+            "dataset": self.dataset.sha256,
+            "classes": self.dataset.classes,
+            "signature": self.signature,
+            "mean": self.normalisation.mean,
+            "std": self.normalisation.std,
+            "model": self.config.recipe.teacher.architecture,
+        }))
+    }
+
+    /// A teacher that comes with a card has to see the data as it did when it was trained.
+    fn check_given_teacher(&self) -> Result<(), DriverError> {
+        let Some(weights) = &self.config.recipe.teacher.weights else { return Ok(()) };
+        let Some(card) = ModelCard::beside(weights)? else { return Ok(()) };
+        let Self { signature, dataset, normalisation, .. } = self;
+        let pairs = [
+            ("signature", json!(card.signature), json!(signature)),
+            ("classes", json!(card.classes), json!(dataset.classes)),
+            ("mean", json!(card.mean), json!(normalisation.mean)),
+            ("std", json!(card.std), json!(normalisation.std)),
+            (
+                "architecture",
+                json!(card.architecture),
+                json!(self.config.recipe.teacher.architecture),
+            ),
+        ];
+        match pairs.into_iter().find(|(_, of_card, of_run)| of_card != of_run) {
+            Some((field, of_card, of_run)) => {
+                let file = weights.with_file_name("model.json").display().to_string();
+                let expected = format!("this run's {of_run}");
+                Err(DriverError::field(&file, field, of_card, &expected))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Everything that a trained network depends on, the teacher aside.
@@ -222,6 +244,8 @@ impl<'a> Pipeline<'a> {
             "backend": self.config.backend,
             "seed": self.config.seed,
             "dataset": self.dataset.sha256,
+            "classes": self.dataset.classes,
+            "signature": self.signature,
             "train": self.train.len(),
             "validation": self.validation.samples(),
             "augment": self.config.recipe.recipe.data.augment,
@@ -240,9 +264,7 @@ impl<'a> Pipeline<'a> {
     fn initial(&self, stage: Stage, config: &ResolvedStage) -> Result<Network, DriverError> {
         let role = u64::from(stage != Stage::Teacher);
         let mut rng = KeyedRng::new(self.config.seed, 0, role, Operation::Weights);
-        Ok(config
-            .architecture
-            .init(&self.signature, &mut rng, &self.config.device)?)
+        Ok(config.architecture.init(&self.signature, &mut rng, &self.config.device)?)
     }
 
     fn load(&self, stage: Stage, file: &str) -> Result<Network, DriverError> {
@@ -250,10 +272,7 @@ impl<'a> Pipeline<'a> {
             Stage::Teacher => &self.config.recipe.teacher,
             _ => &self.config.recipe.student,
         };
-        Ok(weights::load(
-            self.initial(stage, config)?,
-            &self.folder(stage).join(file),
-        )?)
+        Ok(weights::load(self.initial(stage, config)?, &self.folder(stage).join(file))?)
     }
 
     fn record(&self, stage: Stage) -> Result<StageRecord, DriverError> {

@@ -11,14 +11,8 @@ pub struct Builtin {
 
 /// Every recipe that is compiled in, the default one first.
 pub const BUILTIN: &[Builtin] = &[
-    Builtin {
-        name: "digits",
-        text: include_str!("../../recipes/digits.toml"),
-    },
-    Builtin {
-        name: "labml-cifar10",
-        text: include_str!("../../recipes/labml-cifar10.toml"),
-    },
+    Builtin { name: "digits", text: include_str!("../../recipes/digits.toml") },
+    Builtin { name: "labml-cifar10", text: include_str!("../../recipes/labml-cifar10.toml") },
 ];
 
 pub(super) fn find(name: &str) -> Result<&'static Builtin, DriverError> {

@@ -151,23 +151,11 @@ pub fn read(name: &str, settings: &[String]) -> Result<(Recipe, Source), DriverE
         let text = std::fs::read_to_string(name)
             .map_err(|e| DriverError::recipe(name, format!("the recipe cannot be read: {e}")))?;
         let folder = Path::new(name).parent().unwrap_or(Path::new("")).to_owned();
-        (
-            text,
-            Source {
-                file: name.to_owned(),
-                folder,
-            },
-        )
+        (text, Source { file: name.to_owned(), folder })
     } else {
         let recipe = builtin::find(name)?;
         let file = format!("recipe `{name}`");
-        (
-            recipe.text.to_owned(),
-            Source {
-                file,
-                folder: PathBuf::new(),
-            },
-        )
+        (recipe.text.to_owned(), Source { file, folder: PathBuf::new() })
     };
     let text = settings::apply(text, settings, &source.file)?;
     let recipe = toml::from_str(&text).map_err(|e| DriverError::recipe(&source.file, e))?;

@@ -75,6 +75,13 @@ pub(super) type Refusal = (String, String, &'static str);
 
 impl OptimizerSection {
     pub(super) fn over(&self, base: &Self) -> Self {
+        let is_sgd = |kind: Option<OptimizerKind>| kind.unwrap_or_default() == OptimizerKind::Sgd;
+        let mut base = base.clone();
+        // Fields that only the other kind has are not inherited.
+        if self.kind.is_some() && is_sgd(self.kind) != is_sgd(base.kind) {
+            (base.momentum, base.nesterov) = (None, None);
+            (base.betas, base.epsilon) = (None, None);
+        }
         Self {
             kind: self.kind.or(base.kind),
             learning_rate: self.learning_rate.or(base.learning_rate),
@@ -92,14 +99,10 @@ impl OptimizerSection {
     pub(super) fn resolve(&self) -> Result<ResolvedOptimizer, Refusal> {
         let kind = self.kind.unwrap_or_default();
         let foreign = match kind {
-            OptimizerKind::Sgd => [
-                ("betas", self.betas.is_some()),
-                ("epsilon", self.epsilon.is_some()),
-            ],
-            _ => [
-                ("momentum", self.momentum.is_some()),
-                ("nesterov", self.nesterov.is_some()),
-            ],
+            OptimizerKind::Sgd => {
+                [("betas", self.betas.is_some()), ("epsilon", self.epsilon.is_some())]
+            }
+            _ => [("momentum", self.momentum.is_some()), ("nesterov", self.nesterov.is_some())],
         };
         if let Some((field, _)) = foreign.into_iter().find(|(_, given)| *given) {
             let expected = "to be left out: this kind of optimizer has no such field";
@@ -118,48 +121,24 @@ impl OptimizerSection {
         };
         let positive = |value: f64| value.is_finite() && value > 0.0;
         let fraction = |value: f64| (0.0..1.0).contains(&value);
+        let single = |value: f64| fraction(value) && (value as f32) < 1.0;
         let checks = [
-            (
-                "learning_rate",
-                resolved.learning_rate,
-                positive(resolved.learning_rate),
-                POSITIVE,
-            ),
-            (
-                "batch",
-                resolved.batch as f64,
-                resolved.batch > 0,
-                "at least 1",
-            ),
+            ("learning_rate", resolved.learning_rate, positive(resolved.learning_rate), POSITIVE),
+            ("batch", resolved.batch as f64, resolved.batch > 0, "at least 1"),
             (
                 "weight_decay",
                 resolved.weight_decay,
                 resolved.weight_decay.is_finite() && resolved.weight_decay >= 0.0,
                 "a finite number of at least 0",
             ),
-            (
-                "momentum",
-                resolved.momentum,
-                fraction(resolved.momentum),
-                FRACTION,
-            ),
-            (
-                "betas[0]",
-                resolved.betas[0],
-                fraction(resolved.betas[0]),
-                FRACTION,
-            ),
-            (
-                "betas[1]",
-                resolved.betas[1],
-                fraction(resolved.betas[1]),
-                FRACTION,
-            ),
+            ("momentum", resolved.momentum, fraction(resolved.momentum), FRACTION),
+            ("betas[0]", resolved.betas[0], single(resolved.betas[0]), FRACTION),
+            ("betas[1]", resolved.betas[1], single(resolved.betas[1]), FRACTION),
             (
                 "epsilon",
                 resolved.epsilon,
-                positive(resolved.epsilon),
-                POSITIVE,
+                positive(resolved.epsilon) && resolved.epsilon as f32 > 0.0,
+                "a finite number above 0 in single precision",
             ),
         ];
         for (field, value, good, expected) in checks {

@@ -65,19 +65,9 @@ impl Resolved {
         let student = stage(&recipe, &recipe.student, "student", source)?;
         if student.weights.is_some() {
             let expected = "to be left out: a student is trained";
-            return Err(DriverError::field(
-                &file,
-                "student.weights",
-                "given",
-                expected,
-            ));
+            return Err(DriverError::field(&file, "student.weights", "given", expected));
         }
-        Ok(Self {
-            recipe,
-            file,
-            teacher,
-            student,
-        })
+        Ok(Self { recipe, file, teacher, student })
     }
 
     /// The objective of the distilled student.
@@ -107,27 +97,14 @@ impl Resolved {
             data,
             offline,
             path: section.path.clone(),
-            shape: ImageShape {
-                channels,
-                height: side,
-                width: side,
-            },
+            shape: ImageShape { channels, height: side, width: side },
         }
     }
 
     /// What the networks take and give for `dataset`.
     pub fn signature(dataset: &Dataset) -> Signature {
-        let ImageShape {
-            channels,
-            height,
-            width,
-        } = dataset.train.shape();
-        Signature {
-            channels,
-            height,
-            width,
-            classes: dataset.classes.len(),
-        }
+        let ImageShape { channels, height, width } = dataset.train.shape();
+        Signature { channels, height, width, classes: dataset.classes.len() }
     }
 
     /// Checks what needs the data: sizes of splits and batches, the networks' input.
@@ -161,23 +138,13 @@ impl Resolved {
         let validation = section.validation.unwrap_or(all / 10);
         if validation == 0 || validation >= all {
             let expected = format!("from 1 to {} of the {all} training images", all - 1);
-            return Err(DriverError::field(
-                &self.file,
-                "data.validation",
-                validation,
-                &expected,
-            ));
+            return Err(DriverError::field(&self.file, "data.validation", validation, &expected));
         }
         let left = all - validation;
         let train = section.train.unwrap_or(left);
         if train == 0 || train > left {
             let expected = format!("from 1 to the {left} images that validation leaves");
-            return Err(DriverError::field(
-                &self.file,
-                "data.train",
-                train,
-                &expected,
-            ));
+            return Err(DriverError::field(&self.file, "data.train", train, &expected));
         }
         Ok((train, validation))
     }
@@ -201,6 +168,11 @@ fn check_data(data: &DataSection, file: &str) -> Result<(), DriverError> {
         let problem = format!("`data.dataset`: {}", unknown(&data.dataset));
         return Err(DriverError::recipe(file, problem));
     }
+    let doubled =
+        data.augment.iter().enumerate().find(|(at, one)| data.augment[..*at].contains(one));
+    if let Some((_, doubled)) = doubled {
+        return Err(DriverError::field(file, "data.augment", doubled, "each change once"));
+    }
     let is_folder = data.dataset == "folder";
     let given = [
         ("data.path", data.path.is_some()),
@@ -216,20 +188,10 @@ fn check_data(data: &DataSection, file: &str) -> Result<(), DriverError> {
         return Err(DriverError::field(file, "data.path", "missing", expected));
     }
     if let Some(size) = data.size.filter(|size| !(1..=4096).contains(size)) {
-        return Err(DriverError::field(
-            file,
-            "data.size",
-            size,
-            "from 1 to 4096 pixels",
-        ));
+        return Err(DriverError::field(file, "data.size", size, "from 1 to 4096 pixels"));
     }
     if let Some(channels) = data.channels.filter(|channels| ![1, 3].contains(channels)) {
-        return Err(DriverError::field(
-            file,
-            "data.channels",
-            channels,
-            "1 or 3",
-        ));
+        return Err(DriverError::field(file, "data.channels", channels, "1 or 3"));
     }
     Ok(())
 }
@@ -246,14 +208,15 @@ fn stage(
         Architecture::named(&section.model, section.overrides()).map_err(in_table)?;
     architecture.check_fields().map_err(in_table)?;
     let epochs = match (section.epochs, &section.weights) {
-        (Some(0), _) => {
+        (Some(0), None) => {
             let field = format!("{name}.epochs");
             return Err(DriverError::field(file, &field, 0, "at least 1"));
         }
+        // Trained weights win over the epochs that a recipe has for training.
+        (_, Some(_)) => 0,
         (Some(epochs), None) => epochs,
-        (None, Some(_)) => 0,
-        (None, None) | (Some(_), Some(_)) => {
-            let problem = format!("`{name}` needs either `epochs` or `weights`");
+        (None, None) => {
+            let problem = format!("`{name}` needs `epochs` or `weights`");
             return Err(DriverError::recipe(file, problem));
         }
     };
@@ -266,18 +229,10 @@ fn stage(
     if section.weights.is_none() {
         schedule.check(epochs).map_err(|r| refused("schedule", r))?;
     }
-    let weights = section
-        .weights
-        .as_ref()
-        .map(|path| source.folder.join(path));
+    let weights = section.weights.as_ref().map(|path| source.folder.join(path));
     if let Some(path) = weights.as_ref().filter(|path| !path.is_file()) {
         let field = format!("{name}.weights");
-        return Err(DriverError::field(
-            file,
-            &field,
-            path.display(),
-            "a file that is there",
-        ));
+        return Err(DriverError::field(file, &field, path.display(), "a file that is there"));
     }
     Ok(ResolvedStage {
         model: section.model.clone(),

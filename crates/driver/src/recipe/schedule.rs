@@ -62,18 +62,18 @@ impl ScheduleSection {
         let milestones = self.milestones.clone().unwrap_or_default();
         let ascending = milestones.windows(2).all(|pair| pair[0] < pair[1]);
         if milestones.first() == Some(&0) || !ascending {
-            return refuse(
-                "milestones",
-                format!("{milestones:?}"),
-                "ascending epochs from 1",
-            );
+            return refuse("milestones", format!("{milestones:?}"), "ascending epochs from 1");
         }
-        if self.kind == Some(ScheduleKind::Step) && milestones.is_empty() {
-            return refuse(
-                "milestones",
-                "[]".to_owned(),
-                "at least one epoch for `step`",
-            );
+        let is_step = self.kind == Some(ScheduleKind::Step);
+        if !is_step && (!milestones.is_empty() || self.factor.is_some()) {
+            let (field, value) = match milestones.is_empty() {
+                true => ("factor", factor.to_string()),
+                false => ("milestones", format!("{milestones:?}")),
+            };
+            return refuse(field, value, "to be left out: only the kind `step` has it");
+        }
+        if is_step && milestones.is_empty() {
+            return refuse("milestones", "[]".to_owned(), "at least one epoch for `step`");
         }
         Ok(())
     }
@@ -81,20 +81,12 @@ impl ScheduleSection {
     /// Factor on the learning rate for `step` (from 0) of a stage of `epochs` of `per_epoch` steps.
     pub fn factor_at(&self, step: usize, per_epoch: usize, epochs: usize) -> f64 {
         let warmup = self.warmup.unwrap_or(0.0) * per_epoch as f64;
-        let warm = if (step as f64) < warmup {
-            (step as f64 + 1.0) / warmup.max(1.0)
-        } else {
-            1.0
-        };
+        let warm = if (step as f64) < warmup { (step as f64 + 1.0) / warmup.max(1.0) } else { 1.0 };
         let shape = match self.kind.unwrap_or_default() {
             ScheduleKind::Constant => 1.0,
             ScheduleKind::Step => {
                 let done = step / per_epoch.max(1);
-                let passed = self
-                    .milestones
-                    .iter()
-                    .flatten()
-                    .filter(|epoch| done >= **epoch);
+                let passed = self.milestones.iter().flatten().filter(|epoch| done >= **epoch);
                 self.factor.unwrap_or(0.1).powi(passed.count() as i32)
             }
             ScheduleKind::Cosine => {
@@ -117,10 +109,7 @@ mod tests {
 
     #[test]
     fn each_shape_has_its_values() {
-        let constant = ScheduleSection {
-            warmup: Some(1.5),
-            ..Default::default()
-        };
+        let constant = ScheduleSection { warmup: Some(1.5), ..Default::default() };
         assert_eq!(factors(&constant)[..4], [1.0 / 3.0, 2.0 / 3.0, 1.0, 1.0]);
 
         let step = ScheduleSection {
@@ -128,17 +117,13 @@ mod tests {
             milestones: Some(vec![1, 3]),
             ..Default::default()
         };
-        for (found, expected) in factors(&step)
-            .iter()
-            .zip([1.0, 1.0, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01])
+        for (found, expected) in
+            factors(&step).iter().zip([1.0, 1.0, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01])
         {
             assert!((found - expected).abs() < 1e-12, "{found}");
         }
 
-        let cosine = ScheduleSection {
-            kind: Some(ScheduleKind::Cosine),
-            ..Default::default()
-        };
+        let cosine = ScheduleSection { kind: Some(ScheduleKind::Cosine), ..Default::default() };
         let found = factors(&cosine);
         assert_eq!(found[0], 1.0);
         assert!((found[4] - 0.5).abs() < 1e-12);
@@ -149,39 +134,15 @@ mod tests {
     fn values_out_of_range_are_refused() {
         let refused = |schedule: ScheduleSection| schedule.check(4).unwrap_err().0;
         let base = ScheduleSection::default;
+        assert_eq!(refused(ScheduleSection { warmup: Some(5.0), ..base() }), "warmup");
+        assert_eq!(refused(ScheduleSection { warmup: Some(f64::NAN), ..base() }), "warmup");
+        assert_eq!(refused(ScheduleSection { factor: Some(0.0), ..base() }), "factor");
         assert_eq!(
-            refused(ScheduleSection {
-                warmup: Some(5.0),
-                ..base()
-            }),
-            "warmup"
-        );
-        assert_eq!(
-            refused(ScheduleSection {
-                warmup: Some(f64::NAN),
-                ..base()
-            }),
-            "warmup"
-        );
-        assert_eq!(
-            refused(ScheduleSection {
-                factor: Some(0.0),
-                ..base()
-            }),
-            "factor"
-        );
-        assert_eq!(
-            refused(ScheduleSection {
-                milestones: Some(vec![2, 2]),
-                ..base()
-            }),
+            refused(ScheduleSection { milestones: Some(vec![2, 2]), ..base() }),
             "milestones"
         );
         assert_eq!(
-            refused(ScheduleSection {
-                kind: Some(ScheduleKind::Step),
-                ..base()
-            }),
+            refused(ScheduleSection { kind: Some(ScheduleKind::Step), ..base() }),
             "milestones"
         );
     }

@@ -39,15 +39,10 @@ fn place<'a>(root: &'a mut Value, path: &str) -> Result<&'a mut Value, String> {
             return Err("`table.field=value`".to_owned());
         }
         at = match at {
-            Value::Table(table) => table
-                .entry(key)
-                .or_insert_with(|| Value::Table(Table::new())),
+            Value::Table(table) => table.entry(key).or_insert_with(|| Value::Table(Table::new())),
             Value::Array(list) => {
                 let len = list.len();
-                let item = key
-                    .parse()
-                    .ok()
-                    .and_then(|index: usize| list.get_mut(index));
+                let item = key.parse().ok().and_then(|index: usize| list.get_mut(index));
                 item.ok_or_else(|| format!("an index below {len} in place of `{key}`"))?
             }
             _ => return Err(format!("a table before `.{key}`")),

@@ -21,11 +21,8 @@ pub(crate) const SETTINGS: [&str; 9] = [
 
 /// A run of the tiny recipe in `out`, with `more` settings over it.
 pub(crate) fn config(out: &Path, device: Device, backend: &str, more: &[&str]) -> RunConfig {
-    let settings: Vec<String> = SETTINGS
-        .iter()
-        .chain(more)
-        .map(|setting| (*setting).to_owned())
-        .collect();
+    let settings: Vec<String> =
+        SETTINGS.iter().chain(more).map(|setting| (*setting).to_owned()).collect();
     let (recipe, source) = recipe::read("digits", &settings).unwrap();
     RunConfig {
         recipe: recipe::Resolved::new(recipe, &source).unwrap(),
