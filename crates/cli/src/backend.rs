@@ -1,9 +1,11 @@
 //! Which backend runs: the only place that names Burn's backends.
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use burn::tensor::Device;
 #[cfg(any(feature = "wgpu", feature = "vulkan"))]
 use burn::tensor::DeviceKind;
+#[cfg(any(feature = "wgpu", feature = "vulkan", feature = "cuda"))]
+use burn::tensor::DeviceType;
 use std::fmt;
 
 /// A backend of the toolkit.
@@ -81,6 +83,13 @@ pub(crate) fn choose(name: Option<&str>) -> anyhow::Result<(&'static Backend, De
     let error = || BackendError { name: name.unwrap_or("none").to_owned() };
     let backend = backend.ok_or_else(error)?;
     let device = backend.device.ok_or_else(error)?;
+    ensure!(
+        has_device(backend),
+        "the backend `{}` finds no device, expected {}\n\
+         hint: `distill list backends` says what is compiled in",
+        backend.name,
+        backend.description
+    );
     pin_default_device(backend).context("the program cannot start itself anew")?;
     Ok((backend, device()))
 }
@@ -110,6 +119,19 @@ impl fmt::Display for BackendError {
         } else {
             write!(f, "no backend is named `{name}`, expected one of {}", names(false))
         }
+    }
+}
+
+/// Whether the machine has what the backend needs: asking Burn for a device that is not there panics.
+fn has_device(backend: &Backend) -> bool {
+    match backend.name {
+        #[cfg(feature = "cuda")]
+        "cuda" => !Device::enumerate(DeviceType::Cuda).into_vec().is_empty(),
+        #[cfg(feature = "wgpu")]
+        "wgpu" => !Device::enumerate(DeviceType::Wgpu).into_vec().is_empty(),
+        #[cfg(feature = "vulkan")]
+        "vulkan" => !Device::enumerate(DeviceType::Vulkan).into_vec().is_empty(),
+        _ => true,
     }
 }
 
