@@ -149,8 +149,8 @@ pub(crate) struct PredictArguments {
     #[arg(required = true)]
     pub(crate) images: Vec<PathBuf>,
     /// How many classes to name for each image
-    #[arg(long, value_name = "K", default_value_t = 3)]
-    pub(crate) top: usize,
+    #[arg(long, value_name = "K", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) top: u32,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,8 +1,6 @@
 //! What a person sees: progress on standard error, results on standard output.
-#![expect(clippy::print_stderr, reason = "this is the place that prints")]
-
 use std::{
-    io::{IsTerminal, Write},
+    io::{ErrorKind, IsTerminal, Write},
     time::{Duration, Instant},
 };
 
@@ -27,19 +25,32 @@ pub(crate) fn start_logging(verbose: u8) {
         .init();
 }
 
-/// A result line. A closed pipe is no error.
+/// A result line. A reader that has seen enough and closed the pipe is no error; a full disk is.
 pub(crate) fn result(text: impl std::fmt::Display) {
-    let _ = writeln!(std::io::stdout(), "{text}");
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
+            say(&format!("error: standard output cannot be written: {e}"));
+            std::process::exit(1);
+        }
+        _ => {}
+    }
+}
+
+/// A line on standard error, which may be closed without harm to the run.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// A remark from outside the run's own progress.
 pub(crate) fn note(text: &str) {
-    eprintln!("{text}");
+    say(text);
 }
 
 /// The error that ends the program.
 pub(crate) fn error(error: &anyhow::Error) {
-    eprintln!("error: {error:#}");
+    // Our own errors say everything themselves; others have their causes behind them.
+    let own = error.is::<distill_driver::DriverError>();
+    say(&if own { format!("error: {error}") } else { format!("error: {error:#}") });
 }
 
 /// Prints a run's events: a bar where there is a terminal, plain lines elsewhere.
@@ -62,7 +73,7 @@ impl Progress {
     pub(crate) fn line(&self, text: &str) {
         match &self.bar {
             Some(bar) => bar.println(text),
-            None => eprintln!("{text}"),
+            None => say(text),
         }
     }
 
@@ -73,7 +84,7 @@ impl Progress {
             bar.set_position(done);
             bar.set_message(text);
         } else if self.last_line.is_none_or(|last| last.elapsed() >= PLAIN_EVERY) {
-            eprintln!("{text}");
+            say(&text);
             self.last_line = Some(Instant::now());
         }
     }

@@ -101,6 +101,21 @@ fn a_run_prints_a_table_and_its_student_can_be_used() {
     let broken = folder.path().join("broken.png");
     assert!(refused(&["predict", &weights, broken.to_str().unwrap()]).contains("does not decode"));
     assert!(refused(&["predict", &weights, "none.png"]).contains("none.png"));
+    let card = format!("{out}/export/model.json");
+    let good = fs::read_to_string(&card).unwrap();
+    for (from, to, expected) in [
+        ("\"3\",", "", "classes"),
+        ("[\n        4\n      ]", "[\n        65536\n      ]", "bytes, expected the weights"),
+        ("\"channels\": 3", "\"channels\": 4", "signature.channels"),
+        ("0.25,", "0.0,", "data.std"),
+    ] {
+        let hostile = good.replace(from, to);
+        assert_ne!(hostile, good, "{from}");
+        fs::write(&card, hostile).unwrap();
+        let error = refused(&["predict", &weights, image]);
+        assert!(error.contains(expected), "{error}, expected {expected}");
+    }
+    fs::write(&card, good).unwrap();
     fs::write(&weights, b"nonsense").unwrap();
     assert!(refused(&["evaluate", &weights]).contains("student.bpk"));
 }

@@ -119,7 +119,12 @@ impl CifarLayout {
         let mut files = HashMap::new();
         for name in self.wanted() {
             let path = folder.join(name);
-            if path.is_file() {
+            if let Ok(meta) = fs::metadata(&path).map_err(DataError::io(&path)) {
+                let largest = self.records[0].max(self.records[1]) * self.record_bytes();
+                if !meta.is_file() || meta.len() > largest as u64 {
+                    let problem = format!("{} bytes", meta.len());
+                    return Err(DataError::malformed(path, problem, format!("at most {largest}")));
+                }
                 files.insert(name.to_owned(), fs::read(&path).map_err(DataError::io(path))?);
             }
         }

@@ -42,6 +42,10 @@ pub fn read_folder(root: &Path, shape: ImageShape) -> Result<ImageFolder, DataEr
         let problem = format!("{} class folders", classes.len());
         return Err(DataError::malformed(root.join("train"), problem, "at least 2"));
     }
+    if classes.len() > usize::from(u16::MAX) {
+        let problem = format!("{} class folders", classes.len());
+        return Err(DataError::malformed(root.join("train"), problem, "at most 65535"));
+    }
     let unknown = class_names(&root.join("test"))?.into_iter().find(|name| !classes.contains(name));
     if let Some(unknown) = unknown {
         let path = root.join("test").join(unknown);
@@ -63,6 +67,9 @@ pub fn read_folder(root: &Path, shape: ImageShape) -> Result<ImageFolder, DataEr
 /// # Errors
 /// [`DataError`] for a file that cannot be read, is no PNG or JPEG, or does not decode.
 pub fn read_image(path: &Path, shape: ImageShape) -> Result<Vec<u8>, DataError> {
+    if !fs::metadata(path).map_err(DataError::io(path))?.is_file() {
+        return Err(DataError::malformed(path, "no regular file", "a PNG or JPEG"));
+    }
     let reader = ImageReader::open(path).map_err(DataError::io(path))?;
     let mut reader = reader.with_guessed_format().map_err(DataError::io(path))?;
     let mut limits = Limits::default();

@@ -15,7 +15,7 @@ use crate::{DataError, ImageSet, ImageShape};
 const IMAGES: u32 = 0x0803;
 const LABELS: u32 = 0x0801;
 /// Larger than any set that is published in this format; a lying header stops here.
-const LARGEST: usize = 4 << 30;
+const LARGEST: usize = 1 << 30;
 
 /// Reads one split from a file of images and a file of labels, each gzip or not.
 ///
@@ -48,6 +48,14 @@ pub(crate) fn find(folder: &Path, name: &str) -> Option<PathBuf> {
 }
 
 fn read_file(path: &Path, magic: u32) -> Result<(Vec<usize>, Vec<u8>), DataError> {
+    let length = fs::metadata(path).map_err(DataError::io(path))?.len();
+    if length > LARGEST as u64 + 64 {
+        return Err(DataError::malformed(
+            path,
+            format!("{length} bytes"),
+            format!("at most {LARGEST}"),
+        ));
+    }
     let raw = fs::read(path).map_err(DataError::io(path))?;
     if raw.is_empty() {
         return Err(DataError::malformed(path, "an empty file", "an IDX file, gzip or not"));

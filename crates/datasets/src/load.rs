@@ -223,7 +223,7 @@ fn provide(
 
 fn missing(config: &LoadConfig, file: &str, folder: &Path) -> DataError {
     let hint = match config.offline {
-        true => "leave out `--offline` to fetch it, or name the folder that has it with `--data`",
+        true => "`distill data fetch` brings it; or name the folder that has it with `--data`",
         false => "name the folder that has it with `--data`",
     };
     DataError::Missing {

@@ -44,7 +44,7 @@ pub enum DriverError {
     /// The loss is no longer a number.
     #[error(
         "the loss is `{loss}` in epoch {epoch}, steps {first} to {last}, expected a finite number\n\
-         hint: lower `optimizer.learning_rate` or set `optimizer.clip_norm`; the last checkpoint is kept"
+         hint: lower `optimizer.learning_rate` or set `optimizer.clip_norm`; given weights may hold it too"
     )]
     NonFinite {
         /// What it was.

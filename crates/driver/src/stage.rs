@@ -70,6 +70,8 @@ pub struct StageRecord {
     pub selected: Option<Best>,
     /// sha256 of `selected.bpk`.
     pub selected_sha256: String,
+    /// sha256 of `last.bpk`.
+    pub last_sha256: String,
 }
 
 /// `test.json`: what the test split said of a stage's network.
@@ -155,10 +157,26 @@ impl ModelCard {
         weights: &Path,
         device: &burn::tensor::Device,
     ) -> Result<Network, DriverError> {
+        check_size(weights, self.architecture.cost(&self.signature).parameters)?;
         let mut rng = KeyedRng::new(0, 0, 0, Operation::Weights);
         let network = self.architecture.init(&self.signature, &mut rng, device)?;
         Ok(distill_models::weights::load(network, weights)?)
     }
+}
+
+/// Refuses a file that is too small for so many parameters, before memory is taken for them.
+pub(crate) fn check_size(weights: &Path, parameters: u64) -> Result<(), DriverError> {
+    let bytes = fs::metadata(weights).map_err(|e| unreadable(weights, &e))?.len();
+    if bytes < parameters.saturating_mul(2) {
+        let expected = format!("the weights of {parameters} parameters");
+        let problem = format!("a file of {bytes} bytes, expected {expected}");
+        return Err(DriverError::recipe(&weights.display().to_string(), problem));
+    }
+    Ok(())
+}
+
+fn unreadable(weights: &Path, error: &std::io::Error) -> DriverError {
+    DriverError::recipe(&weights.display().to_string(), format!("it cannot be read: {error}"))
 }
 
 /// Identity of a stage's inputs.

@@ -111,6 +111,14 @@ impl Training<'_> {
                     hint: "give each training a folder of its own".to_owned(),
                 });
             }
+            Some((path, progress)) if !self.is_possible(&progress) => {
+                return Err(DriverError::Folder {
+                    path,
+                    problem: "a damaged checkpoint, `progress.json` names no place in this stage"
+                        .to_owned(),
+                    hint: "delete the checkpoint, or name another folder with `--out`".to_owned(),
+                });
+            }
             Some((path, progress)) => {
                 (network, optimizer) = checkpoint::load(&path, network, optimizer)?;
                 progress
@@ -305,6 +313,19 @@ impl Training<'_> {
         checkpoint::save(self.folder, &state.network, &state.optimizer, progress)?;
         state.saved = Instant::now();
         Ok(())
+    }
+
+    /// Whether a checkpoint's position lies in this stage.
+    fn is_possible(&self, progress: &Progress) -> bool {
+        let Progress { epoch, step, .. } = *progress;
+        let terms = self.objective.names().len();
+        let sums = [&progress.epoch_sums, &progress.line_sums];
+        (1..=self.config.epochs + 1).contains(&epoch)
+            && (step < self.train.batches() && (epoch <= self.config.epochs || step == 0))
+            && progress.best.is_none_or(|best| (1..epoch).contains(&best.epoch))
+            && progress.best.is_some() == (epoch > 1)
+            && (progress.seconds.is_finite() && progress.seconds >= 0.0)
+            && sums.iter().all(|sums| sums.terms.is_empty() || sums.terms.len() == terms)
     }
 
     /// Steps of the stage that are done.

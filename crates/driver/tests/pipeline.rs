@@ -171,6 +171,40 @@ fn a_given_teacher_has_to_see_the_data_as_it_did() {
 }
 
 #[test]
+fn records_that_were_tampered_with_do_no_harm() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    let interrupt = AtomicBool::new(false);
+    let mut stop = StopIn { stage: Stage::Teacher, epoch: 2, steps: 3, interrupt: &interrupt };
+    run(&flex(folder.path(), &[]), &mut stop, &interrupt).unwrap_err();
+    let teacher = folder.path().join("teacher");
+    let mut inside = fs::read_dir(&teacher).unwrap().flatten().map(|entry| entry.path());
+    let progress = inside.find(|path| path.is_dir()).unwrap().join("progress.json");
+    let good = fs::read_to_string(&progress).unwrap();
+    let with = |key: &str, value: serde_json::Value| {
+        let mut fields: serde_json::Value = serde_json::from_str(&good).unwrap();
+        fields[key] = value;
+        fs::write(&progress, fields.to_string()).unwrap();
+        let mut config = flex(folder.path(), &[]);
+        config.resume = true;
+        let error = run(&config, &mut Silent, &AtomicBool::new(false)).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{key}: {error}");
+        error.to_string()
+    };
+    for (key, value) in [
+        ("epoch", 99_u64.into()),
+        ("epoch", 0.into()),
+        ("step", 1_000_000_000.into()),
+        ("best", serde_json::Value::Null),
+        ("seconds", (-1).into()),
+    ] {
+        assert!(with(key, value).contains("damaged checkpoint"), "{key}");
+    }
+    assert!(with("fingerprint", "/../../../x".into()).contains("damaged record"));
+    assert!(with("fingerprint", "é".into()).contains("damaged record"));
+}
+
+#[test]
 fn two_runs_do_not_share_a_folder() {
     let _turn = TURN.lock();
     let folder = tempfile::tempdir().unwrap();
@@ -209,6 +243,7 @@ fn data_and_folders_that_do_not_fit_are_refused_before_any_work() {
     for (setting, expected) in [
         ("optimizer.batch=193", "optimizer.batch` is `193`, expected at most the 192"),
         ("data.train=100000", "`data.train` is `100000`"),
+        ("data.augment=[\"pad-crop 32\"]", "`data.augment` is `pad-crop 32`"),
         ("data.validation=0", "`data.validation` is `0`"),
         ("data.validation=10000", "`data.validation` is `10000`"),
         ("data.mean=[0.5]", "`data.mean` is `[0.5]`"),

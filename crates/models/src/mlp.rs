@@ -36,6 +36,9 @@ impl MlpConfig {
     /// # Errors
     /// [`ModelError::Config`] with the field's name.
     pub fn check_fields(&self) -> Result<(), ModelError> {
+        if self.hidden.len() > 1024 {
+            return Err(ModelError::config("hidden", self.hidden.len(), "at most 1024 layers"));
+        }
         if self.hidden.is_empty() || self.hidden.iter().any(|units| !(1..=65_536).contains(units)) {
             return Err(ModelError::config("hidden", &self.hidden, "layers of 1 to 65536 units"));
         }

@@ -69,6 +69,14 @@ impl VggConfig {
             let expected = "at least one convolution a block";
             return Err(ModelError::config("blocks", &self.blocks, expected));
         }
+        if sizes.clone().count() > 1024 {
+            let value = format!("{} convolutions", sizes.count());
+            return Err(ModelError::Config {
+                field: "blocks",
+                value,
+                expected: "at most 1024".into(),
+            });
+        }
         if sizes.clone().any(|channels| !(1..=65_536).contains(channels)) {
             return Err(ModelError::config("blocks", &self.blocks, "from 1 to 65536 channels"));
         }

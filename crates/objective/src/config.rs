@@ -28,8 +28,8 @@ impl TermConfig {
     /// [`ConfigError`] for a value out of its range.
     pub fn build(&self) -> Result<Box<dyn Term>, ConfigError> {
         let weight = self.weight();
-        if !(weight.is_finite() && weight >= 0.0) {
-            return Err(ConfigError::new("weight", weight, "a finite number of at least 0"));
+        if !(0.0..=1e9).contains(&weight) {
+            return Err(ConfigError::new("weight", weight, "a number from 0 to 1e9"));
         }
         Ok(match self {
             Self::CrossEntropy(config) => Box::new(config.build()?),

@@ -16,7 +16,7 @@ pub(crate) const NAME: &str = "soft-targets";
 ///
 /// | Name | Default | Range |
 /// |---|---|---|
-/// | `temperature` | 4 | `(0, ∞)`, no unit |
+/// | `temperature` | 4 | `[0.0001, 1000000]`, no unit |
 /// | `weight` | 1 | `[0, ∞)` |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,8 +46,10 @@ impl SoftTargetsConfig {
     /// [`ConfigError`] for a temperature that is not positive and finite.
     pub fn build(&self) -> Result<SoftTargets, ConfigError> {
         let temperature = self.temperature;
-        if !(temperature.is_finite() && temperature > 0.0) {
-            return Err(ConfigError::new("temperature", temperature, "a finite number above 0"));
+        // Beyond these, T² or the softened logits leave the range of single precision.
+        if !(1e-4..=1e6).contains(&temperature) {
+            let expected = "a number above 0, from 0.0001 to 1000000";
+            return Err(ConfigError::new("temperature", temperature, expected));
         }
         Ok(SoftTargets { temperature })
     }

@@ -55,7 +55,7 @@ pub(crate) fn execute(arguments: &PredictArguments) -> anyhow::Result<()> {
             class: card.classes[class].clone(),
             probability: log_p.exp(),
         };
-        let classes = ranked.into_iter().take(arguments.top.max(1)).map(candidate).collect();
+        let classes = ranked.into_iter().take(arguments.top as usize).map(candidate).collect();
         predictions.push(Prediction { image: path.display().to_string(), classes });
     }
     if arguments.json {

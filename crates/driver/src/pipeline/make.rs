@@ -11,7 +11,7 @@ use crate::{
     DriverError, Event, ModelCard, Observer, Stage, StageRecord, Teacher, Training, checkpoint,
     files::{create_dir, read_json, write_atomic, write_json},
     recipe::ResolvedStage,
-    stage::{differences, fingerprint, hash_file},
+    stage::{check_size, differences, fingerprint, hash_file},
 };
 
 impl Pipeline<'_> {
@@ -123,6 +123,7 @@ impl Pipeline<'_> {
             images_per_second: Some(trained.images as f64 / trained.seconds),
             selected: Some(trained.best),
             selected_sha256: hash_file(&selected)?,
+            last_sha256: hash_file(&folder.join("last.bpk"))?,
         })
     }
 
@@ -134,6 +135,7 @@ impl Pipeline<'_> {
         folder: &Path,
     ) -> Result<StageRecord, DriverError> {
         let config = &self.config.recipe.teacher;
+        check_size(path, config.architecture.cost(&self.signature).parameters)?;
         let network = weights::load(self.initial(Stage::Teacher, config)?, path)?;
         let selected = folder.join("selected.bpk");
         let bytes = weights::to_bytes(&network, &selected)?;
@@ -150,13 +152,15 @@ impl Pipeline<'_> {
             images_per_second: None,
             selected: None,
             selected_sha256: hash_file(&selected)?,
+            last_sha256: hash_file(&folder.join("last.bpk"))?,
         })
     }
 
     fn weights_are_whole(&self, stage: Stage, record: &StageRecord) -> bool {
-        let file = |name: &str| self.folder(stage).join(name);
-        let selected = hash_file(&file("selected.bpk"));
-        file("last.bpk").is_file() && selected.is_ok_and(|hash| hash == record.selected_sha256)
+        let whole = |file: &str, expected: &str| {
+            hash_file(&self.folder(stage).join(file)).is_ok_and(|hash| hash == expected)
+        };
+        whole("selected.bpk", &record.selected_sha256) && whole("last.bpk", &record.last_sha256)
     }
 
     /// Moves what was made, or begun, from other inputs out of the way, and what was made from these
@@ -170,8 +174,7 @@ impl Pipeline<'_> {
         observer: &mut dyn Observer,
     ) -> Result<(), DriverError> {
         let earlier = self.config.out.join("earlier");
-        let place =
-            |of: &str| earlier.join(format!("{}-{}", stage.name(), of.get(..12).unwrap_or(of)));
+        let place = |of: &str| earlier.join(format!("{}-{}", stage.name(), &of[..12]));
         let done: Option<StageRecord> = read_json(&folder.join("stage.json"))?;
         let begun = checkpoint::newest(folder)?.map(|(_, progress)| progress.fingerprint);
         let Some(held) = done.as_ref().map(|done| done.fingerprint.clone()).or(begun) else {
@@ -179,6 +182,15 @@ impl Pipeline<'_> {
         };
         if held == fingerprint {
             return Ok(());
+        }
+        // It becomes the name of a folder.
+        if held.len() != 64 || !held.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(DriverError::Folder {
+                path: folder.to_owned(),
+                problem: format!("a damaged record, its fingerprint is `{held}`"),
+                hint: "delete this stage's folder, or name another run's folder with `--out`"
+                    .to_owned(),
+            });
         }
         create_dir(&earlier)?;
         let aside = place(&held);

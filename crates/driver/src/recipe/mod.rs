@@ -148,8 +148,14 @@ pub struct Source {
 pub fn read(name: &str, settings: &[String]) -> Result<(Recipe, Source), DriverError> {
     let is_file = name.ends_with(".toml") || name.contains(['/', '\\']);
     let (text, source) = if is_file {
-        let text = std::fs::read_to_string(name)
-            .map_err(|e| DriverError::recipe(name, format!("the recipe cannot be read: {e}")))?;
+        let unreadable = |e: &dyn std::fmt::Display| {
+            DriverError::recipe(name, format!("the recipe cannot be read: {e}"))
+        };
+        let meta = std::fs::metadata(name).map_err(|e| unreadable(&e))?;
+        if !meta.is_file() || meta.len() > LARGEST {
+            return Err(unreadable(&format!("it is no file of at most {LARGEST} bytes")));
+        }
+        let text = std::fs::read_to_string(name).map_err(|e| unreadable(&e))?;
         let folder = Path::new(name).parent().unwrap_or(Path::new("")).to_owned();
         (text, Source { file: name.to_owned(), folder })
     } else {
@@ -161,6 +167,9 @@ pub fn read(name: &str, settings: &[String]) -> Result<(Recipe, Source), DriverE
     let recipe = toml::from_str(&text).map_err(|e| DriverError::recipe(&source.file, e))?;
     Ok((recipe, source))
 }
+
+/// A recipe is written by hand; anything longer is something else.
+const LARGEST: u64 = 1 << 20;
 
 fn default_seed() -> u64 {
     42

@@ -119,7 +119,8 @@ impl OptimizerSection {
             epsilon: self.epsilon.unwrap_or(1e-8),
             clip_norm: self.clip_norm,
         };
-        let positive = |value: f64| value.is_finite() && value > 0.0;
+        // Optimizers compute in single precision.
+        let positive = |value: f64| (value as f32).is_finite() && value as f32 > 0.0;
         let fraction = |value: f64| (0.0..1.0).contains(&value);
         let single = |value: f64| fraction(value) && (value as f32) < 1.0;
         let checks = [
@@ -128,18 +129,13 @@ impl OptimizerSection {
             (
                 "weight_decay",
                 resolved.weight_decay,
-                resolved.weight_decay.is_finite() && resolved.weight_decay >= 0.0,
-                "a finite number of at least 0",
+                resolved.weight_decay == 0.0 || positive(resolved.weight_decay),
+                "0, or a finite number above it in single precision",
             ),
             ("momentum", resolved.momentum, fraction(resolved.momentum), FRACTION),
             ("betas[0]", resolved.betas[0], single(resolved.betas[0]), FRACTION),
             ("betas[1]", resolved.betas[1], single(resolved.betas[1]), FRACTION),
-            (
-                "epsilon",
-                resolved.epsilon,
-                positive(resolved.epsilon) && resolved.epsilon as f32 > 0.0,
-                "a finite number above 0 in single precision",
-            ),
+            ("epsilon", resolved.epsilon, positive(resolved.epsilon), POSITIVE),
         ];
         for (field, value, good, expected) in checks {
             if !good {
@@ -157,7 +153,7 @@ impl OptimizerSection {
     }
 }
 
-const POSITIVE: &str = "a finite number above 0";
+const POSITIVE: &str = "a finite number above 0 in single precision";
 const FRACTION: &str = "a number in [0, 1)";
 
 impl ResolvedOptimizer {

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use distill_datasets::{DATASETS, Dataset, ImageShape, LoadConfig, Normalisation, unknown};
+use distill_datasets::{
+    Augment, DATASETS, Dataset, ImageShape, LoadConfig, Normalisation, unknown,
+};
 use distill_models::{Architecture, Signature};
 use distill_objective::{Objective, TermConfig};
 
@@ -60,6 +62,14 @@ impl Resolved {
             return Err(DriverError::field(&file, "log_every", 0, "at least 1"));
         }
         check_data(&recipe.data, &file)?;
+        if recipe.objective.len() > 64 {
+            return Err(DriverError::field(
+                &file,
+                "objective",
+                recipe.objective.len(),
+                "at most 64 terms",
+            ));
+        }
         Objective::new(&recipe.objective).map_err(|e| DriverError::objective(&file, &e))?;
         let teacher = stage(&recipe, &recipe.teacher, "teacher", source)?;
         let student = stage(&recipe, &recipe.student, "student", source)?;
@@ -122,6 +132,13 @@ impl Resolved {
                 let field = format!("{name}: optimizer.batch");
                 let expected = format!("at most the {train} training images");
                 return Err(DriverError::field(&self.file, &field, batch, &expected));
+            }
+        }
+        let side = signature.height.min(signature.width);
+        for augment in &self.recipe.data.augment {
+            if matches!(augment, Augment::PadCrop(padding) if *padding >= side) {
+                let expected = format!("a padding below the image's {side} pixels");
+                return Err(DriverError::field(&self.file, "data.augment", augment, &expected));
             }
         }
         self.normalisation(dataset)?;
@@ -214,6 +231,10 @@ fn stage(
         }
         // Trained weights win over the epochs that a recipe has for training.
         (_, Some(_)) => 0,
+        (Some(epochs), None) if epochs > 1_000_000 => {
+            let field = format!("{name}.epochs");
+            return Err(DriverError::field(file, &field, epochs, "at most 1000000"));
+        }
         (Some(epochs), None) => epochs,
         (None, None) => {
             let problem = format!("`{name}` needs `epochs` or `weights`");

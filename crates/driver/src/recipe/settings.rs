@@ -33,6 +33,9 @@ fn parse(value: &str) -> Value {
 }
 
 fn place<'a>(root: &'a mut Value, path: &str) -> Result<&'a mut Value, String> {
+    if path.split('.').count() > 8 {
+        return Err("at most 8 names with dots between them".to_owned());
+    }
     let mut at = root;
     for key in path.split('.') {
         if key.is_empty() {
@@ -84,6 +87,7 @@ mod tests {
             ("epochs", "`--set epochs`, expected `table.field=value`"),
             ("objective.3.weight=1", "an index below 1"),
             ("student.epochs.x=1", "a table before `.x`"),
+            ("a.a.a.a.a.a.a.a.a=1", "at most 8 names"),
             (".epochs=1", "`table.field=value`"),
         ] {
             let error = set(&[setting]).unwrap_err();
