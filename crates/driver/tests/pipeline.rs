@@ -129,6 +129,28 @@ fn an_interrupted_run_ends_with_the_bits_of_an_undisturbed_one() {
 }
 
 #[test]
+fn an_interrupted_evaluation_is_made_up_for() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    let interrupt = AtomicBool::new(false);
+    struct StopJudging<'a>(&'a AtomicBool);
+    impl Observer for StopJudging<'_> {
+        fn on(&mut self, event: Event<'_>) {
+            if matches!(event, Event::Evaluating { stage: Stage::Baseline }) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+    let error =
+        run(&flex(folder.path(), &[]), &mut StopJudging(&interrupt), &interrupt).unwrap_err();
+    assert_eq!(error.exit_code(), 130);
+    let mut seen = Stages::default();
+    run(&flex(folder.path(), &[]), &mut seen, &AtomicBool::new(false)).unwrap();
+    assert_eq!(seen.skipped, Stage::ALL);
+    assert!(folder.path().join("report.json").is_file());
+}
+
+#[test]
 fn baseline_and_student_differ_by_the_objective_alone() {
     let _turn = TURN.lock();
     let folder = tempfile::tempdir().unwrap();

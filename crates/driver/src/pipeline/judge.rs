@@ -1,5 +1,7 @@
 //! The final evaluation: the only place that reads the test split.
 
+use std::sync::atomic::Ordering;
+
 use crate::{
     DriverError, Event, Observer, Stage,
     evaluate::Predictions,
@@ -26,7 +28,10 @@ impl Pipeline<'_> {
         if due.is_empty() {
             return Ok(());
         }
-        let predict = |stage, file: &str| {
+        let predict = |stage: Stage, file: &str| {
+            if self.interrupt.load(Ordering::Relaxed) {
+                return Err(DriverError::Interrupted { stage: stage.name() });
+            }
             let network = self.load(stage, file)?;
             let device = &self.config.device;
             Ok::<_, DriverError>(Predictions::of(&network, &self.test, &self.normalisation, device))
