@@ -12,11 +12,11 @@ use sha2::{Digest, Sha256};
 
 use crate::DataError;
 
-/// One dataset that can be fetched.
+/// One dataset, or one trained network, that can be fetched.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// Name in recipes.
+    /// Name in recipes; of a trained network, its architecture's.
     pub name: String,
     /// Licence as its authors state it.
     pub licence: String,
@@ -42,17 +42,28 @@ pub struct RemoteFile {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Catalogue {
     dataset: Vec<Entry>,
+    teacher: Vec<Entry>,
 }
 
-/// Everything that can be fetched, as listed in the workspace's `datasets/catalogue.toml`.
+/// Every dataset that can be fetched, as listed in the workspace's `datasets/catalogue.toml`.
 pub fn catalogue() -> &'static [Entry] {
-    static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+    &whole().dataset
+}
+
+/// Trained weights that can be fetched, listed there too.
+pub fn teachers() -> &'static [Entry] {
+    &whole().teacher
+}
+
+fn whole() -> &'static Catalogue {
+    static WHOLE: LazyLock<Catalogue> = LazyLock::new(|| {
         let text = include_str!("../catalogue.toml");
-        toml::from_str::<Catalogue>(text).expect("the catalogue is checked by a test").dataset
+        toml::from_str(text).expect("the catalogue is checked by a test")
     });
-    &ENTRIES
+    &WHOLE
 }
 
 /// The entry of `name`, if it can be fetched.
@@ -83,7 +94,9 @@ mod tests {
     #[test]
     fn every_entry_is_complete_and_safe() {
         assert!(catalogue().len() >= 4);
-        for file in catalogue().iter().flat_map(|entry| &entry.files) {
+        assert!(teachers().len() >= 2);
+        let entries = catalogue().iter().chain(teachers());
+        for file in entries.flat_map(|entry| &entry.files) {
             assert!(file.url.starts_with("https://"), "{}", file.url);
             assert_eq!(hex::decode(&file.sha256).map(|bytes| bytes.len()), Ok(32), "{}", file.path);
             assert!(file.bytes > 0 && !file.path.starts_with('/') && !file.path.contains(".."));

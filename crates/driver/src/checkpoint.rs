@@ -6,7 +6,10 @@ use std::{
 };
 
 use burn::optim::ModuleOptimizer;
-use distill_models::{Network, weights};
+use distill_models::{
+    Network,
+    weights::{self, Precision},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -65,7 +68,7 @@ pub(crate) fn save(
         .tempdir_in(folder)
         .map_err(DriverError::io(folder))?;
     let model = writing.path().join("model.bpk");
-    write_atomic(&model, &weights::to_bytes(network, &model)?)?;
+    write_atomic(&model, &weights::to_bytes(network, Precision::Single, &model)?)?;
     let path = writing.path().join("optimizer.bpk");
     let state = optimizer.into_bytes().map_err(|e| damaged(&path, &e))?;
     write_atomic(&path, &state)?;

@@ -59,6 +59,19 @@ pub enum DriverError {
     /// Student and teacher do not fit together.
     #[error(transparent)]
     Signals(#[from] SignalError),
+    /// An exported file gives other logits than the student.
+    #[error(
+        "`{file}` gives logits that differ by {difference:.1e} from the student's, expected at most \
+         {bound:.1e}; nothing was exported"
+    )]
+    Export {
+        /// Name of the file.
+        file: &'static str,
+        /// Largest difference of a logit.
+        difference: f64,
+        /// Largest difference that is allowed.
+        bound: f64,
+    },
     /// The user stopped the run; everything is saved.
     #[error("interrupted in stage `{stage}`, everything is saved\nhint: `--resume` goes on")]
     Interrupted {
@@ -73,7 +86,7 @@ impl DriverError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Interrupted { .. } => 130,
-            Self::NonFinite { .. } | Self::Signals(_) | Self::Io { .. } => 1,
+            Self::NonFinite { .. } | Self::Signals(_) | Self::Io { .. } | Self::Export { .. } => 1,
             Self::Data(DataError::Fetch { .. }) => 1,
             _ => 2,
         }

@@ -1,9 +1,14 @@
 //! What a trained network is worth on images it has not seen.
 
-use burn::{module::Module, tensor::Device};
-use distill_datasets::{Loader, Normalisation};
+use burn::{
+    module::Module,
+    tensor::{Device, Tensor},
+};
+use distill_datasets::Loader;
 use distill_models::Network;
 use serde::{Deserialize, Serialize};
+
+use crate::View;
 
 /// Bins of equal width for the calibration error.
 const BINS: usize = 15;
@@ -44,22 +49,35 @@ pub struct Scores {
 
 impl Predictions {
     /// Runs `network` in evaluation mode over everything that `loader` gives.
-    pub fn of(
-        network: &Network,
-        loader: &Loader,
-        normalisation: &Normalisation,
-        device: &Device,
-    ) -> Self {
+    pub fn of(network: &Network, loader: &Loader, view: &View, device: &Device) -> Self {
         let network = network.valid();
-        let (mut logits, mut labels, mut classes) = (Vec::new(), Vec::new(), 0);
+        let answer = |images| {
+            let logits = network.forward(view.apply(images));
+            Ok::<_, std::convert::Infallible>(logits.into_data().iter::<f32>().collect())
+        };
+        match Self::collect(loader, device, answer) {
+            Ok(predictions) => predictions,
+            Err(never) => match never {},
+        }
+    }
+
+    /// Asks `answer` for the logits of everything that `loader` gives: rows of `classes` for images
+    /// `[batch, channels, height, width]`, pixels as fractions in `[0, 1]`.
+    ///
+    /// # Errors
+    /// The first error of `answer`.
+    pub fn collect<E>(
+        loader: &Loader,
+        device: &Device,
+        answer: impl Fn(Tensor<4>) -> Result<Vec<f32>, E>,
+    ) -> Result<Self, E> {
+        let (mut logits, mut labels): (Vec<f32>, Vec<i32>) = Default::default();
         for batch in loader.epoch(1, 0) {
             labels.extend_from_slice(&batch.labels);
-            let images = normalisation.apply(batch.to_device(device).images);
-            let output = network.forward(images);
-            classes = output.dims()[1];
-            logits.extend(output.into_data().iter::<f32>());
+            logits.extend(answer(batch.to_device(device).images)?);
         }
-        Self { logits, labels, classes }
+        let classes = logits.len() / labels.len().max(1);
+        Ok(Self { logits, labels, classes })
     }
 
     /// Predictions from logits in rows of `classes` and the right class of each row.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod checkpoint;
+mod classifier;
 mod clip;
 mod error;
 pub mod evaluate;
@@ -15,10 +16,12 @@ mod run_folder;
 mod stage;
 mod teacher;
 mod train;
+mod view;
 
 pub use checkpoint::Best;
+pub use classifier::{Classifier, is_onnx};
 pub use error::DriverError;
-pub use export::export;
+pub use export::{ExportCard, ExportConfig, ExportFormat, ExportedFile, export};
 pub use observer::{Event, Observer, Silent};
 pub use pipeline::{EVALUATION_BATCH, RunConfig, run};
 pub use report::{ModelReport, Models, ObjectiveReport, Report, TestReport};
@@ -26,3 +29,4 @@ pub use run_folder::{DatasetRecord, Host, RunRecord};
 pub use stage::{ModelCard, Stage, StageRecord, TestRecord};
 pub use teacher::Teacher;
 pub use train::{Trained, Training};
+pub use view::View;

@@ -7,7 +7,7 @@ use burn::{
     tensor::Tensor,
 };
 use distill_datasets::{
-    Normalisation,
+    ImageShape, Normalisation,
     keyed::{KeyedRng, Operation},
 };
 use distill_models::{Architecture, Cost, Network, Signature};
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    DriverError,
+    DriverError, View,
     checkpoint::Best,
     evaluate::Scores,
     files::{read_json, sha256},
@@ -143,9 +143,11 @@ impl ModelCard {
         self.architecture.check(&self.signature).map_err(|e| DriverError::recipe(&file, e))
     }
 
-    /// The normalisation that the network expects.
-    pub fn normalisation(&self) -> Normalisation {
-        Normalisation { mean: self.mean.clone(), std: self.std.clone() }
+    /// How the network sees images.
+    pub fn view(&self) -> View {
+        let Signature { channels, height, width, .. } = self.signature;
+        let normalisation = Normalisation { mean: self.mean.clone(), std: self.std.clone() };
+        View { shape: ImageShape { channels, height, width }, normalisation }
     }
 
     /// The network with the weights of a file, on `device`.
@@ -157,7 +159,7 @@ impl ModelCard {
         weights: &Path,
         device: &burn::tensor::Device,
     ) -> Result<Network, DriverError> {
-        check_size(weights, self.architecture.cost(&self.signature).parameters)?;
+        check_size(weights, self.architecture.cost(&self.signature)?.parameters)?;
         let mut rng = KeyedRng::new(0, 0, 0, Operation::Weights);
         let network = self.architecture.init(&self.signature, &mut rng, device)?;
         Ok(distill_models::weights::load(network, weights)?)

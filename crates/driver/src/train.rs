@@ -15,16 +15,19 @@ use burn::{
     tensor::{Device, Tensor},
 };
 use distill_datasets::{
-    HostBatch, Loader, Normalisation,
+    HostBatch, Loader,
     keyed::{KeyedRng, Operation},
 };
-use distill_models::{Network, weights};
+use distill_models::{
+    Network,
+    weights::{self, Precision},
+};
 use distill_objective::{Objective, Signals};
 use rand_core::RngCore;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DriverError, Event, Observer, Stage, Teacher,
+    DriverError, Event, Observer, Stage, Teacher, View,
     checkpoint::{self, Best, Progress},
     clip::clip_by_global_norm,
     evaluate::Predictions,
@@ -52,8 +55,8 @@ pub struct Training<'a> {
     pub train: &'a Loader,
     /// Batches that select the epoch.
     pub validation: &'a Loader,
-    /// Applied to both on the device.
-    pub normalisation: &'a Normalisation,
+    /// How the network sees the images of both.
+    pub view: &'a View,
     /// Seed of the random numbers that the device draws.
     pub seed: u64,
     /// Steps between two lines of `metrics.jsonl`.
@@ -141,7 +144,7 @@ impl Training<'_> {
             self.epoch(&mut state, &mut progress, &mut pace, observer)?;
         }
         let path = self.folder.join("last.bpk");
-        write_atomic(&path, &weights::to_bytes(&state.network, &path)?)?;
+        write_atomic(&path, &weights::to_bytes(&state.network, Precision::Single, &path)?)?;
         let best = progress.best.expect("a stage has at least one epoch");
         Ok(Trained { seconds: progress.seconds, images: progress.images, best })
     }
@@ -205,8 +208,8 @@ impl Training<'_> {
         self.device.seed(KeyedRng::new(self.seed, epoch, step, Operation::Step).next_u64());
         let images_in_batch = batch.len() as f64;
         let batch = batch.to_device(self.device);
-        let images = self.normalisation.apply(batch.images);
-        let teacher = self.teacher.map(|teacher| teacher.logits(images.clone()));
+        let teacher = self.teacher.map(|teacher| teacher.logits(batch.images.clone()));
+        let images = self.view.apply(batch.images);
         let logits = state.network.forward(images.autodiff());
         let right = logits.clone().without_autodiff().argmax(1).flatten::<1>(0, 1);
         let correct = right.equal(batch.labels.clone()).float().sum();
@@ -274,8 +277,7 @@ impl Training<'_> {
         learning_rate: f64,
         observer: &mut dyn Observer,
     ) -> Result<(), DriverError> {
-        let predictions =
-            Predictions::of(&state.network, self.validation, self.normalisation, self.device);
+        let predictions = Predictions::of(&state.network, self.validation, self.view, self.device);
         let scores = predictions.scores(None);
         if !scores.nll.is_finite() {
             let (loss, epoch, last) = (scores.nll, progress.epoch, progress.step);
@@ -295,7 +297,7 @@ impl Training<'_> {
         let candidate = Best { epoch: progress.epoch, top1: scores.top1, nll: scores.nll };
         if progress.best.is_none_or(|best| candidate.is_better_than(&best)) {
             let path = self.folder.join("selected.bpk");
-            write_atomic(&path, &weights::to_bytes(&state.network, &path)?)?;
+            write_atomic(&path, &weights::to_bytes(&state.network, Precision::Single, &path)?)?;
             progress.best = Some(candidate);
         }
         state.metrics.append(&Line::Epoch(record.clone()))?;

@@ -17,7 +17,7 @@ fn main() -> Result<(), distill_models::ModelError> {
     let signature = Signature { channels: 1, height: 8, width: 8, classes: 2 };
     let overrides = Overrides { blocks: Some(vec![vec![8], vec![16]]), ..Default::default() };
     let architecture = Architecture::named("vgg-small", overrides)?;
-    println!("{:?}", architecture.cost(&signature));
+    println!("{:?}", architecture.cost(&signature)?);
 
     let mut rng = ChaCha8Rng::seed_from_u64(42);
     let mut network = architecture.init(&signature, &mut rng, &device)?.train();

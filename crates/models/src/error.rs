@@ -34,9 +34,56 @@ pub enum ModelError {
         /// What would have fitted.
         expected: String,
     },
+    /// A file of weights belongs to another network.
+    #[error("{}: not the weights of this network{}", path.display(), mismatch(missing, unused, shapes))]
+    Mismatch {
+        /// The file.
+        path: PathBuf,
+        /// Names that the network has and the file has not.
+        missing: Vec<String>,
+        /// Names that the file has beside them and the network has not.
+        unused: Vec<String>,
+        /// Names that both have, with the shapes of both.
+        shapes: Vec<String>,
+    },
+}
+
+/// How many names of each kind a message holds.
+const SHOWN: usize = 10;
+
+fn mismatch(missing: &[String], unused: &[String], shapes: &[String]) -> String {
+    let mut text = String::new();
+    for (what, names) in [("missing", missing), ("unused", unused), ("of another shape", shapes)] {
+        if names.is_empty() {
+            continue;
+        }
+        let shown = names.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let rest = match names.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            rest => format!(" and {rest} more"),
+        };
+        text += &format!("\n  {} {what}: {shown}{rest}", names.len());
+    }
+    let running =
+        |names: &[String]| !names.is_empty() && names.iter().all(|name| name.contains(".running_"));
+    if running(missing) && shapes.is_empty() {
+        text += "\nhint: its norms keep no running statistics, set `norm` to `batch`";
+    } else if running(unused) && shapes.is_empty() {
+        text += "\nhint: its norms keep running statistics, set `norm` to `running`";
+    }
+    text
 }
 
 impl ModelError {
+    pub(crate) fn weights(
+        path: &std::path::Path,
+        problem: impl ToString,
+        expected: impl Into<String>,
+    ) -> Self {
+        let (path, problem) = (path.to_owned(), problem.to_string());
+        Self::Weights { path, problem, expected: expected.into() }
+    }
+
     pub(crate) fn config(
         field: &'static str,
         value: impl std::fmt::Debug,

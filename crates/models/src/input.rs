@@ -25,34 +25,13 @@ pub struct Cost {
 
 impl std::ops::AddAssign for Cost {
     fn add_assign(&mut self, other: Self) {
-        self.parameters += other.parameters;
-        self.macs += other.macs;
+        self.parameters = self.parameters.saturating_add(other.parameters);
+        self.macs = self.macs.saturating_add(other.macs);
     }
 }
 
 impl Cost {
     pub(crate) fn zero() -> Self {
         Self { parameters: 0, macs: 0 }
-    }
-
-    /// A linear layer with bias.
-    pub(crate) fn linear(inputs: usize, outputs: usize) -> Self {
-        let macs = (inputs * outputs) as u64;
-        Self { parameters: macs + outputs as u64, macs }
-    }
-
-    /// A square convolution with bias, stride 1 and padding that keeps `height` and `width`.
-    pub(crate) fn convolution(
-        [inputs, outputs]: [usize; 2],
-        kernel: usize,
-        [height, width]: [usize; 2],
-    ) -> Self {
-        let weights = (inputs * outputs * kernel * kernel) as u64;
-        Self { parameters: weights + outputs as u64, macs: weights * (height * width) as u64 }
-    }
-
-    /// Scale and shift of a batch norm.
-    pub(crate) fn norm(channels: usize) -> Self {
-        Self { parameters: 2 * channels as u64, macs: 0 }
     }
 }

@@ -1,20 +1,27 @@
 #![doc = include_str!("../README.md")]
 
 mod error;
+mod graph;
 pub mod initialise;
 mod input;
-mod mlp;
+mod network;
 mod norm;
+#[cfg(feature = "onnx")]
+pub mod onnx;
+mod state;
 mod taps;
-mod vgg;
 pub mod weights;
 mod zoo;
 
 pub use error::ModelError;
+pub use graph::{Graph, LayerInfo};
 pub use input::{Cost, Signature};
-pub use mlp::{Mlp, MlpConfig};
+pub use network::Network;
 pub use norm::{BatchStatNorm, Norm, NormKind};
 pub use rand_core;
 pub use taps::Tap;
-pub use vgg::{Vgg, VggConfig};
-pub use zoo::{Architecture, MODELS, ModelInfo, Network, Overrides};
+pub use zoo::{
+    Architecture, MODELS, MlpConfig, MobileNetV2Config, MobileNetV2Layout, ModelInfo, Overrides,
+    ResNetCifarConfig, ResNetConfig, Shortcut, ShuffleNetV1Config, ShuffleNetV2Config, VggConfig,
+    VggLayout, WideResNetConfig,
+};

@@ -4,7 +4,8 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use distill_models::{
-    Architecture, MODELS, ModelError, Network, NormKind, Overrides, Signature, weights,
+    Architecture, MODELS, ModelError, ModelInfo, Network, NormKind, Overrides, Shortcut, Signature,
+    weights::{self, Precision},
 };
 use distill_testkit::{cpu_devices, values};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -14,24 +15,73 @@ const GREY28: Signature = Signature { channels: 1, height: 28, width: 28, classe
 
 #[test]
 fn parameter_counts_are_those_of_the_literature() {
-    let device = Device::flex();
+    // For the images and classes of `ModelInfo::signature`. Counted by PyTorch where papers round.
     let cases = [
-        ("vgg-large", RGB32, 14_728_266),
-        ("vgg-small", RGB32, 437_034),
-        ("mlp-1200", GREY28, 2_395_210),
-        ("mlp-800", GREY28, 1_276_810),
+        ("vgg-large", 14_728_266),
+        ("vgg-small", 437_034),
+        ("resnet20", 269_722),
+        ("resnet32", 464_154),
+        ("resnet44", 658_586),
+        ("resnet56", 853_018),
+        ("resnet110", 1_727_962),
+        ("resnet8x4", 1_233_540),
+        ("resnet32x4", 7_433_860),
+        ("wrn-16-2", 703_284),
+        ("wrn-40-1", 569_780),
+        ("wrn-40-2", 2_255_156),
+        ("vgg8", 3_965_028),
+        ("vgg11", 9_277_284),
+        ("vgg13", 9_462_180),
+        ("mobilenet-v2-half", 812_836),
+        ("shufflenet-v1", 949_258),
+        ("shufflenet-v2", 1_355_528),
+        ("resnet18", 11_689_512),
+        ("resnet34", 21_797_672),
+        ("resnet50", 25_557_032),
+        ("mobilenet-v2", 3_504_872),
+        ("mlp-1200", 2_395_210),
+        ("mlp-800", 1_276_810),
     ];
-    assert_eq!(cases.len(), MODELS.len(), "every named network");
-    for (name, signature, expected) in cases {
-        let architecture = Architecture::named(name, Overrides::default()).unwrap();
-        assert_eq!(architecture.cost(&signature).parameters, expected, "{name}");
+    assert_eq!(
+        cases.map(|(name, _)| name).as_slice(),
+        MODELS.iter().map(|m| m.name).collect::<Vec<_>>()
+    );
+    for (name, expected) in cases {
+        let info = ModelInfo::named(name).unwrap();
+        let cost = info.architecture().cost(&info.signature).unwrap();
+        assert_eq!(cost.parameters, expected, "{name}");
+    }
+    // RepDistiller's own, with shortcut B and a hundred classes.
+    let shortcut = Some(Shortcut::B);
+    for (name, expected) in [
+        ("resnet20", 278_324),
+        ("resnet32", 472_756),
+        ("resnet56", 861_620),
+        ("resnet110", 1_736_564),
+    ] {
+        let overrides = Overrides { shortcut, ..Default::default() };
+        let architecture = Architecture::named(name, overrides).unwrap();
+        let signature = Signature { classes: 100, ..RGB32 };
+        assert_eq!(architecture.cost(&signature).unwrap().parameters, expected, "{name}, B");
+    }
+}
+
+#[test]
+fn the_module_has_the_parameters_that_are_counted() {
+    let device = Device::flex();
+    for name in
+        ["vgg-small", "resnet20", "wrn-16-2", "mobilenet-v2-half", "shufflenet-v2", "mlp-800"]
+    {
+        let info = ModelInfo::named(name).unwrap();
         for norm in [NormKind::Running, NormKind::Batch] {
-            let mut architecture = architecture.clone();
-            if let Architecture::Vgg(config) = &mut architecture {
-                config.norm = norm;
-            }
-            let network = build(&architecture, signature, &device);
-            assert_eq!(trainable(&network), expected, "{name}, {norm:?}, counted in the module");
+            let overrides = Overrides { norm: Some(norm), ..Default::default() };
+            let Ok(architecture) = Architecture::named(name, overrides) else {
+                assert_eq!(name, "mlp-800", "only perceptrons have no norm");
+                continue;
+            };
+            let network = build(&architecture, info.signature, &device);
+            let expected = architecture.cost(&info.signature).unwrap().parameters;
+            assert_eq!(trainable(&network), expected, "{name}, {norm:?}");
         }
     }
 }
@@ -41,7 +91,7 @@ fn multiply_accumulates_follow_from_the_layers() {
     let vgg = Overrides { blocks: Some(vec![vec![4], vec![8]]), ..Default::default() };
     let vgg = Architecture::named("vgg-small", vgg).unwrap();
     let signature = Signature { channels: 3, height: 8, width: 8, classes: 5 };
-    assert_eq!(vgg.cost(&signature).macs, 3 * 4 * 9 * 64 + 4 * 8 * 9 * 16 + 8 * 5);
+    assert_eq!(vgg.cost(&signature).unwrap().macs, 3 * 4 * 9 * 64 + 4 * 8 * 9 * 16 + 8 * 5);
 }
 
 #[test]
@@ -123,12 +173,17 @@ fn weights_survive_a_file_and_refuse_another_network() {
         let network = small(NormKind::Running, &device).train();
         network.forward(images(8, &device).autodiff());
         let expected = values(network.valid().forward(images(3, &device)));
-        std::fs::write(&path, weights::to_bytes(&network, &path).unwrap()).unwrap();
+        std::fs::write(&path, weights::to_bytes(&network, Precision::Single, &path).unwrap())
+            .unwrap();
         let loaded = weights::load(small_from(NormKind::Running, 9, &device), &path).unwrap();
         assert_eq!(values(loaded.valid().forward(images(3, &device))), expected, "{backend}");
 
         let other = weights::load(small(NormKind::Batch, &device), &path);
-        assert!(matches!(other, Err(ModelError::Weights { .. })), "{backend}");
+        let other = other.unwrap_err();
+        assert!(matches!(other, ModelError::Mismatch { .. }), "{backend}");
+        let text = other.to_string();
+        assert!(text.contains("4 unused: layers.1.running_mean"), "{text}");
+        assert!(text.contains("hint: its norms keep running statistics"), "{text}");
     }
     std::fs::write(&path, b"not weights").unwrap();
     let damaged = weights::load(small(NormKind::Running, &Device::flex()), &path);
@@ -155,6 +210,8 @@ fn what_a_network_cannot_be_is_refused_by_field() {
         ("vgg-small", Overrides { hidden: Some(vec![3]), ..none.clone() }, "`hidden`"),
         ("mlp-800", Overrides { hidden: Some(vec![]), ..none.clone() }, "`hidden`"),
         ("mlp-800", Overrides { norm: Some(NormKind::Batch), ..none.clone() }, "`norm`"),
+        ("resnet18", Overrides { dropout: Some(0.1), ..none.clone() }, "`dropout`"),
+        ("vgg8", Overrides { shortcut: Some(Shortcut::A), ..none.clone() }, "`shortcut` is `a`"),
     ];
     for (name, overrides, expected) in cases {
         let error = refused(name, overrides, RGB32);

@@ -1,16 +1,22 @@
-use distill_datasets::{ImageShape, LoadConfig, load};
-use distill_driver::{
-    DriverError, EVALUATION_BATCH, Event, ModelCard, Observer, evaluate::Predictions,
-    recipe::Resolved,
-};
-use distill_models::{Architecture, Overrides};
+use std::sync::Arc;
 
-use super::{data_folder, print_json};
+use distill_datasets::{ImageShape, LoadConfig, Loader, Normalisation, load};
+use distill_driver::{
+    Classifier, DriverError, EVALUATION_BATCH, Event, ModelCard, Observer, evaluate::Predictions,
+    is_onnx,
+};
+
+use super::{
+    data_folder,
+    network::{Images, missing, refused},
+    print_json,
+};
 use crate::{arguments::EvaluateArguments, backend, output};
 
 pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
     let (_, device) = backend::choose(arguments.device.backend.as_deref())?;
-    let card = ModelCard::beside(&arguments.weights)?;
+    let weights = &arguments.weights;
+    let card = ModelCard::beside(weights)?;
     let name = match (arguments.dataset, &card) {
         (Some(name), _) => name,
         (None, Some(card)) => card.dataset.clone(),
@@ -22,6 +28,8 @@ pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
     if let Some(signature) = card.as_ref().map(|card| card.signature) {
         let (channels, height, width) = (signature.channels, signature.height, signature.width);
         config.shape = ImageShape { channels, height, width };
+    } else if let Some(side) = arguments.network.size {
+        (config.shape.height, config.shape.width) = (side.into(), side.into());
     }
     let mut progress = output::Progress::new();
     let dataset = load(&config, &mut |file, have| {
@@ -30,44 +38,47 @@ pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
     progress.finish();
     let dataset = dataset.map_err(DriverError::from)?;
 
-    let signature = Resolved::signature(&dataset);
-    let card = match (card, arguments.model) {
-        (Some(card), None) => card,
-        (Some(_), Some(model)) => {
-            let problem =
-                format!("`--model {model}` and a `model.json` beside it, expected one of them");
-            return Err(refused(&arguments.weights, problem).into());
-        }
-        (None, Some(model)) => ModelCard {
-            architecture: Architecture::named(&model, Overrides::default())
-                .map_err(DriverError::from)?,
-            model,
-            signature,
-            classes: dataset.classes.clone(),
-            mean: dataset.normalisation.mean.clone(),
-            std: dataset.normalisation.std.clone(),
-            dataset: dataset.name.clone(),
-        },
-        (None, None) => return Err(missing("--model").into()),
+    let images = Images {
+        dataset: dataset.name.clone(),
+        shape: dataset.test.shape(),
+        classes: dataset.classes.clone(),
+        normalisation: dataset.normalisation.clone(),
     };
-    if card.signature != signature {
-        let problem = format!(
-            "the network takes {:?}, expected {signature:?} of the dataset `{}`",
-            card.signature, dataset.name
-        );
-        return Err(refused(&arguments.weights, problem).into());
-    }
-    let network = card.load(&arguments.weights, &device)?;
-    let loader = distill_datasets::Loader::in_order(dataset.test.clone(), EVALUATION_BATCH);
-    let scores = Predictions::of(&network, &loader, &card.normalisation(), &device).scores(None);
+    let (classifier, name) = if card.is_none()
+        && arguments.network.model.is_none()
+        && is_onnx(weights)
+    {
+        let view = arguments.network.view(&images);
+        let Normalisation { mean, std } = view.normalisation.clone();
+        Normalisation::new(mean, std, view.shape.channels).map_err(DriverError::from)?;
+        (Classifier::onnx(weights, view, dataset.classes.len())?, weights.display().to_string())
+    } else {
+        let card = arguments.network.card(weights, images)?;
+        let (channels, classes) = (dataset.test.shape().channels, dataset.classes.len());
+        if (card.signature.channels, card.signature.classes) != (channels, classes) {
+            let problem = format!(
+                "the network takes {} channels and knows {} classes, expected {channels} and {classes} \
+                 of the dataset `{}`",
+                card.signature.channels, card.signature.classes, dataset.name
+            );
+            return Err(refused(weights, problem).into());
+        }
+        (Classifier::load(&card, weights, &device)?, card.model)
+    };
+    let test = match arguments.limit {
+        Some(limit) => Arc::new(dataset.test.as_ref().clone().truncated(limit as usize)),
+        None => dataset.test.clone(),
+    };
+    let loader = Loader::in_order(test, EVALUATION_BATCH);
+    let answer = |images| classifier.logits(images);
+    let scores = Predictions::collect(&loader, &device, answer)?.scores(None);
     if arguments.json {
         print_json(&scores);
         return Ok(());
     }
     output::result(format!(
-        "{} on the test split of {}: top-1 {:.2} % ({} errors of {}), top-5 {:.2} %, NLL {:.4} nats, \
+        "{name} on the test split of {}: top-1 {:.2} % ({} errors of {}), top-5 {:.2} %, NLL {:.4} nats, \
          Brier {:.4}, ECE {:.4}",
-        card.model,
         dataset.name,
         100.0 * scores.top1,
         scores.errors,
@@ -78,16 +89,4 @@ pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
         scores.ece,
     ));
     Ok(())
-}
-
-fn missing(option: &str) -> DriverError {
-    DriverError::Recipe {
-        file: option.to_owned(),
-        problem: "it is missing, expected a name, for no `model.json` lies beside the weights"
-            .into(),
-    }
-}
-
-fn refused(weights: &std::path::Path, problem: String) -> DriverError {
-    DriverError::Recipe { file: weights.display().to_string(), problem }
 }

@@ -37,14 +37,16 @@ fn rows(what: Listed) -> (Vec<&'static str>, Vec<Vec<String>>) {
             (vec!["recipe", "description"], BUILTIN.iter().map(row).collect())
         }
         Listed::Models => {
-            let rgb = Signature { channels: 3, height: 32, width: 32, classes: 10 };
             let row = |model: &distill_models::ModelInfo| {
-                let cost = model.architecture().cost(&rgb);
+                let Signature { channels, height, width, classes } = model.signature;
+                let images = format!("{channels}x{height}x{width} to {classes}");
+                let cost = model.architecture().cost(&model.signature);
+                let cost = cost.expect("a named network fits its own images");
                 let numbers = [thousands(cost.parameters), thousands(cost.macs)];
-                [vec![model.name.to_owned()], numbers.into(), vec![model.description.to_owned()]]
-                    .concat()
+                let name = vec![model.name.to_owned(), images];
+                [name, numbers.into(), vec![model.description.to_owned()]].concat()
             };
-            let header = vec!["model", "parameters (3x32x32, 10 classes)", "MACs", "description"];
+            let header = vec!["model", "images to classes", "parameters", "MACs", "description"];
             (header, MODELS.iter().map(row).collect())
         }
         Listed::Objectives => {

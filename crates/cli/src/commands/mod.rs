@@ -2,14 +2,17 @@
 
 mod data;
 mod evaluate;
+mod export;
+mod inspect;
 mod list;
+mod network;
 mod predict;
 mod run;
 
 use std::path::PathBuf;
 
 use anyhow::Context;
-use distill_driver::{Report, export};
+use distill_driver::Report;
 
 use crate::{
     arguments::{Arguments, Command, DataArguments},
@@ -21,11 +24,8 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<()> {
         Command::Run(run) => run::execute(run),
         Command::Evaluate(evaluate) => evaluate::execute(evaluate),
         Command::Predict(predict) => predict::execute(&predict),
-        Command::Export { run } => {
-            export(&run)?;
-            output::result(run.join("export").display());
-            Ok(())
-        }
+        Command::Inspect(inspect) => inspect::execute(&inspect),
+        Command::Export(export) => export::execute(&export),
         Command::Report { run, json } => {
             print_report(&Report::write(&run)?, json);
             Ok(())

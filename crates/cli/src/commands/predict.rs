@@ -1,13 +1,13 @@
-use burn::{
-    module::Module,
-    tensor::{Tensor, TensorData},
-};
-use distill_datasets::{ImageShape, folder::read_image};
-use distill_driver::{DriverError, ModelCard, evaluate::log_softmax};
-use distill_models::{Architecture, NormKind};
+use burn::tensor::{Tensor, TensorData};
+use distill_datasets::{ImageShape, Normalisation, folder::read_image};
+use distill_driver::{Classifier, DriverError, ModelCard, evaluate::log_softmax};
+use distill_models::{ModelInfo, NormKind};
 use serde::Serialize;
 
-use super::print_json;
+use super::{
+    network::{Images, missing},
+    print_json,
+};
 use crate::{arguments::PredictArguments, backend, output};
 
 /// What a network says of one image.
@@ -25,30 +25,22 @@ struct Candidate {
 
 pub(crate) fn execute(arguments: &PredictArguments) -> anyhow::Result<()> {
     let (_, device) = backend::choose(arguments.device.backend.as_deref())?;
-    let card = ModelCard::beside(&arguments.weights)?.ok_or_else(|| DriverError::Recipe {
-        file: arguments.weights.display().to_string(),
-        problem: "no `model.json` lies beside it, expected the one of its run".to_owned(),
-    })?;
-    let network = card.load(&arguments.weights, &device)?.valid();
-    if let Architecture::Vgg(config) = &card.architecture
-        && config.norm == NormKind::Batch
-    {
+    let card = card(arguments)?;
+    let classifier = Classifier::load(&card, &arguments.weights, &device)?;
+    if card.architecture.norm() == Some(NormKind::Batch) {
         output::note(
             "warning: this network's batch norm uses the statistics of its batch, here of one image; \
              train it with `norm = \"running\"` to use it",
         );
     }
-    let signature = card.signature;
-    let (channels, height, width) = (signature.channels, signature.height, signature.width);
-    let shape = ImageShape { channels, height, width };
+    let ImageShape { channels, height, width } = card.view().shape;
 
     let mut predictions = Vec::new();
     for path in &arguments.images {
-        let pixels = read_image(path, shape).map_err(DriverError::from)?;
+        let pixels = read_image(path, card.view().shape).map_err(DriverError::from)?;
         let pixels: Vec<f32> = pixels.into_iter().map(|byte| f32::from(byte) / 255.0).collect();
         let data = TensorData::new(pixels, [1, channels, height, width]);
-        let image = card.normalisation().apply(Tensor::from_data(data, &device));
-        let logits: Vec<f32> = network.forward(image).into_data().iter::<f32>().collect();
+        let logits = classifier.logits(Tensor::from_data(data, &device))?;
         let mut ranked: Vec<(usize, f64)> = log_softmax(&logits).into_iter().enumerate().collect();
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
         let candidate = |(class, log_p): (usize, f64)| Candidate {
@@ -68,4 +60,28 @@ pub(crate) fn execute(arguments: &PredictArguments) -> anyhow::Result<()> {
         output::result(format!("{}: {}", prediction.image, classes.collect::<Vec<_>>().join(", ")));
     }
     Ok(())
+}
+
+/// The card beside the weights, or one of `--model` and `--classes`.
+fn card(arguments: &PredictArguments) -> Result<ModelCard, DriverError> {
+    let PredictArguments { weights, network, classes, .. } = arguments;
+    let signature = match &network.model {
+        Some(model) => Some(ModelInfo::named(model)?.signature),
+        None => None,
+    };
+    if signature.is_some() && classes.len() < 2 {
+        return Err(missing("--classes"));
+    }
+    // Where there is no `--model` either, nothing of this is used.
+    let channels = signature.map_or(3, |signature| signature.channels);
+    let side = signature.map_or(32, |signature| signature.height);
+    network.card(
+        weights,
+        Images {
+            dataset: "images".to_owned(),
+            shape: ImageShape { channels, height: side, width: side },
+            classes: classes.clone(),
+            normalisation: Normalisation { mean: vec![0.0; channels], std: vec![1.0; channels] },
+        },
+    )
 }

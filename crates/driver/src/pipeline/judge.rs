@@ -34,7 +34,7 @@ impl Pipeline<'_> {
             }
             let network = self.load(stage, file)?;
             let device = &self.config.device;
-            Ok::<_, DriverError>(Predictions::of(&network, &self.test, &self.normalisation, device))
+            Ok::<_, DriverError>(Predictions::of(&network, &self.test, self.view(stage), device))
         };
         // The students learnt from the selected teacher, so that is the one they are compared with.
         observer.on(Event::Evaluating { stage: Stage::Teacher });

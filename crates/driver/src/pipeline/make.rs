@@ -3,15 +3,14 @@
 use std::{fs, path::Path};
 
 use distill_datasets::Loader;
-use distill_models::weights;
 use distill_objective::{Objective, TermConfig};
 
 use super::Pipeline;
 use crate::{
     DriverError, Event, ModelCard, Observer, Stage, StageRecord, Teacher, Training, checkpoint,
-    files::{create_dir, read_json, write_atomic, write_json},
+    files::{create_dir, read_json, write_json},
     recipe::ResolvedStage,
-    stage::{check_size, differences, fingerprint, hash_file},
+    stage::{differences, fingerprint, hash_file},
 };
 
 impl Pipeline<'_> {
@@ -56,13 +55,14 @@ impl Pipeline<'_> {
             }
             None => checkpoint::clear(&folder)?,
         }
+        let view = self.view(stage);
         let card = ModelCard {
             model: config.model.clone(),
             architecture: config.architecture.clone(),
-            signature: self.signature,
+            signature: self.signature(stage),
             classes: self.dataset.classes.clone(),
-            mean: self.normalisation.mean.clone(),
-            std: self.normalisation.std.clone(),
+            mean: view.normalisation.mean.clone(),
+            std: view.normalisation.std.clone(),
             dataset: self.dataset.name.clone(),
         };
         write_json(&folder.join("model.json"), &card)?;
@@ -83,7 +83,7 @@ impl Pipeline<'_> {
         let folder = self.folder(stage);
         let objective = Objective::new(terms)
             .map_err(|e| DriverError::objective(&self.config.recipe.file, &e))?;
-        let cost = config.architecture.cost(&self.signature);
+        let cost = config.architecture.cost(&self.signature(stage))?;
         observer.on(Event::StageStarted {
             stage,
             model: &config.model,
@@ -102,7 +102,7 @@ impl Pipeline<'_> {
             teacher,
             train: &train.with_workers(self.config.workers),
             validation: &self.validation,
-            normalisation: &self.normalisation,
+            view: self.view(stage),
             seed,
             log_every: self.config.recipe.recipe.log_every,
             device: &self.config.device,
@@ -122,35 +122,6 @@ impl Pipeline<'_> {
             seconds: trained.seconds,
             images_per_second: Some(trained.images as f64 / trained.seconds),
             selected: Some(trained.best),
-            selected_sha256: hash_file(&selected)?,
-            last_sha256: hash_file(&folder.join("last.bpk"))?,
-        })
-    }
-
-    /// Takes given weights as the stage's result.
-    pub(super) fn adopt(
-        &self,
-        path: &Path,
-        inputs: &serde_json::Value,
-        folder: &Path,
-    ) -> Result<StageRecord, DriverError> {
-        let config = &self.config.recipe.teacher;
-        check_size(path, config.architecture.cost(&self.signature).parameters)?;
-        let network = weights::load(self.initial(Stage::Teacher, config)?, path)?;
-        let selected = folder.join("selected.bpk");
-        let bytes = weights::to_bytes(&network, &selected)?;
-        write_atomic(&selected, &bytes)?;
-        write_atomic(&folder.join("last.bpk"), &bytes)?;
-        Ok(StageRecord {
-            fingerprint: fingerprint(inputs),
-            inputs: inputs.clone(),
-            model: config.model.clone(),
-            cost: config.architecture.cost(&self.signature),
-            bytes: bytes.len() as u64,
-            epochs: 0,
-            seconds: 0.0,
-            images_per_second: None,
-            selected: None,
             selected_sha256: hash_file(&selected)?,
             last_sha256: hash_file(&folder.join("last.bpk"))?,
         })

@@ -1,16 +1,17 @@
 //! The whole pipeline: data, teacher, baseline, student, evaluation, report, export.
 
+mod given;
 mod judge;
 mod make;
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, atomic::AtomicBool},
 };
 
 use burn::tensor::Device;
 use distill_datasets::{
-    Dataset, ImageSet, Loader, Normalisation,
+    Dataset, ImageSet, Loader,
     keyed::{KeyedRng, Operation},
     load,
 };
@@ -19,11 +20,11 @@ use distill_objective::TermConfig;
 use serde_json::json;
 
 use crate::{
-    DriverError, Event, ModelCard, Observer, Report, Stage, StageRecord, Teacher, export,
+    DriverError, Event, ExportConfig, Observer, Report, Stage, StageRecord, Teacher, View, export,
     files::{read_json, write_atomic, write_json},
     recipe::{Resolved, ResolvedStage},
     run_folder::{BURN, DatasetRecord, Host, RunRecord, device_name, prepare},
-    stage::{hash_file, weights_identity},
+    stage::weights_identity,
 };
 
 /// Images of a batch in evaluation. Part of the answer where a norm uses batch statistics.
@@ -68,8 +69,7 @@ pub fn run(
         observer.on(Event::Fetching { file: &file.path, have, total: file.bytes });
     })?;
     config.recipe.check_against(&dataset)?;
-    let pipeline = Pipeline::new(config, &dataset, interrupt)?;
-    pipeline.check_given_teacher()?;
+    let pipeline = Pipeline::new(config, &dataset, interrupt, observer)?;
     let _lock = prepare(&config.out, &config.recipe.recipe.name, pipeline.bytes_needed())?;
     pipeline.write_head()?;
 
@@ -78,7 +78,7 @@ pub fn run(
     pipeline.student(&teacher, observer)?;
     pipeline.evaluate(observer)?;
     let report = Report::write(&config.out)?;
-    export(&config.out)?;
+    export(&config.out, &ExportConfig::default(), &config.device)?;
     Ok(report)
 }
 
@@ -86,8 +86,10 @@ struct Pipeline<'a> {
     config: &'a RunConfig,
     dataset: &'a Dataset,
     interrupt: &'a AtomicBool,
-    signature: Signature,
-    normalisation: Normalisation,
+    teacher_view: View,
+    student_view: View,
+    /// The file of a teacher that is not trained here.
+    teacher_weights: Option<PathBuf>,
     train: Arc<ImageSet>,
     validation: Loader,
     test: Loader,
@@ -98,8 +100,12 @@ impl<'a> Pipeline<'a> {
         config: &'a RunConfig,
         dataset: &'a Dataset,
         interrupt: &'a AtomicBool,
+        observer: &mut dyn Observer,
     ) -> Result<Self, DriverError> {
-        let (train, validation) = config.recipe.split_sizes(dataset)?;
+        let recipe = &config.recipe;
+        let teacher_weights = given::find(config, observer)?;
+        let teacher_view = given::view(recipe, dataset, teacher_weights.as_deref())?;
+        let (train, validation) = recipe.split_sizes(dataset)?;
         let all = dataset.train.as_ref().clone();
         let held_out_from = all.len() - validation;
         let (rest, held_out) = all.split_at(held_out_from);
@@ -108,8 +114,9 @@ impl<'a> Pipeline<'a> {
             config,
             dataset,
             interrupt,
-            signature: Resolved::signature(dataset),
-            normalisation: config.recipe.normalisation(dataset)?,
+            teacher_view,
+            student_view: recipe.view(&recipe.student, dataset)?,
+            teacher_weights,
             train: Arc::new(rest.truncated(train)),
             validation: loader(Arc::new(held_out)),
             test: loader(dataset.test.clone()),
@@ -118,17 +125,18 @@ impl<'a> Pipeline<'a> {
 
     /// Room for weights and checkpoints with optimizer state, generously.
     fn bytes_needed(&self) -> u64 {
-        let stages = [&self.config.recipe.teacher, &self.config.recipe.student];
-        let parameters =
-            |stage: &&ResolvedStage| stage.architecture.cost(&self.signature).parameters;
-        stages.iter().map(parameters).sum::<u64>() * 4 * 10 + (4 << 20)
+        let parameters = |stage: Stage| {
+            let cost = self.settings(stage).architecture.cost(&self.signature(stage));
+            cost.map_or(0, |cost| cost.parameters)
+        };
+        [Stage::Teacher, Stage::Student].map(parameters).iter().sum::<u64>() * 4 * 10 + (4 << 20)
     }
 
     fn write_head(&self) -> Result<(), DriverError> {
         let Self { config, dataset, .. } = self;
         let mut recipe = config.recipe.recipe.clone();
         recipe.seed = config.seed;
-        if let Some(weights) = &config.recipe.teacher.weights {
+        if let Some(weights) = &self.teacher_weights {
             recipe.teacher.weights =
                 Some(std::path::absolute(weights).map_err(DriverError::io(weights))?);
         }
@@ -159,12 +167,12 @@ impl<'a> Pipeline<'a> {
 
     fn teacher(&self, observer: &mut dyn Observer) -> Result<Teacher, DriverError> {
         let stage = &self.config.recipe.teacher;
-        let inputs = match &stage.weights {
+        let inputs = match &self.teacher_weights {
             Some(path) => self.given_inputs(path)?,
-            None => self.inputs(stage, &self.config.recipe.label_objective()),
+            None => self.inputs(Stage::Teacher, &self.config.recipe.label_objective()),
         };
         self.stage(Stage::Teacher, stage, &inputs, observer, |folder, observer| {
-            match &stage.weights {
+            match &self.teacher_weights {
                 Some(path) => self.adopt(path, &inputs, folder),
                 None => {
                     let terms = self.config.recipe.label_objective();
@@ -172,13 +180,14 @@ impl<'a> Pipeline<'a> {
                 }
             }
         })?;
-        Ok(Teacher::new(&self.load(Stage::Teacher, "selected.bpk")?))
+        let network = self.load(Stage::Teacher, "selected.bpk")?;
+        Ok(Teacher::new(&network, self.teacher_view.clone()))
     }
 
     fn baseline(&self, observer: &mut dyn Observer) -> Result<(), DriverError> {
         let stage = &self.config.recipe.student;
         let terms = self.config.recipe.label_objective();
-        let inputs = self.inputs(stage, &terms);
+        let inputs = self.inputs(Stage::Baseline, &terms);
         self.stage(Stage::Baseline, stage, &inputs, observer, |_, observer| {
             self.train(Stage::Baseline, stage, &terms, None, &inputs, observer)
         })
@@ -188,73 +197,40 @@ impl<'a> Pipeline<'a> {
         let stage = &self.config.recipe.student;
         let terms = &self.config.recipe.recipe.objective;
         let teacher = self.config.recipe.objective().needs_teacher().then_some(teacher);
-        let mut inputs = self.inputs(stage, terms);
+        let mut inputs = self.inputs(Stage::Student, terms);
         if teacher.is_some() {
             let network = self.load(Stage::Teacher, "selected.bpk")?;
-            inputs["teacher"] = weights_identity(&network).into();
+            inputs["teacher"] = json!({
+                "weights": weights_identity(&network),
+                "signature": self.signature(Stage::Teacher),
+                "mean": self.teacher_view.normalisation.mean,
+                "std": self.teacher_view.normalisation.std,
+            });
         }
         self.stage(Stage::Student, stage, &inputs, observer, |_, observer| {
             self.train(Stage::Student, stage, terms, teacher, &inputs, observer)
         })
     }
 
-    /// Everything that a given teacher's record and scores depend on.
-    fn given_inputs(&self, weights: &Path) -> Result<serde_json::Value, DriverError> {
-        Ok(json!({
-            "backend": self.config.backend,
-            "weights": hash_file(weights)?,
-            "dataset": self.dataset.sha256,
-            "classes": self.dataset.classes,
-            "signature": self.signature,
-            "mean": self.normalisation.mean,
-            "std": self.normalisation.std,
-            "model": self.config.recipe.teacher.architecture,
-        }))
-    }
-
-    /// A teacher that comes with a card has to see the data as it did when it was trained.
-    fn check_given_teacher(&self) -> Result<(), DriverError> {
-        let Some(weights) = &self.config.recipe.teacher.weights else { return Ok(()) };
-        let Some(card) = ModelCard::beside(weights)? else { return Ok(()) };
-        let Self { signature, dataset, normalisation, .. } = self;
-        let pairs = [
-            ("signature", json!(card.signature), json!(signature)),
-            ("classes", json!(card.classes), json!(dataset.classes)),
-            ("mean", json!(card.mean), json!(normalisation.mean)),
-            ("std", json!(card.std), json!(normalisation.std)),
-            (
-                "architecture",
-                json!(card.architecture),
-                json!(self.config.recipe.teacher.architecture),
-            ),
-        ];
-        match pairs.into_iter().find(|(_, of_card, of_run)| of_card != of_run) {
-            Some((field, of_card, of_run)) => {
-                let file = weights.with_file_name("model.json").display().to_string();
-                let expected = format!("this run's {of_run}");
-                Err(DriverError::field(&file, field, of_card, &expected))
-            }
-            None => Ok(()),
-        }
-    }
-
     /// Everything that a trained network depends on, the teacher aside.
-    fn inputs(&self, stage: &ResolvedStage, terms: &[TermConfig]) -> serde_json::Value {
+    fn inputs(&self, stage: Stage, terms: &[TermConfig]) -> serde_json::Value {
+        let view = self.view(stage);
+        let settings = self.settings(stage);
         json!({
             "backend": self.config.backend,
             "seed": self.config.seed,
             "dataset": self.dataset.sha256,
             "classes": self.dataset.classes,
-            "signature": self.signature,
+            "signature": self.signature(stage),
             "train": self.train.len(),
             "validation": self.validation.samples(),
             "augment": self.config.recipe.recipe.data.augment,
-            "mean": self.normalisation.mean,
-            "std": self.normalisation.std,
-            "model": stage.architecture,
-            "epochs": stage.epochs,
-            "optimizer": stage.optimizer,
-            "schedule": stage.schedule,
+            "mean": view.normalisation.mean,
+            "std": view.normalisation.std,
+            "model": settings.architecture,
+            "epochs": settings.epochs,
+            "optimizer": settings.optimizer,
+            "schedule": settings.schedule,
             "objective": terms,
         })
     }
@@ -264,15 +240,32 @@ impl<'a> Pipeline<'a> {
     fn initial(&self, stage: Stage, config: &ResolvedStage) -> Result<Network, DriverError> {
         let role = u64::from(stage != Stage::Teacher);
         let mut rng = KeyedRng::new(self.config.seed, 0, role, Operation::Weights);
-        Ok(config.architecture.init(&self.signature, &mut rng, &self.config.device)?)
+        Ok(config.architecture.init(&self.signature(stage), &mut rng, &self.config.device)?)
     }
 
     fn load(&self, stage: Stage, file: &str) -> Result<Network, DriverError> {
-        let config = match stage {
+        Ok(weights::load(
+            self.initial(stage, self.settings(stage))?,
+            &self.folder(stage).join(file),
+        )?)
+    }
+
+    fn settings(&self, stage: Stage) -> &ResolvedStage {
+        match stage {
             Stage::Teacher => &self.config.recipe.teacher,
-            _ => &self.config.recipe.student,
-        };
-        Ok(weights::load(self.initial(stage, config)?, &self.folder(stage).join(file))?)
+            Stage::Baseline | Stage::Student => &self.config.recipe.student,
+        }
+    }
+
+    fn view(&self, stage: Stage) -> &View {
+        match stage {
+            Stage::Teacher => &self.teacher_view,
+            Stage::Baseline | Stage::Student => &self.student_view,
+        }
+    }
+
+    fn signature(&self, stage: Stage) -> Signature {
+        self.view(stage).signature(self.dataset.classes.len())
     }
 
     fn record(&self, stage: Stage) -> Result<StageRecord, DriverError> {

@@ -9,7 +9,7 @@ mod settings;
 use std::path::{Path, PathBuf};
 
 use distill_datasets::Augment;
-use distill_models::{NormKind, Overrides};
+use distill_models::{NormKind, Overrides, Shortcut};
 use distill_objective::TermConfig;
 use serde::{Deserialize, Serialize};
 
@@ -92,13 +92,23 @@ pub struct StageSection {
     /// Passes over the training images, at least 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<usize>,
-    /// Teacher only: trained weights (`.bpk`) in place of `epochs`, relative to the recipe's file.
+    /// Teacher only: trained weights (`.bpk`, safetensors, PyTorch) in place of `epochs`, relative to
+    /// the recipe's file, or else below the data folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<PathBuf>,
+    /// Pixels of a side of the images that this network takes. Default those of the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<usize>,
+    /// Mean of each channel that this network was trained with. Default the one of `[data]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mean: Option<Vec<f32>>,
+    /// Deviation of each channel. Default the one of `[data]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub std: Option<Vec<f32>>,
     /// VGG: output channels of each convolution of each block.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub blocks: Option<Vec<Vec<usize>>>,
-    /// VGG: `running` or `batch` statistics.
+    /// All but perceptrons: `running` or `batch` statistics.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub norm: Option<NormKind>,
     /// Perceptron: units of each hidden layer.
@@ -110,6 +120,9 @@ pub struct StageSection {
     /// Perceptron: probability of dropout of input pixels.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input_dropout: Option<f64>,
+    /// Residual networks for CIFAR: `a` or `b`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shortcut: Option<Shortcut>,
     /// Fields that win over the recipe's `[optimizer]`.
     #[serde(default)]
     pub optimizer: OptimizerSection,
@@ -126,6 +139,7 @@ impl StageSection {
             hidden: self.hidden.clone(),
             dropout: self.dropout,
             input_dropout: self.input_dropout,
+            shortcut: self.shortcut,
         }
     }
 }

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use distill_datasets::{
     Augment, DATASETS, Dataset, ImageShape, LoadConfig, Normalisation, unknown,
 };
-use distill_models::{Architecture, Signature};
+use distill_models::Architecture;
 use distill_objective::{Objective, TermConfig};
 
 use super::{
     DataSection, OptimizerSection, Recipe, ResolvedOptimizer, ScheduleSection, Source, StageSection,
 };
-use crate::DriverError;
+use crate::{DriverError, View};
 
 /// A recipe whose values are all in range, as far as that shows without its data.
 #[derive(Debug, Clone)]
@@ -37,6 +37,12 @@ pub struct ResolvedStage {
     pub epochs: usize,
     /// Trained weights to load in place of training.
     pub weights: Option<PathBuf>,
+    /// Pixels of a side of its images, where they are not the data's.
+    pub size: Option<usize>,
+    /// Its own mean of each channel.
+    pub mean: Option<Vec<f32>>,
+    /// Its own deviation of each channel.
+    pub std: Option<Vec<f32>>,
     /// The optimizer.
     pub optimizer: ResolvedOptimizer,
     /// The schedule.
@@ -111,20 +117,14 @@ impl Resolved {
         }
     }
 
-    /// What the networks take and give for `dataset`.
-    pub fn signature(dataset: &Dataset) -> Signature {
-        let ImageShape { channels, height, width } = dataset.train.shape();
-        Signature { channels, height, width, classes: dataset.classes.len() }
-    }
-
     /// Checks what needs the data: sizes of splits and batches, the networks' input.
     ///
     /// # Errors
     /// [`DriverError`] naming file, field, value and what was expected.
     pub fn check_against(&self, dataset: &Dataset) -> Result<(), DriverError> {
         let (train, _) = self.split_sizes(dataset)?;
-        let signature = Self::signature(dataset);
         for (name, stage) in [("teacher", &self.teacher), ("student", &self.student)] {
+            let signature = self.view(stage, dataset)?.signature(dataset.classes.len());
             let check = stage.architecture.check(&signature);
             check.map_err(|e| DriverError::recipe(&self.file, format!("[{name}] {e}")))?;
             let batch = stage.optimizer.batch;
@@ -134,14 +134,14 @@ impl Resolved {
                 return Err(DriverError::field(&self.file, &field, batch, &expected));
             }
         }
-        let side = signature.height.min(signature.width);
+        let shape = dataset.train.shape();
+        let side = shape.height.min(shape.width);
         for augment in &self.recipe.data.augment {
             if matches!(augment, Augment::PadCrop(padding) if *padding >= side) {
                 let expected = format!("a padding below the image's {side} pixels");
                 return Err(DriverError::field(&self.file, "data.augment", augment, &expected));
             }
         }
-        self.normalisation(dataset)?;
         Ok(())
     }
 
@@ -166,17 +166,23 @@ impl Resolved {
         Ok((train, validation))
     }
 
-    /// Normalisation of the recipe, or of the dataset where it says none.
+    /// How a stage's network sees the images: as it says itself, or the recipe, or the dataset.
     ///
     /// # Errors
     /// [`DriverError`] for values that do not fit the channels.
-    pub fn normalisation(&self, dataset: &Dataset) -> Result<Normalisation, DriverError> {
+    pub fn view(&self, stage: &ResolvedStage, dataset: &Dataset) -> Result<View, DriverError> {
         let section = &self.recipe.data;
         let usual = &dataset.normalisation;
-        let mean = section.mean.clone().unwrap_or_else(|| usual.mean.clone());
-        let std = section.std.clone().unwrap_or_else(|| usual.std.clone());
-        Normalisation::new(mean, std, dataset.train.shape().channels)
-            .map_err(|e| DriverError::recipe(&self.file, e))
+        let first = |own: &Option<Vec<f32>>, common: &Option<Vec<f32>>, usual: &Vec<f32>| {
+            own.clone().or_else(|| common.clone()).unwrap_or_else(|| usual.clone())
+        };
+        let mean = first(&stage.mean, &section.mean, &usual.mean);
+        let std = first(&stage.std, &section.std, &usual.std);
+        let shape = dataset.train.shape();
+        let normalisation = Normalisation::new(mean, std, shape.channels)
+            .map_err(|e| DriverError::recipe(&self.file, e))?;
+        let (height, width) = stage.size.map_or((shape.height, shape.width), |side| (side, side));
+        Ok(View { shape: ImageShape { height, width, ..shape }, normalisation })
     }
 }
 
@@ -204,13 +210,18 @@ fn check_data(data: &DataSection, file: &str) -> Result<(), DriverError> {
         let expected = "the folder with `train` and `test`";
         return Err(DriverError::field(file, "data.path", "missing", expected));
     }
-    if let Some(size) = data.size.filter(|size| !(1..=4096).contains(size)) {
-        return Err(DriverError::field(file, "data.size", size, "from 1 to 4096 pixels"));
-    }
+    check_size(data.size, "data.size", file)?;
     if let Some(channels) = data.channels.filter(|channels| ![1, 3].contains(channels)) {
         return Err(DriverError::field(file, "data.channels", channels, "1 or 3"));
     }
     Ok(())
+}
+
+fn check_size(size: Option<usize>, field: &str, file: &str) -> Result<(), DriverError> {
+    match size.filter(|size| !(1..=4096).contains(size)) {
+        Some(size) => Err(DriverError::field(file, field, size, "from 1 to 4096 pixels")),
+        None => Ok(()),
+    }
 }
 
 fn stage(
@@ -250,16 +261,16 @@ fn stage(
     if section.weights.is_none() {
         schedule.check(epochs).map_err(|r| refused("schedule", r))?;
     }
+    check_size(section.size, &format!("{name}.size"), file)?;
     let weights = section.weights.as_ref().map(|path| source.folder.join(path));
-    if let Some(path) = weights.as_ref().filter(|path| !path.is_file()) {
-        let field = format!("{name}.weights");
-        return Err(DriverError::field(file, &field, path.display(), "a file that is there"));
-    }
     Ok(ResolvedStage {
         model: section.model.clone(),
         architecture,
         epochs,
         weights,
+        size: section.size,
+        mean: section.mean.clone(),
+        std: section.std.clone(),
         optimizer,
         schedule,
     })

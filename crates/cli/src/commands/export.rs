@@ -1,0 +1,35 @@
+use distill_driver::{ExportConfig, ExportFormat, export};
+use distill_models::weights::Precision;
+
+use crate::{
+    arguments::{ExportArguments, Format},
+    backend,
+    output::{note, plain_table, result, right_align_from, thousands},
+};
+
+pub(crate) fn execute(arguments: &ExportArguments) -> anyhow::Result<()> {
+    let (_, device) = backend::choose(arguments.device.backend.as_deref())?;
+    let formats = arguments.formats.iter().map(|format| match format {
+        Format::Bpk => ExportFormat::Bpk,
+        Format::Safetensors => ExportFormat::Safetensors,
+        Format::Onnx => ExportFormat::Onnx,
+    });
+    let precision = if arguments.half { Precision::Half } else { Precision::Single };
+    let config = ExportConfig { formats: formats.collect(), precision };
+    let card = export(&arguments.run, &config, &device)?;
+    if config.formats.len() > card.files.len() {
+        note(
+            "no ONNX: this network's norms use the statistics of the batch, which no inference runtime \
+             does; train it with `norm = \"running\"`",
+        );
+    }
+    let mut table = plain_table(&["file", "bytes", "largest difference of a logit"]);
+    for (name, file) in &card.files {
+        let difference = format!("{:.1e}", file.largest_difference);
+        table.add_row([name.clone(), thousands(file.bytes), difference]);
+    }
+    right_align_from(&mut table, 1);
+    result(table);
+    result(arguments.run.join("export").display());
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! What a network consists of, or a file of weights.
+
+use std::path::Path;
+
+use distill_driver::{DriverError, ModelCard};
+use distill_models::{Cost, Graph, LayerInfo, ModelInfo, Signature, weights};
+use serde_json::json;
+
+use super::{network::refused, print_json};
+use crate::{
+    arguments::InspectArguments,
+    output::{plain_table, result, right_align_from, thousands},
+};
+
+pub(crate) fn execute(arguments: &InspectArguments) -> anyhow::Result<()> {
+    let InspectArguments { what, network, classes, json } = arguments;
+    let path = Path::new(what);
+    let is_name = ModelInfo::named(what).is_ok();
+    if !is_name && !path.is_file() {
+        let error = ModelInfo::named(what).map(|_| ()).expect_err("no such name");
+        return Err(refused(path, format!("no such file, and {error}")).into());
+    }
+    let card = if is_name { None } else { ModelCard::beside(path)? };
+    let model = if is_name { Some(what) } else { network.model.as_ref() };
+    let (name, graph) = match (card, model) {
+        (Some(card), None) => {
+            let graph = card.architecture.graph(&card.signature).map_err(DriverError::from)?;
+            (card.model, graph)
+        }
+        (Some(_), Some(model)) => {
+            let problem = format!("`--model {model}` and a `model.json` beside it");
+            return Err(refused(path, problem).into());
+        }
+        (None, Some(model)) => {
+            let mut signature = ModelInfo::named(model).map_err(DriverError::from)?.signature;
+            signature.classes = classes.map_or(signature.classes, |classes| classes as usize);
+            if let Some(side) = network.size {
+                (signature.height, signature.width) = (side.into(), side.into());
+            }
+            let architecture = network.architecture(model)?;
+            (model.clone(), architecture.graph(&signature).map_err(DriverError::from)?)
+        }
+        (None, None) => return tensors(path, *json),
+    };
+    if !is_name && !distill_driver::is_onnx(path) {
+        weights::check(&graph, path).map_err(DriverError::from)?;
+    }
+    let bytes = if is_name { None } else { std::fs::metadata(path).ok().map(|meta| meta.len()) };
+    show(&name, &graph, bytes, *json);
+    Ok(())
+}
+
+fn show(name: &str, graph: &Graph, bytes: Option<u64>, json: bool) {
+    let Cost { parameters, macs } = graph.cost();
+    let Signature { channels, height, width, classes } = *graph.signature();
+    let layers: Vec<LayerInfo> = graph.layers().collect();
+    let taps: Vec<(&str, [usize; 3])> = graph.taps().collect();
+    if json {
+        print_json(&json!({
+            "model": name, "signature": graph.signature(), "parameters": parameters, "macs": macs,
+            "bytes": bytes, "layers": layers,
+            "taps": taps.iter().map(|(name, shape)| json!({ "name": name, "shape": shape })).collect::<Vec<_>>(),
+        }));
+        return;
+    }
+    let mut table = plain_table(&["layer", "kind", "output", "parameters", "bytes (f32)", "MACs"]);
+    for layer in layers.iter().filter(|layer| !layer.name.is_empty()) {
+        let Cost { parameters, macs } = layer.cost;
+        table.add_row([
+            layer.name.clone(),
+            layer.kind.to_owned(),
+            shape(layer.shape),
+            thousands(parameters),
+            thousands(4 * parameters),
+            thousands(macs),
+        ]);
+    }
+    right_align_from(&mut table, 2);
+    result(table);
+    result(format!(
+        "{name}: {channels}x{height}x{width} to {classes} classes, {} parameters, {} MACs",
+        thousands(parameters),
+        thousands(macs)
+    ));
+    if let Some(bytes) = bytes {
+        result(format!("file: {} bytes, the weights of this network", thousands(bytes)));
+    }
+    let taps: Vec<String> =
+        taps.into_iter().map(|(name, size)| format!("{name} {}", shape(size))).collect();
+    result(format!("taps: {}", taps.join(", ")));
+}
+
+/// A file of which nothing is known: its table of tensors.
+fn tensors(path: &Path, json: bool) -> anyhow::Result<()> {
+    let tensors = weights::table(path).map_err(DriverError::from)?;
+    if json {
+        print_json(&tensors);
+        return Ok(());
+    }
+    let mut table = plain_table(&["tensor", "type", "shape"]);
+    for tensor in &tensors {
+        let dims: Vec<String> = tensor.shape.iter().map(ToString::to_string).collect();
+        table.add_row([tensor.name.clone(), tensor.kind.clone(), dims.join("x")]);
+    }
+    result(table);
+    let numbers: usize = tensors.iter().map(|tensor| tensor.shape.iter().product::<usize>()).sum();
+    result(format!(
+        "{} tensors, {} numbers; `--model NAME` says whether they are that network's",
+        tensors.len(),
+        thousands(numbers as u64)
+    ));
+    Ok(())
+}
+
+fn shape([channels, height, width]: [usize; 3]) -> String {
+    format!("{channels}x{height}x{width}")
+}

@@ -1,0 +1,115 @@
+//! Which network a file of weights belongs to: from the card beside it, or from the command line.
+
+use std::path::Path;
+
+use distill_datasets::{ImageShape, Normalisation};
+use distill_driver::{DriverError, ModelCard, View};
+use distill_models::{Architecture, Overrides, Signature};
+use serde::Deserialize;
+
+use crate::arguments::NetworkArguments;
+
+/// What is known of the images without the network.
+pub(super) struct Images {
+    pub(super) dataset: String,
+    pub(super) shape: ImageShape,
+    pub(super) classes: Vec<String>,
+    pub(super) normalisation: Normalisation,
+}
+
+impl NetworkArguments {
+    /// The card beside `weights`, or one made of the command line; what is said there wins over what
+    /// is known of the images.
+    pub(super) fn card(&self, weights: &Path, images: Images) -> Result<ModelCard, DriverError> {
+        let card = ModelCard::beside(weights)?;
+        match (card, &self.model) {
+            (Some(_), Some(model)) => {
+                let problem =
+                    format!("`--model {model}` and a `model.json` beside it, expected one of them");
+                Err(refused(weights, problem))
+            }
+            (Some(mut card), None) => {
+                if !self.settings.is_empty() {
+                    let problem = "`--set` and a `model.json` beside it, expected one of them";
+                    return Err(refused(weights, problem.to_owned()));
+                }
+                card.mean = self.mean.clone().unwrap_or(card.mean);
+                card.std = self.std.clone().unwrap_or(card.std);
+                if let Some(side) = self.size {
+                    (card.signature.height, card.signature.width) = (side.into(), side.into());
+                }
+                checked(card, weights)
+            }
+            (None, Some(model)) => {
+                let view = self.view(&images);
+                let card = ModelCard {
+                    model: model.clone(),
+                    architecture: self.architecture(model)?,
+                    signature: view.signature(images.classes.len()),
+                    classes: images.classes,
+                    mean: view.normalisation.mean,
+                    std: view.normalisation.std,
+                    dataset: images.dataset,
+                };
+                checked(card, weights)
+            }
+            (None, None) => Err(missing("--model")),
+        }
+    }
+
+    /// The network called `model`, with the fields that were set.
+    pub(super) fn architecture(&self, model: &str) -> Result<Architecture, DriverError> {
+        Ok(Architecture::named(model, self.overrides()?)?)
+    }
+
+    /// How the network sees `images`.
+    pub(super) fn view(&self, images: &Images) -> View {
+        let mut shape = images.shape;
+        if let Some(side) = self.size {
+            (shape.height, shape.width) = (side.into(), side.into());
+        }
+        let Normalisation { mean, std } = &images.normalisation;
+        let normalisation = Normalisation {
+            mean: self.mean.clone().unwrap_or_else(|| mean.clone()),
+            std: self.std.clone().unwrap_or_else(|| std.clone()),
+        };
+        View { shape, normalisation }
+    }
+
+    fn overrides(&self) -> Result<Overrides, DriverError> {
+        let mut table = toml::Table::new();
+        for setting in &self.settings {
+            let refuse = |problem: &dyn std::fmt::Display| DriverError::Recipe {
+                file: format!("--set {setting}"),
+                problem: problem.to_string(),
+            };
+            let (field, value) =
+                setting.split_once('=').ok_or_else(|| refuse(&"expected `field=value`"))?;
+            // TOML where it is TOML, otherwise the text itself, so that strings need no quotes.
+            let parsed: Result<toml::Table, _> = toml::from_str(&format!("value = {value}"));
+            let parsed = parsed.ok().and_then(|mut table| table.remove("value"));
+            table.insert(field.trim().to_owned(), parsed.unwrap_or_else(|| value.into()));
+            Overrides::deserialize(table.clone()).map_err(|e| refuse(&e))?;
+        }
+        Ok(Overrides::deserialize(table).expect("checked field by field"))
+    }
+}
+
+fn checked(card: ModelCard, weights: &Path) -> Result<ModelCard, DriverError> {
+    let Signature { channels, .. } = card.signature;
+    Normalisation::new(card.mean.clone(), card.std.clone(), channels)?;
+    card.architecture.check(&card.signature).map_err(|e| refused(weights, e.to_string()))?;
+    Ok(card)
+}
+
+pub(super) fn missing(option: &str) -> DriverError {
+    DriverError::Recipe {
+        file: option.to_owned(),
+        problem: "it is missing, expected a name, for no `model.json` lies beside the weights"
+            .into(),
+    }
+}
+
+pub(super) fn refused(weights: &Path, problem: String) -> DriverError {
+    DriverError::Recipe { file: weights.display().to_string(), problem }
+}

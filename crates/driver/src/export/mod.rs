@@ -1,0 +1,234 @@
+//! The student alone, ready to be used elsewhere.
+
+mod card;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use burn::{
+    module::Module,
+    tensor::{Device, Tensor, TensorData},
+};
+use distill_datasets::keyed::{KeyedRng, Operation};
+use distill_models::{
+    Network, NormKind,
+    onnx::{OnnxNetwork, to_onnx},
+    weights::{self, Precision},
+};
+use rand_core::RngCore;
+use serde::{Deserialize, Serialize};
+
+pub use card::{ExportCard, ExportedFile};
+
+use crate::{
+    DriverError, ModelCard, Stage,
+    files::{WRITING, read_json, sha256, write_atomic, write_json},
+    run_folder::RunRecord,
+    stage::TestRecord,
+};
+
+/// A kind of file that a student leaves as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExportFormat {
+    /// Burn's `.bpk`.
+    Bpk,
+    /// For PyTorch and everything else that reads safetensors.
+    Safetensors,
+    /// For inference runtimes.
+    Onnx,
+}
+
+impl ExportFormat {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Bpk, Self::Safetensors, Self::Onnx];
+
+    /// Name of the student's file.
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::Bpk => "student.bpk",
+            Self::Safetensors => "student.safetensors",
+            Self::Onnx => "student.onnx",
+        }
+    }
+}
+
+/// How a student leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportConfig {
+    /// Which files are written, without those that the student cannot be written as.
+    pub formats: Vec<ExportFormat>,
+    /// Type of the weights in them.
+    pub precision: Precision,
+}
+
+impl Default for ExportConfig {
+    fn default() -> Self {
+        Self { formats: ExportFormat::ALL.to_vec(), precision: Precision::Single }
+    }
+}
+
+/// Puts the student of a run's selected epoch, and nothing of the teacher, into `RUN/export`: its
+/// weights in each format, `model.json` with all that is needed to use them, and a `README.md`.
+///
+/// Each file is read back, and has to give the logits of the network that was trained; only then
+/// does the folder get its name. A student whose norms use the statistics of the batch is not
+/// written as ONNX.
+///
+/// # Errors
+/// [`DriverError::Folder`] where the run has no student yet, [`DriverError::Export`] where a file
+/// gives other logits than the student.
+pub fn export(
+    run: &Path,
+    config: &ExportConfig,
+    device: &Device,
+) -> Result<ExportCard, DriverError> {
+    let folder = run.join(Stage::Student.name());
+    let weights = folder.join("selected.bpk");
+    let missing = || DriverError::Folder {
+        path: run.to_owned(),
+        problem: "it has no trained student".to_owned(),
+        hint: "name the folder of a finished run".to_owned(),
+    };
+    if !folder.join("stage.json").is_file() || !weights.is_file() {
+        return Err(missing());
+    }
+    let model = ModelCard::beside(&weights)?.ok_or_else(missing)?;
+    let record: RunRecord = read_json(&run.join("run.json"))?.ok_or_else(missing)?;
+    let test: Option<TestRecord> = read_json(&folder.join("test.json"))?;
+    let probe = Probe::new(model, &weights, config.precision, device)?;
+
+    let writing =
+        tempfile::Builder::new().prefix(WRITING).tempdir_in(run).map_err(DriverError::io(run))?;
+    let mut files = BTreeMap::new();
+    for format in &config.formats {
+        if *format == ExportFormat::Onnx && probe.norm_is_of_batch() {
+            continue;
+        }
+        let path = writing.path().join(format.file());
+        let bytes = probe.write(*format, config.precision, &path)?;
+        write_atomic(&path, &bytes)?;
+        let largest_difference = probe.check(*format, &path)?;
+        let file =
+            ExportedFile { bytes: bytes.len() as u64, sha256: sha256(&bytes), largest_difference };
+        files.insert(format.file().to_owned(), file);
+    }
+    let card = ExportCard::new(probe.card, record, test, config.precision, files);
+    write_json(&writing.path().join("model.json"), &card)?;
+    write_atomic(&writing.path().join("README.md"), card.readme().as_bytes())?;
+
+    let target = run.join("export");
+    if target.exists() {
+        fs::remove_dir_all(&target).map_err(DriverError::io(&target))?;
+    }
+    let written = readable(writing.keep())?;
+    fs::rename(written, &target).map_err(DriverError::io(&target))?;
+    Ok(card)
+}
+
+/// Temporary folders are private; results are not.
+fn readable(folder: PathBuf) -> Result<PathBuf, DriverError> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let permissions = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(&folder, permissions).map_err(DriverError::io(&folder))?;
+    }
+    Ok(folder)
+}
+
+/// Images in the check of a file.
+const IMAGES: usize = 8;
+
+/// The student and its logits on a few images, to compare each file with.
+struct Probe<'a> {
+    card: ModelCard,
+    network: Network,
+    images: Vec<f32>,
+    logits: Vec<f32>,
+    precision: Precision,
+    device: &'a Device,
+}
+
+impl<'a> Probe<'a> {
+    fn new(
+        card: ModelCard,
+        weights: &Path,
+        precision: Precision,
+        device: &'a Device,
+    ) -> Result<Self, DriverError> {
+        let network = card.load(weights, device)?.valid();
+        let mut rng = KeyedRng::new(0, 0, 0, Operation::Step);
+        // Normalised images lie in about ±2.
+        let mut draw = || 4.0 * (rng.next_u32() as f32 / u32::MAX as f32) - 2.0;
+        let pixels = card.view().shape.bytes();
+        let images: Vec<f32> = (0..IMAGES * pixels).map(|_| draw()).collect();
+        let mut probe = Self { card, network, images, logits: Vec::new(), precision, device };
+        probe.logits = probe.answer(&probe.network);
+        Ok(probe)
+    }
+
+    fn norm_is_of_batch(&self) -> bool {
+        self.card.architecture.norm() == Some(NormKind::Batch)
+    }
+
+    fn answer(&self, network: &Network) -> Vec<f32> {
+        let shape = self.card.view().shape;
+        let shape = [IMAGES, shape.channels, shape.height, shape.width];
+        let images = TensorData::new(self.images.clone(), shape);
+        let logits = network.forward(Tensor::from_data(images, self.device));
+        logits.into_data().iter::<f32>().collect()
+    }
+
+    fn write(
+        &self,
+        format: ExportFormat,
+        precision: Precision,
+        path: &Path,
+    ) -> Result<Vec<u8>, DriverError> {
+        let metadata = self.card.metadata();
+        Ok(match format {
+            ExportFormat::Bpk => weights::to_bytes(&self.network, precision, path)?,
+            ExportFormat::Safetensors => {
+                weights::to_safetensors(&self.network, precision, metadata, path)?
+            }
+            ExportFormat::Onnx => to_onnx(&self.network, precision, &metadata, path)?,
+        })
+    }
+
+    /// Reads a file back; the largest difference of its logits from the student's.
+    fn check(&self, format: ExportFormat, path: &Path) -> Result<f64, DriverError> {
+        let logits = match format {
+            ExportFormat::Onnx => {
+                OnnxNetwork::load(path)?.logits(&self.images, &self.card.signature)?
+            }
+            _ => self.answer(&self.card.load(path, self.device)?.valid()),
+        };
+        let pairs = self.logits.iter().zip(&logits);
+        let difference = pairs.map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max);
+        let size = self.logits.iter().map(|z| f64::from(z.abs())).fold(1.0, f64::max);
+        let bound = size * if self.precision == Precision::Half { 2e-2 } else { 1e-4 };
+        // Written so that a difference that is no number is refused too.
+        if difference <= bound && logits.iter().all(|z| z.is_finite()) {
+            return Ok(difference);
+        }
+        Err(DriverError::Export { file: format.file(), difference, bound })
+    }
+}
+
+impl ModelCard {
+    /// What a file says of itself, where its format has a place for it.
+    fn metadata(&self) -> HashMap<String, String> {
+        let pairs = [
+            ("model", self.model.clone()),
+            ("classes", self.classes.join(",")),
+            ("mean", format!("{:?}", self.mean)),
+            ("std", format!("{:?}", self.std)),
+            ("dataset", self.dataset.clone()),
+        ];
+        pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    }
+}

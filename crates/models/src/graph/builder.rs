@@ -1,0 +1,188 @@
+//! How an architecture writes its graph.
+
+use super::{Conv, Graph, Node, Op, Pool};
+use crate::{ModelError, NormKind, Signature};
+
+/// Result of a step, to be given to later ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Value(usize);
+
+/// Takes down steps in order. What cannot be is remembered and refused at the end, so that an
+/// architecture reads as a plain list of layers.
+#[derive(Debug)]
+pub(crate) struct Builder {
+    graph: Graph,
+    norm: NormKind,
+    problem: Option<String>,
+}
+
+impl Builder {
+    pub(crate) fn new(signature: &Signature, norm: NormKind) -> Self {
+        let shape = [signature.channels, signature.height, signature.width];
+        let image =
+            Node { name: String::new(), op: Op::Image, inputs: Vec::new(), shape, last_use: 0 };
+        let (nodes, taps) = (vec![image], Vec::new());
+        let graph = Graph { signature: *signature, nodes, taps, aliases: &[] };
+        Self { graph, norm, problem: None }
+    }
+
+    pub(crate) fn image(&self) -> Value {
+        Value(0)
+    }
+
+    pub(crate) fn signature(&self) -> &Signature {
+        &self.graph.signature
+    }
+
+    pub(crate) fn channels(&self, x: Value) -> usize {
+        self.shape(x)[0]
+    }
+
+    /// `[channels, height, width]`.
+    pub(crate) fn shape(&self, x: Value) -> [usize; 3] {
+        self.graph.nodes[x.0].shape
+    }
+
+    pub(crate) fn conv(&mut self, name: impl Into<String>, x: Value, conv: Conv) -> Value {
+        let conv = Conv { inputs: self.channels(x), ..conv };
+        self.step(name, Op::Conv(conv), &[x])
+    }
+
+    pub(crate) fn norm(&mut self, name: impl Into<String>, x: Value) -> Value {
+        let op = Op::Norm { kind: self.norm, channels: self.channels(x) };
+        self.step(name, op, &[x])
+    }
+
+    /// The linear layer `name` over `[batch, inputs, 1, 1]`.
+    pub(crate) fn linear(&mut self, name: impl Into<String>, x: Value, outputs: usize) -> Value {
+        let op = Op::Linear { inputs: self.channels(x), outputs };
+        self.step(name, op, &[x])
+    }
+
+    /// The last layer: a linear one with as many outputs as there are classes.
+    pub(crate) fn classifier(&mut self, name: impl Into<String>, x: Value) -> Value {
+        self.linear(name, x, self.graph.signature.classes)
+    }
+
+    /// Nothing is added where the probability is 0.
+    pub(crate) fn dropout(&mut self, x: Value, probability: f64) -> Value {
+        if probability > 0.0 { self.step("", Op::Dropout { probability }, &[x]) } else { x }
+    }
+
+    pub(crate) fn relu(&mut self, x: Value) -> Value {
+        self.step("", Op::Relu, &[x])
+    }
+
+    pub(crate) fn relu6(&mut self, x: Value) -> Value {
+        self.step("", Op::Relu6, &[x])
+    }
+
+    pub(crate) fn max_pool(&mut self, x: Value, pool: Pool) -> Value {
+        self.step("", Op::MaxPool(pool), &[x])
+    }
+
+    pub(crate) fn average_pool(&mut self, x: Value, pool: Pool) -> Value {
+        self.step("", Op::AveragePool(pool), &[x])
+    }
+
+    /// Nothing is added where the map is one pixel already.
+    pub(crate) fn global_average_pool(&mut self, x: Value) -> Value {
+        match self.shape(x) {
+            [_, 1, 1] => x,
+            _ => self.step("", Op::GlobalAveragePool, &[x]),
+        }
+    }
+
+    pub(crate) fn flatten(&mut self, x: Value) -> Value {
+        self.step("", Op::Flatten, &[x])
+    }
+
+    pub(crate) fn add(&mut self, a: Value, b: Value) -> Value {
+        self.step("", Op::Add, &[a, b])
+    }
+
+    pub(crate) fn concat(&mut self, a: Value, b: Value) -> Value {
+        self.step("", Op::Concat, &[a, b])
+    }
+
+    /// The channels before `at`, and the others.
+    pub(crate) fn split(&mut self, x: Value, at: usize) -> (Value, Value) {
+        let rest = self.channels(x) - at;
+        let first = self.step("", Op::Channels { start: 0, count: at }, &[x]);
+        (first, self.step("", Op::Channels { start: at, count: rest }, &[x]))
+    }
+
+    pub(crate) fn shuffle(&mut self, x: Value, groups: usize) -> Value {
+        if groups == 1 { x } else { self.step("", Op::Shuffle { groups }, &[x]) }
+    }
+
+    pub(crate) fn pad_shortcut(&mut self, x: Value, outputs: usize, stride: usize) -> Value {
+        let missing = outputs.saturating_sub(self.channels(x));
+        let before = missing / 2;
+        self.step("", Op::PadShortcut { stride, before, after: missing - before }, &[x])
+    }
+
+    /// A convolution without bias, its norm and ReLU: `conv`, `norm` are their whole names.
+    pub(crate) fn conv_norm_relu(
+        &mut self,
+        names: [impl Into<String>; 2],
+        x: Value,
+        conv: Conv,
+    ) -> Value {
+        let x = self.conv_norm(names, x, conv);
+        self.relu(x)
+    }
+
+    /// A convolution without bias and its norm.
+    pub(crate) fn conv_norm(
+        &mut self,
+        [conv_name, norm_name]: [impl Into<String>; 2],
+        x: Value,
+        conv: Conv,
+    ) -> Value {
+        let x = self.conv(conv_name, x, conv);
+        self.norm(norm_name, x)
+    }
+
+    /// Lets a value be seen from outside under `name`.
+    pub(crate) fn tap(&mut self, name: impl Into<String>, x: Value) {
+        self.graph.taps.push((name.into(), x.0));
+    }
+
+    /// Other names of the weights, for reading files.
+    pub(crate) fn aliases(&mut self, aliases: &'static [(&'static str, &'static str)]) {
+        self.graph.aliases = aliases;
+    }
+
+    /// The graph, whose last step gives the logits.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] where a step cannot be, as a rule because the image is too small.
+    pub(crate) fn finish(self) -> Result<Graph, ModelError> {
+        match self.problem {
+            None => Ok(self.graph),
+            Some(problem) => Err(ModelError::Config {
+                field: "signature",
+                value: problem,
+                expected: "an image that the network's layers fit".to_owned(),
+            }),
+        }
+    }
+
+    fn step(&mut self, name: impl Into<String>, op: Op, inputs: &[Value]) -> Value {
+        let index = self.graph.nodes.len();
+        let shapes: Vec<[usize; 3]> = inputs.iter().map(|value| self.shape(*value)).collect();
+        let name = name.into();
+        let shape = op.shape(&shapes).unwrap_or_else(|problem| {
+            let place = if name.is_empty() { op.kind() } else { &name };
+            self.problem.get_or_insert(format!("{problem} at `{place}`"));
+            shapes[0]
+        });
+        for input in inputs {
+            self.graph.nodes[input.0].last_use = index;
+        }
+        let inputs = inputs.iter().map(|value| value.0).collect();
+        self.graph.nodes.push(Node { name, op, inputs, shape, last_use: index });
+        Value(index)
+    }
+}

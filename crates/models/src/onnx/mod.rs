@@ -1,0 +1,8 @@
+//! ONNX, out and back.
+
+mod proto;
+mod run;
+mod write;
+
+pub use run::OnnxNetwork;
+pub use write::to_onnx;

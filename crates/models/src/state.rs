@@ -1,0 +1,149 @@
+//! A network's numbers by name, as PyTorch names and lays them out.
+
+use burn::{
+    module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId},
+    tensor::{Tensor, TensorData},
+};
+
+use crate::{
+    Graph, Network, NormKind,
+    graph::{Conv, Op},
+};
+
+/// Name and shape of a tensor of the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// `layer1.0.conv1.weight`.
+    pub(crate) name: String,
+    /// PyTorch's: a linear layer's weight is `[outputs, inputs]`.
+    pub(crate) shape: Vec<usize>,
+}
+
+/// A tensor of the state.
+#[derive(Debug, Clone)]
+pub(crate) struct Item {
+    pub(crate) entry: Entry,
+    /// Identity of the parameter, which the optimizer's state is kept under.
+    pub(crate) id: ParamId,
+    /// In PyTorch's layout, `f32`.
+    pub(crate) data: TensorData,
+}
+
+impl Graph {
+    /// The state's names and shapes, in the order in which the module visits its parameters.
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        for node in &self.nodes {
+            let mut entry = |field: &str, shape: &[usize]| {
+                entries
+                    .push(Entry { name: format!("{}.{field}", node.name), shape: shape.to_vec() });
+            };
+            match &node.op {
+                Op::Conv(Conv { inputs, outputs, kernel, groups, bias, .. }) => {
+                    entry("weight", &[*outputs, inputs / groups, *kernel, *kernel]);
+                    if *bias {
+                        entry("bias", &[*outputs]);
+                    }
+                }
+                Op::Norm { kind, channels } => {
+                    entry("weight", &[*channels]);
+                    entry("bias", &[*channels]);
+                    if *kind == NormKind::Running {
+                        entry("running_mean", &[*channels]);
+                        entry("running_var", &[*channels]);
+                    }
+                }
+                Op::Linear { inputs, outputs } => {
+                    entry("weight", &[*outputs, *inputs]);
+                    entry("bias", &[*outputs]);
+                }
+                _ => {}
+            }
+        }
+        entries
+    }
+}
+
+impl Network {
+    /// Every tensor of the state, read back from the device.
+    pub(crate) fn state(&self) -> Vec<Item> {
+        let entries = self.graph().entries().into_iter();
+        let mut reader = Reader { entries, items: Vec::new() };
+        self.visit(&mut reader);
+        assert!(reader.entries.next().is_none(), "the module has every entry of its graph");
+        reader.items
+    }
+
+    /// The network with the tensors that `give` has for its entries, each in PyTorch's layout and
+    /// with the identity that it was saved under, if it has one.
+    ///
+    /// # Errors
+    /// The first error of `give`.
+    pub(crate) fn with_state<E>(
+        self,
+        give: impl FnMut(&Entry) -> Result<(TensorData, Option<u64>), E>,
+    ) -> Result<Self, E> {
+        let entries = self.graph().entries().into_iter();
+        let mut writer = Writer { entries, give, error: None };
+        let network = self.map(&mut writer);
+        match writer.error {
+            Some(error) => Err(error),
+            None => Ok(network),
+        }
+    }
+}
+
+struct Reader<I> {
+    entries: I,
+    items: Vec<Item>,
+}
+
+impl<I: Iterator<Item = Entry>> ModuleVisitor for Reader<I> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let entry = self.entries.next().expect("the graph has every parameter of its module");
+        let data = param.transform_for_save().val().into_data().convert::<f32>();
+        let data = if D == 2 { transposed(&data) } else { data };
+        self.items.push(Item { entry, id: param.id, data });
+    }
+}
+
+struct Writer<I, G, E> {
+    entries: I,
+    give: G,
+    error: Option<E>,
+}
+
+impl<I, G, E> ModuleMapper for Writer<I, G, E>
+where
+    I: Iterator<Item = Entry>,
+    G: FnMut(&Entry) -> Result<(TensorData, Option<u64>), E>,
+{
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let entry = self.entries.next().expect("the graph has every parameter of its module");
+        if self.error.is_some() {
+            return param;
+        }
+        match (self.give)(&entry) {
+            Ok((data, id)) => {
+                let data = if D == 2 { transposed(&data) } else { data };
+                let value = Tensor::<D>::from_data(data, &param.lazy_device());
+                let id = id.map_or(param.id, ParamId::from);
+                param.transform_for_load(value, id)
+            }
+            Err(error) => {
+                self.error = Some(error);
+                param
+            }
+        }
+    }
+}
+
+/// Burn keeps `[inputs, outputs]`, PyTorch `[outputs, inputs]`. On the host, so that the tensor that
+/// is made of it lies in memory as one that was never saved, and gives the same bits.
+fn transposed(data: &TensorData) -> TensorData {
+    let (rows, columns) = (data.shape()[0], data.shape()[1]);
+    let values: Vec<f32> = data.iter::<f32>().collect();
+    let turned = (0..columns)
+        .flat_map(|column| values[column..].iter().step_by(columns).take(rows).copied());
+    TensorData::new(turned.collect::<Vec<f32>>(), [columns, rows])
+}

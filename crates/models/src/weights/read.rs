@@ -1,0 +1,68 @@
+//! A file's table of tensors, whatever the container. Numbers are read later, one tensor at a time.
+
+use std::{collections::BTreeMap, fs::File, io::Read, path::Path};
+
+use burn::store::{BurnpackStore, ModuleStore, PytorchStore, SafetensorsStore, burn_pack::Tensor};
+
+use crate::ModelError;
+
+/// What a file of weights is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Container {
+    /// Burn's `.bpk`.
+    Burnpack,
+    /// `.safetensors`.
+    Safetensors,
+    /// `.pt`, `.pth`, `.th`: what `torch.save` wrote, now or long ago.
+    PyTorch,
+}
+
+/// The container, told from the first bytes of a file.
+///
+/// # Errors
+/// [`ModelError::Weights`] where the file cannot be read.
+pub fn container(path: &Path) -> Result<Container, ModelError> {
+    let unreadable = |e: std::io::Error| refuse(path, &format!("it cannot be read: {e}"));
+    let mut head = Vec::new();
+    let file = File::open(path).map_err(unreadable)?;
+    if !file.metadata().map_err(unreadable)?.is_file() {
+        return Err(refuse(path, "it is not a file"));
+    }
+    file.take(9).read_to_end(&mut head).map_err(unreadable)?;
+    let magic = burn::store::burn_pack::MAGIC_NUMBER.to_le_bytes();
+    Ok(match head.as_slice() {
+        head if head.starts_with(&magic) => Container::Burnpack,
+        // Eight bytes of length, then JSON.
+        [.., 0, b'{'] => Container::Safetensors,
+        _ => Container::PyTorch,
+    })
+}
+
+/// All tensors of a file by name, their numbers unread.
+pub(super) fn tensors(path: &Path) -> Result<BTreeMap<String, Tensor>, ModelError> {
+    match container(path)? {
+        Container::Burnpack => {
+            table(BurnpackStore::from_file(path).auto_extension(false), path, "a `.bpk` file")
+        }
+        Container::Safetensors => {
+            table(SafetensorsStore::from_file(path), path, "a safetensors file")
+        }
+        Container::PyTorch => {
+            let expected = "a `.bpk` file, safetensors or a PyTorch checkpoint";
+            table(PytorchStore::from_file(path), path, expected)
+        }
+    }
+}
+
+fn table(
+    mut store: impl ModuleStore,
+    path: &Path,
+    expected: &str,
+) -> Result<BTreeMap<String, Tensor>, ModelError> {
+    let tensors = store.get_all_tensors();
+    tensors.cloned().map_err(|e| ModelError::weights(path, e, expected))
+}
+
+fn refuse(path: &Path, problem: &str) -> ModelError {
+    ModelError::weights(path, problem, "a file of weights")
+}

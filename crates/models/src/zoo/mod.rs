@@ -1,0 +1,233 @@
+//! Networks by name: one architecture, one file.
+
+mod mlp;
+mod mobilenet_v2;
+mod models;
+mod resnet;
+mod resnet_cifar;
+mod shufflenet_v1;
+mod shufflenet_v2;
+mod vgg;
+mod wide_resnet;
+
+use burn::tensor::Device;
+use rand_core::RngCore;
+use serde::{Deserialize, Serialize};
+
+pub use mlp::MlpConfig;
+pub use mobilenet_v2::{MobileNetV2Config, MobileNetV2Layout};
+pub use models::{MODELS, ModelInfo};
+pub use resnet::ResNetConfig;
+pub use resnet_cifar::{ResNetCifarConfig, Shortcut};
+pub use shufflenet_v1::ShuffleNetV1Config;
+pub use shufflenet_v2::ShuffleNetV2Config;
+pub use vgg::{VggConfig, VggLayout};
+pub use wide_resnet::WideResNetConfig;
+
+use crate::{
+    Cost, Graph, ModelError, Network, NormKind, Signature,
+    graph::Builder,
+    initialise::{Initial, initialise},
+};
+
+/// A network's configuration, whole: enough to build it again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "family", rename_all = "kebab-case")]
+pub enum Architecture {
+    /// Convolutional, [`VggConfig`].
+    Vgg(VggConfig),
+    /// Fully connected, [`MlpConfig`].
+    Mlp(MlpConfig),
+    /// Residual, for CIFAR, [`ResNetCifarConfig`].
+    ResNetCifar(ResNetCifarConfig),
+    /// Residual, for ImageNet, [`ResNetConfig`].
+    ResNet(ResNetConfig),
+    /// Wide residual, [`WideResNetConfig`].
+    WideResNet(WideResNetConfig),
+    /// Inverted residuals, [`MobileNetV2Config`].
+    MobileNetV2(MobileNetV2Config),
+    /// Shuffled groups, [`ShuffleNetV1Config`].
+    ShuffleNetV1(ShuffleNetV1Config),
+    /// Shuffled halves, [`ShuffleNetV2Config`].
+    ShuffleNetV2(ShuffleNetV2Config),
+}
+
+/// Fields that a recipe may set over those of the named network.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Overrides {
+    /// VGG: output channels of each convolution of each block.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blocks: Option<Vec<Vec<usize>>>,
+    /// All but perceptrons: kind of batch norm, `running` or `batch` statistics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub norm: Option<NormKind>,
+    /// Perceptron: units of each hidden layer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<Vec<usize>>,
+    /// Probability of dropout, where the network has any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropout: Option<f64>,
+    /// Perceptron: probability of dropout of input pixels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_dropout: Option<f64>,
+    /// Residual networks for CIFAR: `a` or `b`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shortcut: Option<Shortcut>,
+}
+
+/// What an architecture says of itself.
+trait Family {
+    /// Takes from `overrides` those fields that it has.
+    fn set(&mut self, overrides: &mut Overrides);
+
+    /// Checks the ranges of its fields, which needs no data.
+    fn check(&self) -> Result<(), ModelError>;
+
+    /// Its kind of batch norm; none where it has none.
+    fn norm(&self) -> Option<NormKind>;
+
+    /// Writes its layers down. Its fields are checked.
+    fn describe(&self, graph: &mut Builder) -> Result<(), ModelError>;
+
+    /// How its weights are drawn.
+    fn initial(&self) -> Initial {
+        Initial::Uniform
+    }
+
+    /// Other names of its weights: parts of names in files, and what they are here.
+    fn aliases(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+}
+
+/// Puts a given value in the place of a field's.
+fn set<T>(field: &mut T, given: &mut Option<T>) {
+    if let Some(value) = given.take() {
+        *field = value;
+    }
+}
+
+impl Overrides {
+    /// A field that is set, by name and value.
+    fn left(&self) -> Option<(&'static str, String)> {
+        let Self { blocks, norm, hidden, dropout, input_dropout, shortcut } = self;
+        let shown = [
+            ("blocks", blocks.as_ref().map(|value| format!("{value:?}"))),
+            ("norm", norm.map(|value| format!("{value:?}").to_lowercase())),
+            ("hidden", hidden.as_ref().map(|value| format!("{value:?}"))),
+            ("dropout", dropout.map(|value| value.to_string())),
+            ("input_dropout", input_dropout.map(|value| value.to_string())),
+            ("shortcut", shortcut.map(|value| format!("{value:?}").to_lowercase())),
+        ];
+        shown.into_iter().find_map(|(field, value)| value.map(|value| (field, value)))
+    }
+}
+
+impl Architecture {
+    /// The network called `name`, with `overrides` over its fields.
+    ///
+    /// # Errors
+    /// [`ModelError`] for an unknown name and for a field that the network does not have.
+    pub fn named(name: &str, mut overrides: Overrides) -> Result<Self, ModelError> {
+        let mut architecture = ModelInfo::named(name)?.architecture();
+        architecture.family_mut().set(&mut overrides);
+        match overrides.left() {
+            None => Ok(architecture),
+            Some((field, value)) => Err(ModelError::Config {
+                field,
+                value,
+                expected: format!("no such field: `{name}` has none"),
+            }),
+        }
+    }
+
+    /// Checks the configuration against what goes in and comes out.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] with the field's name.
+    pub fn check(&self, signature: &Signature) -> Result<(), ModelError> {
+        self.graph(signature).map(|_| ())
+    }
+
+    /// Checks the ranges of the fields, which needs no data.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] with the field's name.
+    pub fn check_fields(&self) -> Result<(), ModelError> {
+        self.family().check()
+    }
+
+    /// The network's layers, with their names, shapes and costs.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] with the field's name.
+    pub fn graph(&self, signature: &Signature) -> Result<Graph, ModelError> {
+        let Signature { channels, height, width, classes } = *signature;
+        if channels == 0 || height == 0 || width == 0 || classes < 2 {
+            return Err(ModelError::config(
+                "signature",
+                signature,
+                "an image and at least 2 classes",
+            ));
+        }
+        self.family().check()?;
+        let mut builder = Builder::new(signature, self.norm().unwrap_or_default());
+        self.family().describe(&mut builder)?;
+        builder.aliases(self.family().aliases());
+        builder.finish()
+    }
+
+    /// Parameters and multiply-accumulates.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] as [`check`](Self::check) gives it.
+    pub fn cost(&self, signature: &Signature) -> Result<Cost, ModelError> {
+        Ok(self.graph(signature)?.cost())
+    }
+
+    /// Its kind of batch norm; none where it has none.
+    pub fn norm(&self) -> Option<NormKind> {
+        self.family().norm()
+    }
+
+    /// Builds the network on `device` with weights drawn from `rng`.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] as [`check`](Self::check) gives it.
+    pub fn init(
+        &self,
+        signature: &Signature,
+        rng: &mut impl RngCore,
+        device: &Device,
+    ) -> Result<Network, ModelError> {
+        let network = Network::new(self.graph(signature)?, device);
+        Ok(initialise(network, self.family().initial(), rng))
+    }
+
+    fn family(&self) -> &dyn Family {
+        match self {
+            Self::Vgg(config) => config,
+            Self::Mlp(config) => config,
+            Self::ResNetCifar(config) => config,
+            Self::ResNet(config) => config,
+            Self::WideResNet(config) => config,
+            Self::MobileNetV2(config) => config,
+            Self::ShuffleNetV1(config) => config,
+            Self::ShuffleNetV2(config) => config,
+        }
+    }
+
+    fn family_mut(&mut self) -> &mut dyn Family {
+        match self {
+            Self::Vgg(config) => config,
+            Self::Mlp(config) => config,
+            Self::ResNetCifar(config) => config,
+            Self::ResNet(config) => config,
+            Self::WideResNet(config) => config,
+            Self::MobileNetV2(config) => config,
+            Self::ShuffleNetV1(config) => config,
+            Self::ShuffleNetV2(config) => config,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Residual networks for ImageNet, named as torchvision names them.
+//!
+//! Paper: He et al. 2015, arXiv:1512.03385, table 1. Reference: `torchvision/models/resnet.py`, whose
+//! bottleneck halves the map in its 3x3 convolution, not in the first 1x1 one as the paper's does.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Family, Initial, Overrides, set};
+use crate::{
+    ModelError,
+    graph::{Builder, Conv, Pool, Value},
+    norm::NormKind,
+};
+
+/// Configuration of a residual network for ImageNet.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResNetConfig {
+    /// Layers: 18, 34 or 50.
+    pub depth: usize,
+    /// Kind of batch norm.
+    pub norm: NormKind,
+}
+
+impl ResNetConfig {
+    /// The network of this depth.
+    pub fn of_depth(depth: usize) -> Self {
+        Self { depth, norm: NormKind::Running }
+    }
+
+    /// Blocks of the four stages, and how many times wider a block's output is than its middle.
+    fn plan(&self) -> Option<([usize; 4], usize)> {
+        match self.depth {
+            18 => Some(([2, 2, 2, 2], 1)),
+            34 => Some(([3, 4, 6, 3], 1)),
+            50 => Some(([3, 4, 6, 3], 4)),
+            _ => None,
+        }
+    }
+}
+
+impl Family for ResNetConfig {
+    fn set(&mut self, overrides: &mut Overrides) {
+        set(&mut self.norm, &mut overrides.norm);
+    }
+
+    fn check(&self) -> Result<(), ModelError> {
+        match self.plan() {
+            Some(_) => Ok(()),
+            None => Err(ModelError::config("depth", self.depth, "18, 34 or 50")),
+        }
+    }
+
+    fn norm(&self) -> Option<NormKind> {
+        Some(self.norm)
+    }
+
+    fn describe(&self, graph: &mut Builder) -> Result<(), ModelError> {
+        let (stages, expansion) = self.plan().expect("checked");
+        let image = graph.image();
+        let mut x = graph.conv_norm_relu(["conv1", "bn1"], image, Conv::new(7, 64).stride(2));
+        x = graph.max_pool(x, Pool { kernel: 3, stride: 2, padding: 1 });
+        for (stage, blocks) in stages.into_iter().enumerate() {
+            let width = 64 << stage;
+            for block in 0..blocks {
+                let stride = if stage > 0 && block == 0 { 2 } else { 1 };
+                let name = format!("layer{}.{block}", stage + 1);
+                x = residual_block(graph, &name, x, width, stride, expansion);
+            }
+            graph.tap(format!("layer{}", stage + 1), x);
+        }
+        let x = graph.global_average_pool(x);
+        graph.classifier("fc", x);
+        Ok(())
+    }
+
+    fn initial(&self) -> Initial {
+        Initial::He
+    }
+}
+
+/// A basic block where `expansion` is 1, otherwise a bottleneck.
+fn residual_block(
+    graph: &mut Builder,
+    name: &str,
+    x: Value,
+    width: usize,
+    stride: usize,
+    expansion: usize,
+) -> Value {
+    let names = |index: usize| [format!("{name}.conv{index}"), format!("{name}.bn{index}")];
+    let outputs = width * expansion;
+    let inner = if expansion == 1 {
+        let inner = graph.conv_norm_relu(names(1), x, Conv::new(3, width).stride(stride));
+        graph.conv_norm(names(2), inner, Conv::new(3, outputs))
+    } else {
+        let inner = graph.conv_norm_relu(names(1), x, Conv::new(1, width));
+        let inner = graph.conv_norm_relu(names(2), inner, Conv::new(3, width).stride(stride));
+        graph.conv_norm(names(3), inner, Conv::new(1, outputs))
+    };
+    let shortcut = if stride == 1 && graph.channels(x) == outputs {
+        x
+    } else {
+        let names = [format!("{name}.downsample.0"), format!("{name}.downsample.1")];
+        graph.conv_norm(names, x, Conv::new(1, outputs).stride(stride))
+    };
+    let sum = graph.add(inner, shortcut);
+    graph.relu(sum)
+}
