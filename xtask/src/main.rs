@@ -7,6 +7,7 @@ mod cargo;
 mod ci;
 mod distill;
 mod golden;
+mod interop;
 mod tidy;
 
 use clap::{Parser, Subcommand};
@@ -35,6 +36,9 @@ enum Task {
     Bench { filter: Option<String> },
     /// Write the golden files again with the scripts that stand beside them
     Golden,
+    /// Compare with PyTorch and onnxruntime, from a virtual environment in the target folder (downloads
+    /// gigabytes once)
+    Interop,
     /// Build the API documentation, with warnings as errors
     Docs,
     /// Check the rules of the house: who may know whom, one golden file a term, lengths of files
@@ -48,6 +52,7 @@ fn main() -> anyhow::Result<()> {
         Task::Backends => ci::backends(),
         Task::Bench { filter } => bench::run(filter.as_deref()),
         Task::Golden => golden::run(),
+        Task::Interop => interop::run(),
         Task::Docs => ci::docs(),
         Task::Tidy => tidy::run(),
     }

@@ -152,6 +152,9 @@ pub(crate) struct EvaluateArguments {
     /// Read only the first so many test images
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: Option<u32>,
+    /// Write the label and the logits of each image to a file, a line of JSON each
+    #[arg(long, value_name = "FILE")]
+    pub(crate) logits: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

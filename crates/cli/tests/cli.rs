@@ -88,9 +88,41 @@ fn a_run_prints_a_table_and_its_student_can_be_used() {
     assert_eq!(predicted[0]["classes"].as_array().unwrap().len(), 2);
     assert!(stdout(&distill(&["predict", &weights, image])).contains("seven.png: "));
 
+    // Every file of the student answers like it.
+    for file in ["student.safetensors", "student.onnx"] {
+        let file = format!("{out}/export/{file}");
+        let logits = folder.path().join("logits.jsonl");
+        let logits = logits.to_str().unwrap();
+        let limit = ["--limit", "20", "--json", "--logits", logits];
+        let scores = distill(&[&["evaluate", &file], &limit[..]].concat());
+        assert_eq!(scores.status.code(), Some(0), "{}", stderr(&scores));
+        let scores: serde_json::Value = serde_json::from_str(&stdout(&scores)).unwrap();
+        assert_eq!(scores["count"], 20);
+        assert_eq!(fs::read_to_string(logits).unwrap().lines().count(), 20);
+        assert!(stdout(&distill(&["predict", &file, image])).contains("seven.png: "));
+    }
+    let bare = folder.path().join("bare.onnx");
+    fs::copy(format!("{out}/export/student.onnx"), &bare).unwrap();
+    let bare = bare.to_str().unwrap();
+    let scores = distill(&["evaluate", bare, "--dataset", "digits", "--limit", "9", "--json"]);
+    assert_eq!(scores.status.code(), Some(0), "{}", stderr(&scores));
+
     fs::remove_dir_all(Path::new(out).join("export")).unwrap();
+    let exported = distill(&["export", out, "--half", "--formats", "bpk,safetensors"]);
+    assert_eq!(exported.status.code(), Some(0), "{}", stderr(&exported));
+    assert!(!Path::new(out).join("export/student.onnx").exists());
+    let half = fs::metadata(&weights).unwrap().len();
     assert_eq!(distill(&["export", out]).status.code(), Some(0));
-    assert!(Path::new(&weights).is_file());
+    assert!(half < fs::metadata(&weights).unwrap().len());
+    let card = fs::read_to_string(Path::new(out).join("export/README.md")).unwrap();
+    for word in ["vgg-small", "digits", "0.90·T²·KL(T=4)", "top-1", "onnxruntime", "mean ["] {
+        assert!(card.contains(word), "{word} in {card}");
+    }
+
+    let inspected = stdout(&distill(&["inspect", &weights]));
+    for word in ["layers.0", "conv", "batch norm", "fc", "linear", "taps: block1 4x16x16"] {
+        assert!(inspected.contains(word), "{word} in {inspected}");
+    }
 
     // Everything is there: the same call again trains nothing.
     let again = distill(&[&["run", "digits", "--json", "--out", out], &TINY[..]].concat());
@@ -229,4 +261,32 @@ fn a_folder_that_cannot_be_written_is_refused() {
     let out = folder.path().join("run");
     let error = refused(&["run", "digits", "--offline", "--out", out.to_str().unwrap()]);
     assert!(error.contains("run"), "{error}");
+}
+
+#[test]
+fn networks_and_files_are_inspected() {
+    let vgg = stdout(&distill(&["inspect", "vgg-small"]));
+    assert!(vgg.contains("437,034 parameters"), "{vgg}");
+    let json = stdout(&distill(&["inspect", "resnet18", "--classes", "10", "--size", "64", "--json"]));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["parameters"], 11_689_512 - 990 * 513);
+    assert_eq!(json["taps"][3], serde_json::json!({ "name": "layer4", "shape": [512, 2, 2] }));
+
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/pytorch/files");
+    let file = files.join("nested.th");
+    let file = file.to_str().unwrap();
+    let unknown = stdout(&distill(&["inspect", file]));
+    assert!(unknown.contains("state_dict.module.layers.1.weight"), "{unknown}");
+    let small = ["--model", "vgg-large", "--size", "8", "--set"];
+    let known = distill(&[&["inspect", file], &small[..], &["blocks=[[4],[8]]"]].concat());
+    assert!(stdout(&known).contains("the weights of this network"), "{}", stderr(&known));
+    let other = refused(&[&["inspect", file], &small[..], &["blocks=[[4],[9]]"]].concat());
+    assert!(other.contains("layers.6.weight is [8, 4, 3, 3], expected [9, 4, 3, 3]"), "{other}");
+
+    assert!(refused(&["inspect", "resnet19"]).contains("no such file, and no model"));
+    assert!(refused(&["inspect", "resnet20", "--set", "norm"]).contains("`field=value`"));
+    assert!(refused(&["inspect", "resnet20", "--set", "norm=layer"]).contains("layer"));
+    assert!(refused(&["inspect", "resnet20", "--set", "hidden=[3]"]).contains("`hidden`"));
+    assert!(refused(&["evaluate", file, "--model", "vgg-large"]).contains("--dataset"));
+    assert!(refused(&["predict", file, "a.png", "--model", "vgg-large"]).contains("--classes"));
 }

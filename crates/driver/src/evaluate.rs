@@ -89,6 +89,11 @@ impl Predictions {
         Self { logits, labels, classes }
     }
 
+    /// The right class of each image.
+    pub fn labels(&self) -> &[i32] {
+        &self.labels
+    }
+
     /// Logits of each image, `classes` of them.
     pub fn rows(&self) -> impl Iterator<Item = &[f32]> {
         self.logits.chunks_exact(self.classes)

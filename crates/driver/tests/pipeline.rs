@@ -13,7 +13,8 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 use common::config;
 use distill_driver::{
-    DriverError, Event, ModelCard, Observer, Report, RunConfig, Silent, Stage, export, run,
+    DriverError, Event, ExportConfig, ModelCard, Observer, Report, RunConfig, Silent, Stage, export,
+    run,
 };
 
 /// The device draws from one generator a process, so runs that are compared take turns.
@@ -33,6 +34,9 @@ fn a_run_leaves_everything_that_the_design_promises() {
         "student/metrics.jsonl",
         "export/student.bpk",
         "export/model.json",
+        "export/README.md",
+        "export/student.onnx",
+        "export/student.safetensors",
     ];
     for file in files {
         assert!(folder.path().join(file).is_file(), "{file}");
@@ -176,20 +180,50 @@ fn given_teacher_weights_take_the_place_of_training() {
 }
 
 #[test]
-fn a_given_teacher_has_to_see_the_data_as_it_did() {
+fn a_given_teacher_sees_the_images_in_its_own_way() {
     let _turn = TURN.lock();
     let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    complete(&flex(first.path(), &[]));
-    let weights = format!("teacher.weights={}/teacher/last.bpk", first.path().display());
-    for (more, expected) in [
-        ("data.mean=[0.1, 0.1, 0.1]", "`mean` is `[0.4"),
+    let report = complete(&flex(first.path(), &[]));
+    let weights = format!("teacher.weights={}/teacher/selected.bpk", first.path().display());
+
+    // The card beside its weights says how: the student's normalisation is the student's alone.
+    let config = flex(second.path(), &[&weights, "data.mean=[0.1, 0.1, 0.1]"]);
+    let other = complete(&config);
+    let selected = |report: &Report, stage| report.models.of(stage).test.selected;
+    assert_eq!(selected(&other, Stage::Teacher), selected(&report, Stage::Teacher));
+    assert_ne!(selected(&other, Stage::Student), selected(&report, Stage::Student));
+
+    // What the recipe says of the teacher wins, and the student is made again for it.
+    let third = flex(second.path(), &[&weights, "data.mean=[0.1, 0.1, 0.1]", "teacher.size=16"]);
+    let smaller = complete(&third);
+    assert_ne!(selected(&smaller, Stage::Teacher), selected(&report, Stage::Teacher));
+    assert_ne!(selected(&smaller, Stage::Student), selected(&other, Stage::Student));
+    assert_eq!(selected(&smaller, Stage::Baseline).nll, selected(&other, Stage::Baseline).nll);
+
+    for (setting, expected) in [
         ("teacher.blocks=[[8], [16]]", "`architecture`"),
+        ("teacher.mean=[0.1]", "[0.1]"),
+        ("teacher.size=1", "2 blocks on a 1x1 image"),
     ] {
-        let config = flex(second.path(), &[&weights, more]);
+        let config = flex(second.path(), &[&weights, setting]);
         let error = run(&config, &mut Silent, &AtomicBool::new(false)).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().contains(expected), "{error}");
     }
+}
+
+#[test]
+fn a_teacher_is_looked_for_beside_the_recipe_and_below_the_data() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    let missing = |settings: &[&str]| {
+        let config = flex(folder.path(), settings);
+        run(&config, &mut Silent, &AtomicBool::new(false)).unwrap_err().to_string()
+    };
+    let error = missing(&["teacher.weights=nowhere.pt"]);
+    assert!(error.contains("`teacher.weights` is `nowhere.pt`, expected a file"), "{error}");
+    let error = missing(&["teacher.weights=teachers/resnet20-12fca82f.th"]);
+    assert!(error.contains("without `--offline` it is fetched"), "{error}");
 }
 
 #[test]
@@ -279,7 +313,7 @@ fn data_and_folders_that_do_not_fit_are_refused_before_any_work() {
     fs::write(folder.path().join("thesis.txt"), "mine").unwrap();
     assert!(refused(&[], folder.path()).contains("something else than a run"));
     assert!(refused(&[], &folder.path().join("thesis.txt")).contains("not a folder"));
-    assert!(export(folder.path()).is_err());
+    assert!(export(folder.path(), &ExportConfig::default(), &Device::flex()).is_err());
 }
 
 fn flex(out: &Path, more: &[&str]) -> RunConfig {

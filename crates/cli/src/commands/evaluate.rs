@@ -1,10 +1,12 @@
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
+use anyhow::Context;
 use distill_datasets::{ImageShape, LoadConfig, Loader, Normalisation, load};
 use distill_driver::{
     Classifier, DriverError, EVALUATION_BATCH, Event, ModelCard, Observer, evaluate::Predictions,
     is_onnx,
 };
+use serde_json::json;
 
 use super::{
     data_folder,
@@ -71,7 +73,11 @@ pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
     };
     let loader = Loader::in_order(test, EVALUATION_BATCH);
     let answer = |images| classifier.logits(images);
-    let scores = Predictions::collect(&loader, &device, answer)?.scores(None);
+    let predictions = Predictions::collect(&loader, &device, answer)?;
+    if let Some(path) = &arguments.logits {
+        write_logits(&predictions, path)?;
+    }
+    let scores = predictions.scores(None);
     if arguments.json {
         print_json(&scores);
         return Ok(());
@@ -89,4 +95,13 @@ pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
         scores.ece,
     ));
     Ok(())
+}
+
+fn write_logits(predictions: &Predictions, path: &Path) -> anyhow::Result<()> {
+    let mut text = String::new();
+    for (logits, label) in predictions.rows().zip(predictions.labels()) {
+        text += &json!({ "label": label, "logits": logits }).to_string();
+        text.push('\n');
+    }
+    std::fs::write(path, text).with_context(|| path.display().to_string())
 }

@@ -13,6 +13,14 @@ pub struct Builtin {
 pub const BUILTIN: &[Builtin] = &[
     Builtin { name: "digits", text: include_str!("../../recipes/digits.toml") },
     Builtin { name: "labml-cifar10", text: include_str!("../../recipes/labml-cifar10.toml") },
+    Builtin {
+        name: "cifar10-resnet56-to-resnet20",
+        text: include_str!("../../recipes/cifar10-resnet56-to-resnet20.toml"),
+    },
+    Builtin {
+        name: "cifar10-resnet56-to-vgg-small",
+        text: include_str!("../../recipes/cifar10-resnet56-to-vgg-small.toml"),
+    },
 ];
 
 pub(super) fn find(name: &str) -> Result<&'static Builtin, DriverError> {

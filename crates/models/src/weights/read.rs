@@ -1,6 +1,6 @@
 //! A file's table of tensors, whatever the container. Numbers are read later, one tensor at a time.
 
-use std::{collections::BTreeMap, fs::File, io::Read, path::Path};
+use std::{collections::BTreeMap, fs::File, io::{BufReader, Read}, path::Path};
 
 use burn::store::{BurnpackStore, ModuleStore, PytorchStore, SafetensorsStore, burn_pack::Tensor};
 
@@ -48,6 +48,7 @@ pub(super) fn tensors(path: &Path) -> Result<BTreeMap<String, Tensor>, ModelErro
             table(SafetensorsStore::from_file(path), path, "a safetensors file")
         }
         Container::PyTorch => {
+            refuse_compressed(path)?;
             let expected = "a `.bpk` file, safetensors or a PyTorch checkpoint";
             table(PytorchStore::from_file(path), path, expected)
         }
@@ -61,6 +62,21 @@ fn table(
 ) -> Result<BTreeMap<String, Tensor>, ModelError> {
     let tensors = store.get_all_tensors();
     tensors.cloned().map_err(|e| ModelError::weights(path, e, expected))
+}
+
+/// `torch.save` compresses nothing. An archive that unpacks to more than it is was made to fill memory.
+fn refuse_compressed(path: &Path) -> Result<(), ModelError> {
+    let file = File::open(path).map_err(|e| refuse(path, &format!("it cannot be read: {e}")))?;
+    let bytes = file.metadata().map_or(0, |meta| meta.len());
+    // What is no archive is looked at by the reader.
+    let Ok(mut archive) = zip::ZipArchive::new(BufReader::new(file)) else { return Ok(()) };
+    let sizes = (0..archive.len()).map(|index| archive.by_index_raw(index).map_or(0, |e| e.size()));
+    let unpacked = sizes.fold(0, u64::saturating_add);
+    if unpacked > bytes {
+        let problem = format!("an archive of {bytes} bytes that unpacks to {unpacked}");
+        return Err(ModelError::weights(path, problem, "a checkpoint, which is not compressed"));
+    }
+    Ok(())
 }
 
 fn refuse(path: &Path, problem: &str) -> ModelError {

@@ -1,0 +1,62 @@
+//! What other programs say of our files and we of theirs: PyTorch and onnxruntime from a virtual
+//! environment of the target folder. It downloads gigabytes once, so it is no part of `ci`.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{cargo, distill};
+
+const PACKAGES: [&str; 7] =
+    ["torch", "torchvision", "numpy", "pillow", "onnx", "onnxruntime", "safetensors"];
+
+/// Students that are exported and read elsewhere.
+const STUDENTS: [&str; 2] = ["vgg-small", "resnet20"];
+
+pub(crate) fn run() -> anyhow::Result<()> {
+    let folder = cargo::target_folder()?.join("interop");
+    let python = environment(&folder)?;
+    let script = |place: &str| cargo::root().join(place);
+
+    let reference = script("crates/models/tests/pytorch/reference.py");
+    cargo::run(Command::new(&python).arg(reference).arg("--check"))?;
+
+    cargo::run(cargo::cargo().args(distill::build_arguments("flex")))?;
+    let binary = cargo::target_folder()?.join("release/distill");
+    let export = script("xtask/interop/export.py");
+    cargo::run(Command::new(&python).arg(&export).arg("make").arg(&folder))?;
+    for model in STUDENTS {
+        let out = folder.join(model);
+        if out.exists() {
+            fs::remove_dir_all(&out)?;
+        }
+        let mut train = Command::new(&binary);
+        train.arg("run").arg(script("xtask/interop/recipe.toml")).arg("--data").arg(&folder);
+        train.arg("--out").arg(&out).arg("--set").arg(format!("student.model={model}"));
+        cargo::run(&mut train)?;
+        let mut evaluate = Command::new(&binary);
+        evaluate.arg("evaluate").arg(out.join("export/student.bpk")).arg("--data").arg(&folder);
+        evaluate.args(["--path", "images", "--logits"]).arg(folder.join(format!("{model}.jsonl")));
+        cargo::run(&mut evaluate)?;
+        cargo::run(Command::new(&python).arg(&export).arg("check").arg(&folder).arg(model))?;
+    }
+    Ok(())
+}
+
+/// The Python of the virtual environment, made where it is missing. `DISTILL_PYTHON` names one that
+/// has the packages already.
+fn environment(folder: &Path) -> anyhow::Result<PathBuf> {
+    if let Some(python) = std::env::var_os("DISTILL_PYTHON") {
+        return Ok(python.into());
+    }
+    let venv = folder.join("venv");
+    let python = venv.join("bin/python");
+    if !python.is_file() {
+        cargo::run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+    }
+    let mut install = Command::new(&python);
+    cargo::run(install.args(["-m", "pip", "install", "--quiet"]).args(PACKAGES))?;
+    Ok(python)
+}
