@@ -37,8 +37,10 @@ def make(folder):
 
 
 def images(folder, card):
-    """The test images in the order of the dataset `folder`, normalised as the card says."""
-    paths = sorted((folder / "images/test").glob("*/*.png"))
+    """The test images in the order of the dataset `folder`, which takes the classes, all of one
+    size, in turn; normalised as the card says."""
+    by_class = [sorted((folder / "images/test" / name).glob("*.png")) for name in CLASSES]
+    paths = [path for images in zip(*by_class) for path in images]
     pixels = numpy.stack([numpy.asarray(Image.open(path), numpy.float32) / 255 for path in paths])
     pixels = (pixels - numpy.float32(card["mean"])) / numpy.float32(card["std"])
     return numpy.ascontiguousarray(pixels.transpose(0, 3, 1, 2), numpy.float32)

@@ -267,7 +267,8 @@ fn a_folder_that_cannot_be_written_is_refused() {
 fn networks_and_files_are_inspected() {
     let vgg = stdout(&distill(&["inspect", "vgg-small"]));
     assert!(vgg.contains("437,034 parameters"), "{vgg}");
-    let json = stdout(&distill(&["inspect", "resnet18", "--classes", "10", "--size", "64", "--json"]));
+    let json =
+        stdout(&distill(&["inspect", "resnet18", "--classes", "10", "--size", "64", "--json"]));
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["parameters"], 11_689_512 - 990 * 513);
     assert_eq!(json["taps"][3], serde_json::json!({ "name": "layer4", "shape": [512, 2, 2] }));

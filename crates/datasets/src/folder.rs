@@ -16,7 +16,8 @@ use crate::{DataError, ImageSet, ImageShape};
 
 /// Larger images are refused: 16,384 pixels a side is beyond any photograph worth resizing here.
 const LARGEST_SIDE: u32 = 16_384;
-const LARGEST_DECODED: u64 = 1 << 30;
+/// Bytes that an image may take when it is decoded: room for 170 megapixels of RGB.
+pub const LARGEST_DECODED: u64 = 1 << 29;
 
 /// Both splits and the class names of a folder.
 #[derive(Debug)]

@@ -20,8 +20,8 @@ pub struct Classifier {
 
 #[derive(Debug)]
 enum Kind {
-    Burn(Box<Network>),
-    Onnx(OnnxNetwork),
+    Burn(Network),
+    Onnx(Box<OnnxNetwork>),
 }
 
 impl Classifier {
@@ -34,7 +34,7 @@ impl Classifier {
         if is_onnx(weights) {
             return Self::onnx(weights, card.view(), card.signature.classes);
         }
-        let network = Kind::Burn(Box::new(card.load(weights, device)?.valid()));
+        let network = Kind::Burn(card.load(weights, device)?.valid());
         Ok(Self { network, view: card.view(), signature: card.signature })
     }
 
@@ -44,7 +44,7 @@ impl Classifier {
     /// [`DriverError::Model`] for a file that cannot be read.
     pub fn onnx(file: &Path, view: View, classes: usize) -> Result<Self, DriverError> {
         let signature = view.signature(classes);
-        Ok(Self { network: Kind::Onnx(OnnxNetwork::load(file)?), view, signature })
+        Ok(Self { network: Kind::Onnx(Box::new(OnnxNetwork::load(file)?)), view, signature })
     }
 
     /// Logits, `classes` of them an image, row by row.

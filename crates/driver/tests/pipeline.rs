@@ -13,8 +13,8 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 use common::config;
 use distill_driver::{
-    DriverError, Event, ExportConfig, ModelCard, Observer, Report, RunConfig, Silent, Stage, export,
-    run,
+    DriverError, Event, ExportConfig, ModelCard, Observer, Report, RunConfig, Silent, Stage,
+    export, run,
 };
 
 /// The device draws from one generator a process, so runs that are compared take turns.

@@ -8,9 +8,11 @@ use burn::{
 };
 use rand_core::RngCore;
 
+use crate::{Network, state::Entry};
+
 /// How weights are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Initial {
+pub(crate) enum Initial {
     /// Weights and biases of convolutions and linear layers uniform in ±1/√fan_in: PyTorch's default
     /// and Burn's.
     Uniform,
@@ -21,51 +23,46 @@ pub enum Initial {
     He,
 }
 
-/// Draws all weights and biases of `module` anew, in the order of its fields.
-pub fn initialise<M: Module>(module: M, initial: Initial, rng: &mut impl RngCore) -> M {
-    module.map(&mut Initialiser { rng, initial, path: Vec::new(), bound: 0.0 })
+/// Draws all weights and biases anew, in the order of the layers, and gives each parameter the
+/// identity of its name.
+pub(crate) fn initialise(network: Network, initial: Initial, rng: &mut impl RngCore) -> Network {
+    let entries = network.graph().entries().into_iter();
+    network.map(&mut Initialiser { rng, initial, entries, bound: 0.0 })
 }
 
-struct Initialiser<'a, R> {
+struct Initialiser<'a, R, I> {
     rng: &'a mut R,
     initial: Initial,
-    path: Vec<String>,
+    entries: I,
     /// Of the last weight seen; its bias follows it.
     bound: f64,
 }
 
-impl<R: RngCore> ModuleMapper for Initialiser<'_, R> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
+impl<R: RngCore, I: Iterator<Item = Entry>> ModuleMapper for Initialiser<'_, R, I> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let shape = param.lazy_shape();
-        let dims: [usize; D] = shape.dims();
+        let entry = self.entries.next().expect("the graph has every parameter of its module");
         let mut bound = self.bound;
-        match self.path.last().map(String::as_str) {
-            // [inputs, outputs] of a linear layer, [outputs, inputs, height, width] of a convolution.
-            Some("weight") => {
-                let fan_in = if D == 2 { dims[0] } else { dims[1..].iter().product() };
-                self.bound = 1.0 / (fan_in as f64).sqrt();
-                bound = self.bound;
-                if D == 4 && self.initial == Initial::He {
-                    let fan_out = dims[0] * dims[2] * dims[3];
-                    bound = (6.0 / fan_out as f64).sqrt();
-                }
+        if let [outputs, inputs @ ..] = entry.shape.as_slice()
+            && !inputs.is_empty()
+        {
+            let fan_in: usize = inputs.iter().product();
+            self.bound = 1.0 / (fan_in as f64).sqrt();
+            bound = self.bound;
+            if let ([_, window @ ..], Initial::He) = (inputs, self.initial)
+                && !window.is_empty()
+            {
+                let fan_out = outputs * window.iter().product::<usize>();
+                bound = (6.0 / fan_out as f64).sqrt();
             }
-            Some("bias") => {}
-            _ => return param,
+        } else if !entry.is_bias {
+            let value = param.val();
+            return param.transform_for_load(value, entry.id());
         }
         let unit = |bits: u64| (bits >> 11) as f64 / (1_u64 << 53) as f64;
         let mut draw = || ((2.0 * unit(self.rng.next_u64()) - 1.0) * bound) as f32;
+        let shape = param.lazy_shape();
         let values: Vec<f32> = (0..shape.num_elements()).map(|_| draw()).collect();
         let drawn = Tensor::from_data(TensorData::new(values, shape), &param.lazy_device());
-        let id = param.id;
-        param.transform_for_load(drawn, id)
+        param.transform_for_load(drawn, entry.id())
     }
 }

@@ -2,7 +2,7 @@
 
 mod error;
 mod graph;
-pub mod initialise;
+mod initialise;
 mod input;
 mod network;
 mod norm;

@@ -17,14 +17,23 @@ pub(crate) struct Entry {
     pub(crate) name: String,
     /// PyTorch's: a linear layer's weight is `[outputs, inputs]`.
     pub(crate) shape: Vec<usize>,
+    /// Whether it is the bias of a convolution or linear layer.
+    pub(crate) is_bias: bool,
+}
+
+impl Entry {
+    /// Identity of the parameter, which an optimizer's state is kept under: FNV-1a of the name, so
+    /// that a network that is built again, or read from any file, has the identities that it had.
+    pub(crate) fn id(&self) -> ParamId {
+        let fold = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        ParamId::from(self.name.bytes().fold(0xcbf2_9ce4_8422_2325, fold))
+    }
 }
 
 /// A tensor of the state.
 #[derive(Debug, Clone)]
 pub(crate) struct Item {
     pub(crate) entry: Entry,
-    /// Identity of the parameter, which the optimizer's state is kept under.
-    pub(crate) id: ParamId,
     /// In PyTorch's layout, `f32`.
     pub(crate) data: TensorData,
 }
@@ -35,8 +44,11 @@ impl Graph {
         let mut entries = Vec::new();
         for node in &self.nodes {
             let mut entry = |field: &str, shape: &[usize]| {
-                entries
-                    .push(Entry { name: format!("{}.{field}", node.name), shape: shape.to_vec() });
+                entries.push(Entry {
+                    name: format!("{}.{field}", node.name),
+                    shape: shape.to_vec(),
+                    is_bias: field == "bias" && !matches!(node.op, Op::Norm { .. }),
+                });
             };
             match &node.op {
                 Op::Conv(Conv { inputs, outputs, kernel, groups, bias, .. }) => {
@@ -74,14 +86,13 @@ impl Network {
         reader.items
     }
 
-    /// The network with the tensors that `give` has for its entries, each in PyTorch's layout and
-    /// with the identity that it was saved under, if it has one.
+    /// The network with the tensors that `give` has for its entries, each in PyTorch's layout.
     ///
     /// # Errors
     /// The first error of `give`.
     pub(crate) fn with_state<E>(
         self,
-        give: impl FnMut(&Entry) -> Result<(TensorData, Option<u64>), E>,
+        give: impl FnMut(&Entry) -> Result<TensorData, E>,
     ) -> Result<Self, E> {
         let entries = self.graph().entries().into_iter();
         let mut writer = Writer { entries, give, error: None };
@@ -103,7 +114,7 @@ impl<I: Iterator<Item = Entry>> ModuleVisitor for Reader<I> {
         let entry = self.entries.next().expect("the graph has every parameter of its module");
         let data = param.transform_for_save().val().into_data().convert::<f32>();
         let data = if D == 2 { transposed(&data) } else { data };
-        self.items.push(Item { entry, id: param.id, data });
+        self.items.push(Item { entry, data });
     }
 }
 
@@ -116,7 +127,7 @@ struct Writer<I, G, E> {
 impl<I, G, E> ModuleMapper for Writer<I, G, E>
 where
     I: Iterator<Item = Entry>,
-    G: FnMut(&Entry) -> Result<(TensorData, Option<u64>), E>,
+    G: FnMut(&Entry) -> Result<TensorData, E>,
 {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let entry = self.entries.next().expect("the graph has every parameter of its module");
@@ -124,11 +135,10 @@ where
             return param;
         }
         match (self.give)(&entry) {
-            Ok((data, id)) => {
+            Ok(data) => {
                 let data = if D == 2 { transposed(&data) } else { data };
                 let value = Tensor::<D>::from_data(data, &param.lazy_device());
-                let id = id.map_or(param.id, ParamId::from);
-                param.transform_for_load(value, id)
+                param.transform_for_load(value, entry.id())
             }
             Err(error) => {
                 self.error = Some(error);

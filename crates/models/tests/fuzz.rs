@@ -74,7 +74,10 @@ fn bombs_do_not_go_off() {
     let lying_header = [u64::MAX.to_le_bytes().as_slice(), b"{}"].concat();
     let long_header = [(1_u64 << 40).to_le_bytes().as_slice(), b"{\"a\":1}"].concat();
     let cases = [
-        ("a pickle that runs a command", b"\x80\x02cposix\nsystem\n(X\x05\x00\x00\x00touch\x85R.".to_vec()),
+        (
+            "a pickle that runs a command",
+            b"\x80\x02cposix\nsystem\n(X\x05\x00\x00\x00touch\x85R.".to_vec(),
+        ),
         ("a pickle nested deeper than a stack", nested.concat()),
         ("a pickle of a string of 4 GiB", b"\x80\x02X\xff\xff\xff\xff".to_vec()),
         ("a pickle of nothing but values", [b"\x80\x02".to_vec(), b"N".repeat(1 << 18)].concat()),

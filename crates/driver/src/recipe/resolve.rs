@@ -79,9 +79,10 @@ impl Resolved {
         Objective::new(&recipe.objective).map_err(|e| DriverError::objective(&file, &e))?;
         let teacher = stage(&recipe, &recipe.teacher, "teacher", source)?;
         let student = stage(&recipe, &recipe.student, "student", source)?;
-        if student.weights.is_some() {
+        if let Some(weights) = &recipe.student.weights {
             let expected = "to be left out: a student is trained";
-            return Err(DriverError::field(&file, "student.weights", "given", expected));
+            let weights = weights.display();
+            return Err(DriverError::field(&file, "student.weights", weights, expected));
         }
         Ok(Self { recipe, file, teacher, student })
     }

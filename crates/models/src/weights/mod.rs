@@ -44,7 +44,6 @@ pub fn load(network: Network, path: &Path) -> Result<Network, ModelError> {
     network.with_state(|entry| {
         let key = found.next().expect("a key for each entry");
         let tensor = tensors.remove(&key).expect("found among them");
-        let id = tensor.param_id;
         let refuse = |problem: String| ModelError::weights(path, problem, "numbers that are whole");
         let data = bridge::into_data(tensor).map_err(|e| refuse(format!("`{key}`: {e}")))?;
         if !is_float(data.dtype()) {
@@ -53,7 +52,7 @@ pub fn load(network: Network, path: &Path) -> Result<Network, ModelError> {
         // The shape is the entry's, but for ones: a file may call a single number a scalar.
         let values =
             data.convert::<f32>().try_into_vec::<f32>().map_err(|e| refuse(e.to_string()))?;
-        Ok((TensorData::new(values, entry.shape.clone()), id))
+        Ok(TensorData::new(values, entry.shape.clone()))
     })
 }
 

@@ -27,7 +27,7 @@ pub(super) fn find(
         here.filter(|(name, _)| !name.ends_with(COUNTER)).collect();
 
     let (mut found, mut missing, mut shapes) = (Vec::new(), Vec::new(), Vec::new());
-    for Entry { name, shape } in entries {
+    for Entry { name, shape, .. } in entries {
         let Some(key) = here.remove(name.as_str()) else {
             missing.push(name.clone());
             continue;

@@ -1,8 +1,16 @@
 //! A file's table of tensors, whatever the container. Numbers are read later, one tensor at a time.
 
-use std::{collections::BTreeMap, fs::File, io::{BufReader, Read}, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{BufReader, Read},
+    path::Path,
+};
 
-use burn::store::{BurnpackStore, ModuleStore, PytorchStore, SafetensorsStore, burn_pack::Tensor};
+use burn::{
+    store::{BurnpackStore, ModuleStore, PytorchStore, SafetensorsStore, burn_pack::Tensor},
+    tensor::Bytes,
+};
 
 use crate::ModelError;
 
@@ -42,7 +50,11 @@ pub fn container(path: &Path) -> Result<Container, ModelError> {
 pub(super) fn tensors(path: &Path) -> Result<BTreeMap<String, Tensor>, ModelError> {
     match container(path)? {
         Container::Burnpack => {
-            table(BurnpackStore::from_file(path).auto_extension(false), path, "a `.bpk` file")
+            // Read whole: for a file, its reader takes memory for the table that the header promises
+            // before it looks whether it is there.
+            let bytes = std::fs::read(path).map_err(|e| refuse(path, &e.to_string()))?;
+            let store = BurnpackStore::from_bytes(Some(Bytes::from_bytes_vec(bytes)));
+            table(store, path, "a `.bpk` file")
         }
         Container::Safetensors => {
             table(SafetensorsStore::from_file(path), path, "a safetensors file")
@@ -50,7 +62,8 @@ pub(super) fn tensors(path: &Path) -> Result<BTreeMap<String, Tensor>, ModelErro
         Container::PyTorch => {
             refuse_compressed(path)?;
             let expected = "a `.bpk` file, safetensors or a PyTorch checkpoint";
-            table(PytorchStore::from_file(path), path, expected)
+            let store = PytorchStore::from_file(path).map_indices_contiguous(false);
+            table(store, path, expected)
         }
     }
 }

@@ -37,8 +37,8 @@ pub fn to_bytes(
     let tensors = network.valid().state().into_iter().map(|item| {
         let bytes = Bytes::from_bytes_vec(number_bytes(&item, precision));
         let dtype = if is_half(&item, precision) { DType::F16 } else { DType::F32 };
-        let Item { entry, id, .. } = item;
-        Tensor::new(entry.name, dtype, entry.shape, Some(id.val()), bytes)
+        let id = item.entry.id().val();
+        Tensor::new(item.entry.name, dtype, item.entry.shape, Some(id), bytes)
     });
     let bytes = Writer::new(tensors.collect()).into_bytes();
     bytes.map(|bytes| bytes.to_vec()).map_err(|e| unwritable(path, &e))
