@@ -30,7 +30,9 @@ fn bound(file: usize) -> usize {
     (4 << 20) + 128 * file
 }
 
-const ROUNDS: u64 = 220;
+const ROUNDS: u64 = 1000;
+
+const SIGNATURE: Signature = Signature { channels: 3, height: 8, width: 8, classes: 10 };
 
 #[test]
 fn mutated_files_are_errors_and_cost_no_memory() {
@@ -45,7 +47,7 @@ fn mutated_files_are_errors_and_cost_no_memory() {
     let own = weights::to_bytes(&network, Precision::Single, &path).unwrap();
     bases.push(("own.bpk".to_owned(), own));
 
-    let (mut refused, mut read) = (0, 0);
+    let (mut refused, mut read) = (0_u64, 0_u64);
     for (name, bytes) in bases {
         for round in 0..ROUNDS {
             let mutated = mutate(&bytes, round);
@@ -61,7 +63,40 @@ fn mutated_files_are_errors_and_cost_no_memory() {
         }
     }
     // Numbers may change without a trace; tables, headers and lengths may not.
-    assert!(refused > 600 && read > 20, "{refused} refused, {read} read");
+    assert!(refused > 2 * ROUNDS && read > ROUNDS / 10, "{refused} refused, {read} read");
+}
+
+#[cfg(feature = "onnx")]
+#[test]
+fn mutated_onnx_files_are_errors() {
+    use distill_models::onnx::{OnnxNetwork, to_onnx};
+
+    let _turn = TURN.lock();
+    let network = network();
+    let path = Path::new("network.onnx");
+    let bytes = to_onnx(&network, Precision::Single, &Default::default(), path).unwrap();
+    let images = vec![0.5; 3 * 8 * 8];
+    let (mut refused, mut answered) = (0_u64, 0_u64);
+    for round in 0..ROUNDS {
+        let mutated = mutate(&bytes, round);
+        let size = mutated.len();
+        MEMORY.reset_peak_usage();
+        let before = MEMORY.current_usage();
+        let read = OnnxNetwork::from_bytes(mutated, path);
+        match read.and_then(|network| network.logits(&images, &SIGNATURE)) {
+            Ok(_) => answered += 1,
+            Err(error) => {
+                assert!(error.to_string().contains("network.onnx"), "{error}");
+                refused += 1;
+            }
+        }
+        let cost = MEMORY.peak_usage() - before;
+        assert!(cost <= bound(size), "round {round}: {cost} bytes for a file of {size}");
+    }
+    assert!(
+        refused > ROUNDS / 4 && answered > ROUNDS / 50,
+        "{refused} refused, {answered} answered"
+    );
 }
 
 #[test]
@@ -161,7 +196,6 @@ fn fixture(file: &str) -> PathBuf {
 fn network() -> Network {
     let overrides = Overrides { blocks: Some(vec![vec![4], vec![8]]), ..Default::default() };
     let architecture = Architecture::named("vgg-large", overrides).unwrap();
-    let signature = Signature { channels: 3, height: 8, width: 8, classes: 10 };
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    architecture.init(&signature, &mut rng, &Device::flex()).unwrap()
+    architecture.init(&SIGNATURE, &mut rng, &Device::flex()).unwrap()
 }

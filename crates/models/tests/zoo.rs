@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use distill_models::{
     Architecture, MODELS, ModelError, ModelInfo, Network, NormKind, Overrides, Shortcut, Signature,
@@ -121,6 +122,79 @@ fn one_generator_gives_the_same_answers_on_every_backend() {
     }
     for (a, b) in answers[0].iter().zip(&answers[1]) {
         assert!((a - b).abs() < 1e-5, "{a} and {b}");
+    }
+}
+
+/// Every step of every family passes gradients on: all parameters get one, and it is a number.
+#[test]
+fn every_family_trains() {
+    let device = Device::flex();
+    for name in [
+        "vgg-large",
+        "resnet20",
+        "resnet8x4",
+        "wrn-16-2",
+        "vgg8",
+        "mobilenet-v2-half",
+        "shufflenet-v1",
+        "shufflenet-v2",
+        "resnet18",
+        "mobilenet-v2",
+        "mlp-1200",
+    ] {
+        let info = ModelInfo::named(name).unwrap();
+        let signature = match info.signature {
+            large if large.height > 32 => Signature { height: 32, width: 32, classes: 10, ..large },
+            small => small,
+        };
+        let network = build(&info.architecture(), signature, &device).train();
+        let Signature { channels, height, width, .. } = signature;
+        let count = 4 * channels * height * width;
+        let values: Vec<f32> = (0..count).map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0).collect();
+        let images = TensorData::new(values, [4, channels, height, width]);
+        let images = Tensor::<4>::from_data(images, &device).autodiff();
+        let loss = network.forward(images).powi_scalar(2).mean();
+        let gradients = GradientsParams::from_grads(loss.backward(), &network);
+        let mut check = Gradients { gradients, seen: 0, running: 0, zero: 0 };
+        network.visit(&mut check);
+        assert!(
+            check.seen > 0 && check.zero == 0,
+            "{name}: {} of {} are zero",
+            check.zero,
+            check.seen
+        );
+        let (trained, running) = entries(&network);
+        assert_eq!((check.seen, check.running), (trained, running), "{name}: who has a gradient");
+    }
+}
+
+/// Tensors in a network's file that are trained, and those that are averages.
+fn entries(network: &Network) -> (usize, usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own.bpk");
+    std::fs::write(&path, weights::to_bytes(network, Precision::Single, &path).unwrap()).unwrap();
+    let table = weights::table(&path).unwrap();
+    let running = table.iter().filter(|info| info.name.contains(".running_")).count();
+    (table.len() - running, running)
+}
+
+struct Gradients {
+    gradients: GradientsParams,
+    seen: usize,
+    running: usize,
+    zero: usize,
+}
+
+impl ModuleVisitor for Gradients {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let Some(gradient) = self.gradients.get::<D>(param.id) else {
+            self.running += 1;
+            return;
+        };
+        self.seen += 1;
+        let sum = gradient.abs().sum().into_scalar::<f32>();
+        assert!(sum.is_finite(), "a gradient that is no number");
+        self.zero += usize::from(sum == 0.0);
     }
 }
 

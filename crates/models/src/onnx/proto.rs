@@ -1,5 +1,6 @@
 //! The messages of an ONNX file that a network needs, by their field numbers in `onnx.proto`
-//! (IR version 8). Fields that must be told from absent ones are optional.
+//! (IR version 8). Fields that must be told from absent ones are optional. Some are only read: other
+//! programs write them.
 
 use prost::Message;
 
@@ -71,8 +72,16 @@ pub(super) struct Attribute {
     pub(super) f: Option<f32>,
     #[prost(int64, optional, tag = "3")]
     pub(super) i: Option<i64>,
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub(super) s: Option<Vec<u8>>,
+    #[prost(message, optional, tag = "5")]
+    pub(super) t: Option<TensorProto>,
+    #[prost(float, repeated, packed = "false", tag = "7")]
+    pub(super) floats: Vec<f32>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub(super) ints: Vec<i64>,
+    #[prost(bytes = "vec", repeated, tag = "9")]
+    pub(super) strings: Vec<Vec<u8>>,
     #[prost(int32, tag = "20")]
     pub(super) kind: i32,
 }
@@ -83,10 +92,16 @@ pub(super) struct TensorProto {
     pub(super) dims: Vec<i64>,
     #[prost(int32, tag = "2")]
     pub(super) data_type: i32,
+    #[prost(float, repeated, tag = "4")]
+    pub(super) float_data: Vec<f32>,
+    #[prost(int32, repeated, tag = "5")]
+    pub(super) int32_data: Vec<i32>,
+    #[prost(int64, repeated, tag = "7")]
+    pub(super) int64_data: Vec<i64>,
     #[prost(string, tag = "8")]
     pub(super) name: String,
-    #[prost(bytes = "vec", tag = "9")]
-    pub(super) raw_data: Vec<u8>,
+    #[prost(bytes = "vec", optional, tag = "9")]
+    pub(super) raw_data: Option<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, Message)]

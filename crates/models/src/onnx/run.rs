@@ -2,9 +2,11 @@
 
 use std::{fmt, path::Path};
 
+use prost::Message;
 use rten::Model;
 use rten_tensor::{AsView, Layout, NdTensor};
 
+use super::proto;
 use crate::{ModelError, Signature};
 
 /// A network read from an ONNX file, run by [rten](https://docs.rs/rten) on the CPU.
@@ -36,7 +38,11 @@ impl OnnxNetwork {
     /// As [`load`](Self::load).
     pub fn from_bytes(bytes: Vec<u8>, path: &Path) -> Result<Self, ModelError> {
         let refuse = |problem: String| ModelError::weights(path, problem, EXPECTED);
-        let model = Model::load(bytes).map_err(|e| refuse(e.to_string()))?;
+        // The runtime believes every length that a file states. What this decoder has read and written
+        // again states none that is not so.
+        let message = proto::Model::decode(bytes.as_slice()).map_err(|e| refuse(e.to_string()))?;
+        drop(bytes);
+        let model = Model::load(message.encode_to_vec()).map_err(|e| refuse(e.to_string()))?;
         let (inputs, outputs) = (model.input_ids().len(), model.output_ids().len());
         if (inputs, outputs) != (1, 1) {
             return Err(refuse(format!("{inputs} inputs and {outputs} outputs")));

@@ -81,8 +81,13 @@ impl Writer {
         for item in network.valid().state() {
             let dims = item.entry.shape.iter().map(|dim| *dim as i64).collect();
             let raw_data = number_bytes(&item, precision);
-            let mut tensor =
-                TensorProto { dims, data_type: FLOAT, name: item.entry.name.clone(), raw_data };
+            let mut tensor = TensorProto {
+                dims,
+                data_type: FLOAT,
+                name: item.entry.name.clone(),
+                raw_data: Some(raw_data),
+                ..Default::default()
+            };
             if is_half(&item, precision) {
                 tensor.data_type = FLOAT16;
                 tensor.name += ".f16";
@@ -203,7 +208,8 @@ impl Writer {
             dims: dims.to_vec(),
             data_type: kind,
             name: name.clone(),
-            raw_data: data,
+            raw_data: Some(data),
+            ..Default::default()
         });
         name
     }
