@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Family, Overrides, set};
+use super::{Family, Overrides, check_dropout, set};
 use crate::{ModelError, graph::Builder, norm::NormKind};
 
 /// Configuration of a perceptron.
@@ -42,12 +42,8 @@ impl Family for MlpConfig {
         if self.hidden.is_empty() || self.hidden.iter().any(|units| !(1..=65_536).contains(units)) {
             return Err(ModelError::config("hidden", &self.hidden, "layers of 1 to 65536 units"));
         }
-        for (field, value) in [("dropout", self.dropout), ("input_dropout", self.input_dropout)] {
-            if !(0.0..1.0).contains(&value) {
-                return Err(ModelError::config(field, value, "a number in [0, 1)"));
-            }
-        }
-        Ok(())
+        check_dropout("dropout", self.dropout)?;
+        check_dropout("input_dropout", self.input_dropout)
     }
 
     fn norm(&self) -> Option<NormKind> {

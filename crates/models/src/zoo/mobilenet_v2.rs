@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Family, Initial, Overrides, set};
+use super::{Family, Initial, Overrides, check_dropout, set};
 use crate::{
     ModelError,
     graph::{Builder, Conv, Value},
@@ -172,10 +172,7 @@ impl Family for MobileNetV2Config {
         if !(0.1..=4.0).contains(&self.width) {
             return Err(ModelError::config("width", self.width, "a number in [0.1, 4]"));
         }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return Err(ModelError::config("dropout", self.dropout, "a number in [0, 1)"));
-        }
-        Ok(())
+        check_dropout("dropout", self.dropout)
     }
 
     fn norm(&self) -> Option<NormKind> {

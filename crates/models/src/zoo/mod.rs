@@ -108,6 +108,14 @@ fn set<T>(field: &mut T, given: &mut Option<T>) {
     }
 }
 
+/// Refuses what is no probability of dropout.
+fn check_dropout(field: &'static str, value: f64) -> Result<(), ModelError> {
+    match (0.0..1.0).contains(&value) {
+        true => Ok(()),
+        false => Err(ModelError::config(field, value, "a number in [0, 1)")),
+    }
+}
+
 impl Overrides {
     /// A field that is set, by name and value.
     fn left(&self) -> Option<(&'static str, String)> {

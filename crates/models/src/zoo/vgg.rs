@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Family, Overrides, set};
+use super::{Family, Overrides, check_dropout, set};
 use crate::{
     ModelError,
     graph::{Builder, Conv, Pool},
@@ -159,10 +159,7 @@ impl Family for VggConfig {
         if sizes.clone().any(|channels| !(1..=65_536).contains(channels)) {
             return Err(ModelError::config("blocks", &self.blocks, "from 1 to 65536 channels"));
         }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return Err(ModelError::config("dropout", self.dropout, "a number in [0, 1)"));
-        }
-        Ok(())
+        check_dropout("dropout", self.dropout)
     }
 
     fn norm(&self) -> Option<NormKind> {

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Family, Initial, Overrides, set};
+use super::{Family, Initial, Overrides, check_dropout, set};
 use crate::{
     ModelError,
     graph::{Builder, Conv, Value},
@@ -70,10 +70,7 @@ impl Family for WideResNetConfig {
         if !(1..=512).contains(&self.widen) {
             return Err(ModelError::config("widen", self.widen, "from 1 to 512"));
         }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return Err(ModelError::config("dropout", self.dropout, "a number in [0, 1)"));
-        }
-        Ok(())
+        check_dropout("dropout", self.dropout)
     }
 
     fn norm(&self) -> Option<NormKind> {
