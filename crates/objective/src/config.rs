@@ -1,6 +1,9 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{ConfigError, CrossEntropyConfig, SoftTargetsConfig, Term};
+use crate::{
+    ConfigError, CrossEntropyConfig, DecoupledConfig, DistConfig, JensenShannonConfig,
+    LogitMseConfig, ReverseKlConfig, SoftTargetsConfig, Term,
+};
 
 /// One weighted term as a recipe writes it: `{ term = "soft-targets", temperature = 5, weight = 0.4 }`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -11,6 +14,16 @@ pub enum TermConfig {
     CrossEntropy(CrossEntropyConfig),
     /// Hinton's soft targets.
     SoftTargets(SoftTargetsConfig),
+    /// Squared distance of logits.
+    LogitMse(LogitMseConfig),
+    /// Decoupled knowledge distillation.
+    Decoupled(DecoupledConfig),
+    /// Correlations over classes and samples.
+    Dist(DistConfig),
+    /// Divergence of the teacher from the student.
+    ReverseKl(ReverseKlConfig),
+    /// Generalised Jensen-Shannon divergence.
+    JensenShannon(JensenShannonConfig),
 }
 
 impl TermConfig {
@@ -19,6 +32,11 @@ impl TermConfig {
         match self {
             Self::CrossEntropy(config) => config.weight,
             Self::SoftTargets(config) => config.weight,
+            Self::LogitMse(config) => config.weight,
+            Self::Decoupled(config) => config.weight,
+            Self::Dist(config) => config.weight,
+            Self::ReverseKl(config) => config.weight,
+            Self::JensenShannon(config) => config.weight,
         }
     }
 
@@ -34,6 +52,11 @@ impl TermConfig {
         Ok(match self {
             Self::CrossEntropy(config) => Box::new(config.build()?),
             Self::SoftTargets(config) => Box::new(config.build()?),
+            Self::LogitMse(config) => Box::new(config.build()?),
+            Self::Decoupled(config) => Box::new(config.build()?),
+            Self::Dist(config) => Box::new(config.build()?),
+            Self::ReverseKl(config) => Box::new(config.build()?),
+            Self::JensenShannon(config) => Box::new(config.build()?),
         })
     }
 }

@@ -2,17 +2,27 @@
 
 mod config;
 mod cross_entropy;
+mod decoupled;
+mod dist;
 mod error;
 mod formula;
+mod jensen_shannon;
+mod logit_mse;
 mod objective;
+mod reverse_kl;
 mod signals;
 mod soft_targets;
 mod softened;
 
 pub use config::TermConfig;
 pub use cross_entropy::{CrossEntropy, CrossEntropyConfig};
+pub use decoupled::{Decoupled, DecoupledConfig};
+pub use dist::{Dist, DistConfig};
 pub use error::{ConfigError, SignalError};
+pub use jensen_shannon::{JensenShannon, JensenShannonConfig};
+pub use logit_mse::{LogitMse, LogitMseConfig};
 pub use objective::{Evaluation, Objective, Term, TermValue};
+pub use reverse_kl::{ReverseKl, ReverseKlConfig};
 pub use signals::Signals;
 pub use soft_targets::{SoftTargets, SoftTargetsConfig};
 pub use softened::{log_softmax_at, soft_target_kl};
@@ -43,5 +53,35 @@ pub const TERMS: &[TermInfo] = &[
         formula: "T²·mean_b KL(p_t‖p_s),  p = softmax(z/T)",
         needs: "teacher logits",
         source: "Hinton, Vinyals, Dean 2015, arXiv:1503.02531, section 2",
+    },
+    TermInfo {
+        name: logit_mse::NAME,
+        formula: "mean_b (1/C) Σ_c (z_s − z_t)²",
+        needs: "teacher logits",
+        source: "Ba and Caruana 2014, arXiv:1312.6184",
+    },
+    TermInfo {
+        name: decoupled::NAME,
+        formula: "T²·mean_b (α·TCKD + β·NCKD)",
+        needs: "teacher logits, labels, more than 2 classes",
+        source: "Zhao et al. 2022, arXiv:2203.08679 (DKD)",
+    },
+    TermInfo {
+        name: dist::NAME,
+        formula: "T²·(β·(1 − mean_b ρ_rows) + γ·(1 − mean_c ρ_columns))",
+        needs: "teacher logits",
+        source: "Huang et al. 2022, arXiv:2205.10536 (DIST)",
+    },
+    TermInfo {
+        name: reverse_kl::NAME,
+        formula: "T²·mean_b KL(p_s‖p_t),  p = softmax(z/T)",
+        needs: "teacher logits",
+        source: "Gu et al. 2023, arXiv:2306.08543 (MiniLLM)",
+    },
+    TermInfo {
+        name: jensen_shannon::NAME,
+        formula: "T²·mean_b (β·KL(p_t‖m) + (1−β)·KL(p_s‖m)),  m = β·p_t + (1−β)·p_s",
+        needs: "teacher logits",
+        source: "Agarwal et al. 2023, arXiv:2306.13649 (GKD)",
     },
 ];

@@ -17,6 +17,14 @@ pub trait Term: Debug + Send + Sync {
         false
     }
 
+    /// Refuses a number of classes for which it is not defined.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the field that is in the way.
+    fn check_classes(&self, _classes: usize) -> Result<(), ConfigError> {
+        Ok(())
+    }
+
     /// Value in nats, mean over the batch, `[1]`.
     ///
     /// # Errors
@@ -94,6 +102,19 @@ impl Objective {
     /// Whether any term with a weight above zero reads the teacher's signals.
     pub fn needs_teacher(&self) -> bool {
         self.active().any(|weighted| weighted.term.needs_teacher())
+    }
+
+    /// Refuses a number of classes for which one of its terms is not defined.
+    ///
+    /// # Errors
+    /// [`ConfigError`] naming the term and the field.
+    pub fn check_classes(&self, classes: usize) -> Result<(), ConfigError> {
+        let active = self.terms.iter().enumerate().filter(|(_, weighted)| weighted.weight > 0.0);
+        for (index, weighted) in active {
+            let checked = weighted.term.check_classes(classes);
+            checked.map_err(|e| e.within(&format!("objective[{index}]")))?;
+        }
+        Ok(())
     }
 
     /// Effective formula of the sum: `0.40·T²·KL(T=5) + 0.50·CE`.

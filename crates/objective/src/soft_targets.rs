@@ -8,7 +8,10 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::{ConfigError, SignalError, Signals, Term, softened::soft_target_kl};
+use crate::{
+    ConfigError, SignalError, Signals, Term,
+    softened::{check_temperature, soft_target_kl},
+};
 
 pub(crate) const NAME: &str = "soft-targets";
 
@@ -45,13 +48,7 @@ impl SoftTargetsConfig {
     /// # Errors
     /// [`ConfigError`] for a temperature that is not positive and finite.
     pub fn build(&self) -> Result<SoftTargets, ConfigError> {
-        let temperature = self.temperature;
-        // Beyond these, T² or the softened logits leave the range of single precision.
-        if !(1e-4..=1e6).contains(&temperature) {
-            let expected = "a number above 0, from 0.0001 to 1000000";
-            return Err(ConfigError::new("temperature", temperature, expected));
-        }
-        Ok(SoftTargets { temperature })
+        Ok(SoftTargets { temperature: check_temperature(self.temperature)? })
     }
 }
 

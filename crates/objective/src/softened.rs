@@ -1,6 +1,8 @@
-//! Softened distributions: the one place where T² and the batch mean stand.
+//! Softened distributions, their divergences in log space, and the batch mean.
 
 use burn::tensor::{Tensor, activation::log_softmax};
+
+use crate::ConfigError;
 
 /// `log softmax(z / T)` over the classes, in log space.
 ///
@@ -23,8 +25,35 @@ pub fn log_softmax_at(logits: Tensor<2>, temperature: f64) -> Tensor<2> {
 pub fn soft_target_kl(student: Tensor<2>, teacher: Tensor<2>, temperature: f64) -> Tensor<1> {
     let log_student = log_softmax_at(student, temperature);
     let log_teacher = log_softmax_at(teacher, temperature);
-    let divergence = log_teacher.clone().exp() * (log_teacher - log_student);
-    batch_mean(divergence.sum_dim(1)) * (temperature * temperature)
+    batch_mean(divergence(log_teacher, log_student)) * (temperature * temperature)
+}
+
+/// `Σ_c p (log p − log q)` of each row, both given as logarithms, `[batch, classes]` to `[batch, 1]`.
+pub(crate) fn divergence(log_p: Tensor<2>, log_q: Tensor<2>) -> Tensor<2> {
+    (log_p.clone().exp() * (log_p - log_q)).sum_dim(1)
+}
+
+/// `log Σ_c exp(x)` of each row, `[batch, classes]` to `[batch, 1]`.
+pub(crate) fn log_sum_exp(x: Tensor<2>) -> Tensor<2> {
+    let largest = x.clone().detach().max_dim(1);
+    (x - largest.clone()).exp().sum_dim(1).log() + largest
+}
+
+/// `log(exp(a) + exp(b))` of each pair.
+pub(crate) fn log_add_exp(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
+    let largest = a.clone().detach().max_pair(b.clone().detach());
+    ((a - largest.clone()).exp() + (b - largest.clone()).exp()).log() + largest
+}
+
+/// Refuses a temperature beyond which T² or the softened logits leave the range of single precision.
+pub(crate) fn check_temperature(temperature: f64) -> Result<f64, ConfigError> {
+    match (1e-4..=1e6).contains(&temperature) {
+        true => Ok(temperature),
+        false => {
+            let expected = "a number above 0, from 0.0001 to 1000000";
+            Err(ConfigError::new("temperature", temperature, expected))
+        }
+    }
 }
 
 /// Mean over the batch of one value a sample, `[batch, 1]` to `[1]`.

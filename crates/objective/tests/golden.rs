@@ -15,6 +15,59 @@ fn soft_targets_match_their_golden_file() {
     check("soft_targets");
 }
 
+#[test]
+fn logit_mse_matches_its_golden_file() {
+    check("logit_mse");
+}
+
+#[test]
+fn decoupled_matches_its_golden_file() {
+    check("decoupled");
+}
+
+#[test]
+fn dist_matches_its_golden_file() {
+    check("dist");
+}
+
+#[test]
+fn reverse_kl_matches_its_golden_file() {
+    check("reverse_kl");
+}
+
+#[test]
+fn jensen_shannon_matches_its_golden_file() {
+    check("jensen_shannon");
+}
+
+/// Values that others published or computed in double precision on the reference vectors.
+#[test]
+fn the_reference_vectors_give_their_published_values() {
+    let case = &read_golden("tests/golden/soft_targets.json").cases[0];
+    let device = Device::flex();
+    for (term, expected) in [
+        (r#"{"term": "decoupled"}"#, 4.897_566_228_7),
+        (r#"{"term": "decoupled", "non_target": 0}"#, 0.671_991_684_9),
+        (r#"{"term": "decoupled", "target": 0, "non_target": 1}"#, 0.528_196_818_0),
+        (r#"{"term": "dist", "temperature": 1, "intra": 0, "weight": 1}"#, 0.190_331_777_0),
+        (r#"{"term": "dist", "temperature": 1, "inter": 0, "weight": 1}"#, 0.295_546_815_5),
+        (r#"{"term": "dist", "weight": 1}"#, 6.404_224_749_0),
+        (r#"{"term": "reverse-kl"}"#, 0.692_121_507_2),
+        (r#"{"term": "jensen-shannon", "mixing": 0.1}"#, 0.036_627_779_4),
+        (r#"{"term": "jensen-shannon"}"#, 0.113_913_634_3),
+        (r#"{"term": "jensen-shannon", "mixing": 0.9}"#, 0.052_898_782_1),
+    ] {
+        let signals = signals(matrix(&case.student, &device), case, &device);
+        let value = values(objective(&[term]).evaluate(&signals).unwrap().total)[0];
+        // The reference's ε weighs on DIST's norms, ours does not.
+        let bound = if term.contains("dist") { 1e-5 } else { 2e-6 };
+        assert!(
+            (value - expected).abs() < bound * expected.max(1.0),
+            "{term}: {value}, {expected}"
+        );
+    }
+}
+
 /// `100·KLDivLoss(reduction="mean") + 0.5·CE` of the labml.ai tutorial at T = 5, on the five
 /// classes of the reference vectors: 100 / 5 classes = 20 = 0.8·T².
 #[test]
@@ -70,7 +123,7 @@ fn the_tutorials_loss_on_ten_classes_has_the_printed_formula() {
 
 fn check(name: &str) {
     let golden: Golden = read_golden(format!("tests/golden/{name}.json"));
-    assert!(golden.cases.len() >= 8, "{name}: a golden file with all its cases");
+    assert!(golden.cases.len() >= 4, "{name}: a golden file with all its cases");
     for (backend, device) in cpu_devices() {
         for case in &golden.cases {
             let student = matrix(&case.student, &device.clone().autodiff()).require_grad();
@@ -79,9 +132,10 @@ fn check(name: &str) {
             let total = objective.evaluate(&signals).unwrap().total;
             let loss = values(total.clone())[0];
             let place = format!("{name}, {}, {backend}", case.name);
-            // Terms of about one nat cancel in f32 before the factor T² is applied to what is left.
-            let temperature = case.term["temperature"].as_f64().unwrap_or(1.0);
-            let allowed = 2e-6 * case.loss.abs() + 1e-7 * temperature.powi(2);
+            // Terms of about one nat cancel in f32 before T² and a factor are applied to what is left.
+            let number = |field: &str| case.term[field].as_f64().unwrap_or(1.0);
+            let scale = number("temperature").powi(2) * number("non_target").max(1.0);
+            let allowed = 2e-6 * case.loss.abs() + 1e-7 * scale;
             let off = (loss - case.loss).abs();
             assert!(off < allowed, "{place}: {loss}, expected {}", case.loss);
 

@@ -173,6 +173,193 @@ fn recipes_refuse_unknown_fields_and_terms() {
     assert!(error.contains("soft-targets"), "{error}");
 }
 
+/// One of each term that compares student and teacher.
+const COMPARING: [&str; 7] = [
+    r#"{"term": "soft-targets", "temperature": 3}"#,
+    r#"{"term": "logit-mse"}"#,
+    r#"{"term": "decoupled", "temperature": 3}"#,
+    r#"{"term": "decoupled", "non_target": 0}"#,
+    r#"{"term": "dist", "temperature": 3}"#,
+    r#"{"term": "reverse-kl", "temperature": 3}"#,
+    r#"{"term": "jensen-shannon", "mixing": 0.3}"#,
+];
+
+fn parsed(term: &str) -> Objective {
+    Objective::new(&[serde_json::from_str(term).unwrap()]).unwrap()
+}
+
+#[test]
+fn every_comparison_of_equal_logits_is_zero() {
+    for (backend, device) in cpu_devices() {
+        let (student, _) = logits(&device);
+        for term in COMPARING {
+            let signals = Signals::new(student.clone(), labels(&device)).unwrap();
+            let signals = signals.with_teacher(student.clone()).unwrap();
+            let loss = values(parsed(term).evaluate(&signals).unwrap().total)[0];
+            assert!(loss.abs() < 5e-6, "{backend}, {term}: {loss}");
+        }
+    }
+}
+
+#[test]
+fn every_comparison_of_probabilities_is_blind_to_shifts() {
+    for (backend, device) in cpu_devices() {
+        let (student, teacher) = logits(&device);
+        for term in COMPARING.into_iter().filter(|term| !term.contains("logit-mse")) {
+            let value = |student: Tensor<2>, teacher: Tensor<2>| {
+                let signals = Signals::new(student, labels(&device)).unwrap();
+                let signals = signals.with_teacher(teacher).unwrap();
+                values(parsed(term).evaluate(&signals).unwrap().total)[0]
+            };
+            let plain = value(student.clone(), teacher.clone());
+            let shifted = value(student.clone() + 7.0, teacher.clone() - 5.0);
+            assert!(
+                (plain - shifted).abs() < 2e-5 * plain,
+                "{backend}, {term}: {plain}, {shifted}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_gradient_matches_finite_differences() {
+    for (backend, device) in cpu_devices() {
+        let device = device.autodiff();
+        let point: Vec<f64> = synthetic_logits(BATCH, CLASSES, 1).concat();
+        for term in COMPARING {
+            let objective = parsed(term);
+            let evaluate = |x: &[f64]| {
+                let rows: Vec<Vec<f64>> = x.chunks(CLASSES).map(<[f64]>::to_vec).collect();
+                let student = matrix(&rows, &device).require_grad();
+                (student.clone(), objective.evaluate(&signals(student, &device)).unwrap().total)
+            };
+            let (student, total) = evaluate(&point);
+            let exact = values(student.grad(&total.backward()).unwrap());
+            let numeric = numeric_gradient(&point, 1e-2, |x| values(evaluate(x).1)[0]);
+            let off = relative_l2(&exact, &numeric);
+            assert!(off < 3e-3, "{backend}, {term}: off by {off:e} relative");
+        }
+    }
+}
+
+/// Soft targets are TCKD + (1 − p_t(y))·NCKD (Zhao et al. 2022, equation 7).
+#[test]
+fn soft_targets_are_the_sum_of_decoupled_parts() {
+    for (backend, device) in cpu_devices() {
+        let (student, teacher) = logits(&device);
+        for (row, label) in [0, 5, 2, 3].into_iter().enumerate() {
+            let student = student.clone().narrow(0, row, 1);
+            let teacher = teacher.clone().narrow(0, row, 1);
+            let p = values(distill_objective::log_softmax_at(teacher.clone(), 2.0))[label].exp();
+            let labels = Tensor::<1, Int>::from_data([label as i64], &device);
+            let signals = Signals::new(student, labels).unwrap().with_teacher(teacher).unwrap();
+            let value = |term: &str| values(parsed(term).evaluate(&signals).unwrap().total)[0];
+            let whole = value(r#"{"term": "soft-targets", "temperature": 2}"#);
+            let parts = value(&format!(
+                r#"{{"term": "decoupled", "temperature": 2, "non_target": {}}}"#,
+                1.0 - p
+            ));
+            assert!((whole - parts).abs() < 5e-6 * whole.max(1.0), "{backend}: {whole}, {parts}");
+        }
+    }
+}
+
+/// What DIST is for: a student that scales and shifts its probabilities loses nothing.
+#[test]
+fn dist_sees_ranks_and_not_scale() {
+    let (_, device) = cpu_devices().remove(0);
+    let (student, _) = logits(&device);
+    let p = distill_objective::log_softmax_at(student.clone(), 1.0).exp();
+    // Half the probabilities and half the uniform distribution: another scale, another shift.
+    let flat = (p * 0.5 + 0.5 / CLASSES as f64).log();
+    let signals = Signals::new(flat, labels(&device)).unwrap().with_teacher(student).unwrap();
+    let term = r#"{"term": "dist", "temperature": 1}"#;
+    let loss = values(parsed(term).evaluate(&signals).unwrap().total)[0];
+    assert!(loss.abs() < 5e-6, "{loss}");
+}
+
+#[test]
+fn jensen_shannon_lies_between_its_ends() {
+    let (_, device) = cpu_devices().remove(0);
+    let (student, teacher) = logits(&device);
+    let signals = Signals::new(student, labels(&device)).unwrap().with_teacher(teacher).unwrap();
+    let value = |term: &str| values(parsed(term).evaluate(&signals).unwrap().total)[0];
+    let forward = value(r#"{"term": "soft-targets", "temperature": 1}"#);
+    let reverse = value(r#"{"term": "reverse-kl"}"#);
+    let low = value(r#"{"term": "jensen-shannon", "mixing": 0.005}"#) / 0.005;
+    let high = value(r#"{"term": "jensen-shannon", "mixing": 0.995}"#) / 0.005;
+    assert!((low / forward - 1.0).abs() < 0.05, "{low} and {forward}");
+    assert!((high / reverse - 1.0).abs() < 0.05, "{high} and {reverse}");
+}
+
+#[test]
+fn hard_signals_give_finite_values_and_gradients() {
+    let saturated = vec![vec![1e4, -1e4, 0.0], vec![-1e4, 1e4, 1e4], vec![0.0, 0.0, 0.0]];
+    let constant_column = vec![vec![1.0, 5.0, 0.0], vec![1.0, 5.0, 0.0], vec![1.0, 5.0, 0.0]];
+    for (backend, device) in cpu_devices() {
+        let device = device.autodiff();
+        for (name, rows) in [
+            ("saturated", saturated.clone()),
+            ("constant columns", constant_column.clone()),
+            ("a batch of one", vec![vec![0.5, -1.0, 2.0]]),
+        ] {
+            for term in COMPARING {
+                let student = matrix(&rows, &device).require_grad();
+                let mut other = rows.clone();
+                other.reverse();
+                let teacher = matrix(&other, &device);
+                let labels: Vec<i64> = [1, 2, 0][..rows.len()].to_vec();
+                let labels = Tensor::<1, Int>::from_data(labels.as_slice(), &device);
+                let signals = Signals::new(student.clone(), labels).unwrap();
+                let signals = signals.with_teacher(teacher).unwrap();
+                let total = parsed(term).evaluate(&signals).unwrap().total;
+                let gradient = values(student.grad(&total.clone().backward()).unwrap());
+                let value = values(total)[0];
+                assert!(value.is_finite(), "{backend}, {name}, {term}: {value}");
+                let finite = gradient.iter().all(|g| g.is_finite());
+                assert!(finite, "{backend}, {name}, {term}: {gradient:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn terms_are_refused_where_they_are_not_defined() {
+    let refuse = |term: &str| {
+        let config: TermConfig = serde_json::from_str(term).unwrap();
+        Objective::new(&[config]).unwrap_err().field
+    };
+    for (term, field) in [
+        (r#"{"term": "decoupled", "temperature": 0}"#, "objective[0].temperature"),
+        (r#"{"term": "decoupled", "target": -1}"#, "objective[0].target"),
+        (r#"{"term": "decoupled", "target": 0, "non_target": 0}"#, "objective[0].target"),
+        (r#"{"term": "dist", "intra": -1}"#, "objective[0].intra"),
+        (r#"{"term": "dist", "inter": 0, "intra": 0}"#, "objective[0].inter"),
+        (r#"{"term": "reverse-kl", "temperature": 1e9}"#, "objective[0].temperature"),
+        (r#"{"term": "jensen-shannon", "mixing": 0}"#, "objective[0].mixing"),
+        (r#"{"term": "jensen-shannon", "mixing": 1}"#, "objective[0].mixing"),
+    ] {
+        assert_eq!(refuse(term), field, "{term}");
+    }
+    let error = parsed(r#"{"term": "decoupled"}"#).check_classes(2).unwrap_err();
+    assert_eq!(error.field, "objective[0].non_target");
+    assert!(parsed(r#"{"term": "decoupled", "non_target": 0}"#).check_classes(2).is_ok());
+    assert!(parsed(r#"{"term": "decoupled"}"#).check_classes(3).is_ok());
+}
+
+#[test]
+fn formulas_say_what_is_minimised() {
+    for (term, formula) in [
+        (r#"{"term": "logit-mse", "weight": 0.5}"#, "0.50·MSE(z_s, z_t)"),
+        (r#"{"term": "decoupled"}"#, "1.00·T²·(1.00·TCKD + 8.00·NCKD)(T=4)"),
+        (r#"{"term": "dist"}"#, "2.00·T²·(1.00·inter + 1.00·intra)(T=4)"),
+        (r#"{"term": "reverse-kl"}"#, "1.00·T²·KL(s‖t; T=1)"),
+        (r#"{"term": "jensen-shannon"}"#, "1.00·T²·JS(β=0.5; T=1)"),
+    ] {
+        assert_eq!(parsed(term).formula(), formula);
+    }
+}
+
 fn logits(device: &Device) -> (Tensor<2>, Tensor<2>) {
     let make = |variant| matrix(&synthetic_logits(BATCH, CLASSES, variant), device);
     (make(1), make(0x5555_5555))

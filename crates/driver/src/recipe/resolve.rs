@@ -124,6 +124,8 @@ impl Resolved {
     /// [`DriverError`] naming file, field, value and what was expected.
     pub fn check_against(&self, dataset: &Dataset) -> Result<(), DriverError> {
         let (train, _) = self.split_sizes(dataset)?;
+        let classes = self.objective().check_classes(dataset.classes.len());
+        classes.map_err(|e| DriverError::objective(&self.file, &e))?;
         for (name, stage) in [("teacher", &self.teacher), ("student", &self.student)] {
             let signature = self.view(stage, dataset)?.signature(dataset.classes.len());
             let check = stage.architecture.check(&signature);

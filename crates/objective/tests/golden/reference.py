@@ -45,6 +45,63 @@ def soft_targets(student, teacher, _labels, temperature):
     return t * t * total / len(student)
 
 
+def logit_mse(student, teacher, _labels, _setting):
+    total = sum((a - b) ** 2 for s, t in zip(student, teacher) for a, b in zip(s, t))
+    return total / (len(student) * len(student[0]))
+
+
+def kl(p, q):
+    return sum(a * (a.ln() - b.ln()) for a, b in zip(p, q))
+
+
+def softmax(row, t):
+    exps = [(z / t).exp() for z in row]
+    return [e / sum(exps) for e in exps]
+
+
+def decoupled(student, teacher, labels, setting):
+    t, alpha, beta = (Decimal(repr(value)) for value in setting)
+    total = Decimal(0)
+    for row_s, row_t, y in zip(student, teacher, labels):
+        binary = lambda row: [softmax(row, t)[y], 1 - softmax(row, t)[y]]
+        others = lambda row: softmax([z for c, z in enumerate(row) if c != y], t)
+        total += alpha * kl(binary(row_t), binary(row_s))
+        if beta:
+            total += beta * kl(others(row_t), others(row_s))
+    return t * t * total / len(student)
+
+
+def uncorrelated(a, b):
+    total = Decimal(0)
+    for x, y in zip(a, b):
+        x, y = ([v - sum(row) / len(row) for v in row] for row in (x, y))
+        norms = sum(v * v for v in x) * sum(v * v for v in y)
+        total += sum(v * w for v, w in zip(x, y)) / (norms + Decimal("1e-16")).sqrt()
+    return 1 - total / len(a)
+
+
+def dist(student, teacher, _labels, setting):
+    t, inter, intra = (Decimal(repr(value)) for value in setting)
+    s, r = ([softmax(row, t) for row in rows] for rows in (student, teacher))
+    columns = lambda rows: [list(column) for column in zip(*rows)]
+    both = inter * uncorrelated(s, r) + intra * uncorrelated(columns(s), columns(r))
+    return t * t * both
+
+
+def reverse_kl(student, teacher, labels, temperature):
+    return soft_targets(teacher, student, labels, temperature)
+
+
+def jensen_shannon(student, teacher, _labels, setting):
+    t, beta = (Decimal(repr(value)) for value in setting)
+    total = Decimal(0)
+    for row_s, row_t in zip(student, teacher):
+        p, q = softmax(row_t, t), softmax(row_s, t)
+        m = [beta * a + (1 - beta) * b for a, b in zip(p, q)]
+        total += beta * kl(p, m) + (1 - beta) * kl(q, m)
+    return t * t * total / len(student)
+
+
 def gradient(loss, student, teacher, labels, setting):
     step, out = Decimal("1e-12"), []
     for b, row in enumerate(student):
@@ -104,5 +161,58 @@ write(
         case(f"{name}, T={t}", soft_targets, {"term": "soft-targets", "temperature": t}, t, *s)
         for name, s in SHAPES
         for t in (1.0, 4.0, 5.0, 20.0)
+    ],
+)
+
+write("logit_mse", [case(name, logit_mse, {"term": "logit-mse"}, None, *s) for name, s in SHAPES])
+write(
+    "decoupled",
+    [
+        case(
+            f"{name}, T={t}, α={a}, β={b}",
+            decoupled,
+            {"term": "decoupled", "temperature": t, "target": a, "non_target": b},
+            (t, a, b),
+            *s,
+        )
+        for name, s in SHAPES
+        for t, a, b in ((1.0, 1.0, 0.5), (4.0, 1.0, 8.0), (4.0, 1.0, 0.0))
+        if b == 0 or name != "two classes"
+    ],
+)
+write(
+    "dist",
+    [
+        case(
+            f"{name}, T={t}, β={b}, γ={c}",
+            dist,
+            {"term": "dist", "temperature": t, "inter": b, "intra": c, "weight": 1.0},
+            (t, b, c),
+            *s,
+        )
+        for name, s in SHAPES
+        for t, b, c in ((1.0, 1.0, 1.0), (4.0, 1.0, 2.0))
+    ],
+)
+write(
+    "reverse_kl",
+    [
+        case(f"{name}, T={t}", reverse_kl, {"term": "reverse-kl", "temperature": t}, t, *s)
+        for name, s in SHAPES
+        for t in (1.0, 4.0)
+    ],
+)
+write(
+    "jensen_shannon",
+    [
+        case(
+            f"{name}, T={t}, β={b}",
+            jensen_shannon,
+            {"term": "jensen-shannon", "temperature": t, "mixing": b},
+            (t, b),
+            *s,
+        )
+        for name, s in SHAPES
+        for t, b in ((1.0, 0.1), (1.0, 0.5), (1.0, 0.9), (4.0, 0.5))
     ],
 )

@@ -1,0 +1,124 @@
+//! Relations in place of values (DIST): correlations of predictions, over classes and over samples.
+//!
+//! L = T² · [ β·(1 − mean_b ρ(p_s(b,·), p_t(b,·))) + γ·(1 − mean_c ρ(p_s(·,c), p_t(·,c))) ]
+//!
+//! ρ: Pearson's correlation, p = softmax(z / T). A student may be as wrong as it likes about scale and
+//! shift, as long as it ranks classes, and samples within a class, as its teacher does.
+//!
+//! Needs: student and teacher logits. Paper: Huang et al. 2022, arXiv:2205.10536, section 4. Reference:
+//! `DIST_KD`, which adds ε = 1e-8 to the product of the norms, so that a network does not agree with
+//! itself: the norms of probabilities are small. Here ε² stands under the root, which shows in the sixth
+//! digit. A constant row or column has correlation 0, and a finite gradient.
+
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ConfigError, SignalError, Signals, Term, formula,
+    softened::{check_temperature, log_softmax_at},
+};
+
+pub(crate) const NAME: &str = "dist";
+
+/// Configuration of [`Dist`].
+///
+/// | Name | Default | Range |
+/// |---|---|---|
+/// | `temperature` | 4 | `[0.0001, 1000000]`, no unit |
+/// | `inter` | 1 | `[0, 1e9]` |
+/// | `intra` | 1 | `[0, 1e9]` |
+/// | `weight` | 2 | `[0, ∞)` |
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DistConfig {
+    /// Softening temperature T: 4 for CIFAR, 1 for ImageNet in the paper.
+    #[serde(default = "four")]
+    pub temperature: f64,
+    /// Factor β of the relations among classes.
+    #[serde(default = "crate::config::one")]
+    pub inter: f64,
+    /// Factor γ of the relations among samples.
+    #[serde(default = "crate::config::one")]
+    pub intra: f64,
+    /// Factor of this term in the sum; T² is not part of it.
+    #[serde(default = "two")]
+    pub weight: f64,
+}
+
+fn four() -> f64 {
+    4.0
+}
+
+fn two() -> f64 {
+    2.0
+}
+
+impl Default for DistConfig {
+    fn default() -> Self {
+        Self { temperature: four(), inter: 1.0, intra: 1.0, weight: two() }
+    }
+}
+
+impl DistConfig {
+    /// Checks the ranges and makes the term.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a value out of its range, and for two factors of zero.
+    pub fn build(&self) -> Result<Dist, ConfigError> {
+        let Self { temperature, inter, intra, .. } = *self;
+        for (field, factor) in [("inter", inter), ("intra", intra)] {
+            if !(0.0..=1e9).contains(&factor) {
+                return Err(ConfigError::new(field, factor, "a number from 0 to 1e9"));
+            }
+        }
+        if inter == 0.0 && intra == 0.0 {
+            return Err(ConfigError::new("inter", 0, "above 0 where `intra` is 0"));
+        }
+        Ok(Dist { temperature: check_temperature(temperature)?, inter, intra })
+    }
+}
+
+/// One minus the correlations of both outputs.
+#[derive(Debug, Clone)]
+pub struct Dist {
+    temperature: f64,
+    inter: f64,
+    intra: f64,
+}
+
+impl Term for Dist {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn formula(&self) -> String {
+        let [inter, intra] = [self.inter, self.intra].map(formula::weight);
+        format!("T²·({inter}·inter + {intra}·intra)(T={})", self.temperature)
+    }
+
+    fn needs_teacher(&self) -> bool {
+        true
+    }
+
+    fn forward(&self, signals: &Signals) -> Result<Tensor<1>, SignalError> {
+        let teacher = log_softmax_at(signals.teacher_logits(NAME)?, self.temperature).exp();
+        let student = log_softmax_at(signals.student_logits(), self.temperature).exp();
+        let inter = uncorrelated(student.clone(), teacher.clone());
+        let intra = uncorrelated(student.transpose(), teacher.transpose());
+        let sum = inter * self.inter + intra * self.intra;
+        Ok(sum * (self.temperature * self.temperature))
+    }
+}
+
+/// Its square stands under the root of the norms' product, for rows that do not vary.
+const EPSILON: f64 = 1e-8;
+
+/// One minus the mean correlation of the rows of two matrices, `[rows, columns]` to `[1]`.
+fn uncorrelated(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
+    let centred = |x: Tensor<2>| x.clone() - x.mean_dim(1);
+    let (a, b) = (centred(a), centred(b));
+    let product = (a.clone() * b.clone()).sum_dim(1);
+    let square = |x: Tensor<2>| x.powi_scalar(2).sum_dim(1);
+    let norms = (square(a) * square(b) + EPSILON * EPSILON).sqrt();
+    -(product / norms).mean() + 1.0
+}
