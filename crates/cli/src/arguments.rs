@@ -127,10 +127,16 @@ pub(crate) struct NetworkArguments {
     #[arg(long = "set", value_name = "FIELD=VALUE")]
     pub(crate) settings: Vec<String>,
     /// Mean of each channel that the network was trained with, for pixels in [0, 1]
-    #[arg(long, value_name = "R,G,B", value_delimiter = ',', allow_hyphen_values = true)]
+    #[arg(
+        long,
+        value_name = "R,G,B",
+        value_delimiter = ',',
+        allow_hyphen_values = true,
+        requires = "std"
+    )]
     pub(crate) mean: Option<Vec<f32>>,
     /// Deviation of each channel
-    #[arg(long, value_name = "R,G,B", value_delimiter = ',')]
+    #[arg(long, value_name = "R,G,B", value_delimiter = ',', requires = "mean")]
     pub(crate) std: Option<Vec<f32>>,
     /// Pixels of a side of the images that the network takes
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u16).range(1..=4096))]

@@ -107,6 +107,12 @@ fn a_run_prints_a_table_and_its_student_can_be_used() {
     let scores = distill(&["evaluate", bare, "--dataset", "digits", "--limit", "9", "--json"]);
     assert_eq!(scores.status.code(), Some(0), "{}", stderr(&scores));
 
+    // A file that is not the one that was exported is not taken for it.
+    let onnx = format!("{out}/export/student.onnx");
+    let good = fs::read(&onnx).unwrap();
+    fs::write(&onnx, &good[..good.len() - 1]).unwrap();
+    assert!(refused(&["predict", &onnx, image]).contains("it is not the file that"));
+
     fs::remove_dir_all(Path::new(out).join("export")).unwrap();
     let exported = distill(&["export", out, "--half", "--formats", "bpk,safetensors"]);
     assert_eq!(exported.status.code(), Some(0), "{}", stderr(&exported));
@@ -280,7 +286,7 @@ fn networks_and_files_are_inspected() {
     assert!(unknown.contains("state_dict.module.layers.1.weight"), "{unknown}");
     let small = ["--model", "vgg-large", "--size", "8", "--set"];
     let known = distill(&[&["inspect", file], &small[..], &["blocks=[[4],[8]]"]].concat());
-    assert!(stdout(&known).contains("the weights of this network"), "{}", stderr(&known));
+    assert!(stdout(&known).contains("it is this network's"), "{}", stderr(&known));
     let other = refused(&[&["inspect", file], &small[..], &["blocks=[[4],[9]]"]].concat());
     assert!(other.contains("layers.6.weight is [8, 4, 3, 3], expected [9, 4, 3, 3]"), "{other}");
 
@@ -288,6 +294,25 @@ fn networks_and_files_are_inspected() {
     assert!(refused(&["inspect", "resnet20", "--set", "norm"]).contains("`field=value`"));
     assert!(refused(&["inspect", "resnet20", "--set", "norm=layer"]).contains("layer"));
     assert!(refused(&["inspect", "resnet20", "--set", "hidden=[3]"]).contains("`hidden`"));
+    let twice = files.join("twice.pt");
+    let twice = twice.to_str().unwrap();
+    let places = refused(&[&["inspect", twice], &small[..], &["blocks=[[4],[8]]"]].concat());
+    assert!(places.contains("under `ema.` and `model.`"), "{places}");
+    let text = Path::new(env!("CARGO_TARGET_TMPDIR")).join("text.onnx");
+    fs::write(&text, "hello").unwrap();
+    assert!(
+        refused(&["inspect", text.to_str().unwrap(), "--model", "resnet20"]).contains("text.onnx")
+    );
+    assert!(refused(&["inspect", "resnet20", "--model", "resnet56"]).contains("alone"));
+
+    assert!(refused(&["evaluate", "none.pt", "--model", "resnet20"]).contains("no such file"));
+    assert!(refused(&["evaluate", file, "--model", "resnet19"]).contains("`resnet19`"));
     assert!(refused(&["evaluate", file, "--model", "vgg-large"]).contains("--dataset"));
+    let bytes = ["--mean", "123,116,103", "--std", "58,57,57", "--dataset", "digits"];
+    let bytes = refused(&[&["evaluate", file, "--model", "vgg-large"], &bytes[..]].concat());
+    assert!(bytes.contains("numbers from -1 to 1"), "{bytes}");
+    assert!(refused(&["evaluate", file, "--mean", "0.5,0.5,0.5"]).contains("--std"));
+    let classes = ["--model", "vgg-large", "--classes", "a,b"];
+    assert!(refused(&[&["predict", file, "a.png"], &classes[..]].concat()).contains("--mean"));
     assert!(refused(&["predict", file, "a.png", "--model", "vgg-large"]).contains("--classes"));
 }

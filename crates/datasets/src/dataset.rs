@@ -120,7 +120,8 @@ pub struct Normalisation {
 }
 
 impl Normalisation {
-    /// Checks that there is a mean and a positive deviation for each of `channels`.
+    /// Checks that there is a mean and a deviation for each of `channels`, in the range of pixels that are
+    /// fractions: means in `[-1, 1]`, deviations in `[1e-4, 100]`.
     ///
     /// # Errors
     /// [`DataError::Setting`] with the field's name.
@@ -129,11 +130,12 @@ impl Normalisation {
             let expected = format!("{channels} {what}, one for each channel");
             Err(DataError::Setting { field, value: format!("{values:?}"), expected })
         };
-        if mean.len() != channels || mean.iter().any(|m| !m.is_finite()) {
-            return refuse("data.mean", &mean, "finite numbers");
+        // Means of bytes, 123.68 and the like, are the commonest mistake.
+        if mean.len() != channels || mean.iter().any(|m| !(-1.0..=1.0).contains(m)) {
+            return refuse("data.mean", &mean, "numbers from -1 to 1, for pixels in [0, 1]");
         }
-        if std.len() != channels || std.iter().any(|s| !(s.is_finite() && *s > 0.0)) {
-            return refuse("data.std", &std, "finite numbers above 0");
+        if std.len() != channels || std.iter().any(|s| !(1e-4..=100.0).contains(s)) {
+            return refuse("data.std", &std, "numbers from 0.0001 to 100");
         }
         Ok(Self { mean, std })
     }

@@ -86,6 +86,23 @@ pub(crate) fn device_name(device: &Device) -> String {
     format!("{device:?}")
 }
 
+/// Makes the run's folder this process's, as long as the file is held.
+pub(crate) fn lock(run: &Path) -> Result<File, DriverError> {
+    let refuse = |problem: String, hint: &str| DriverError::Folder {
+        path: run.to_owned(),
+        problem,
+        hint: hint.to_owned(),
+    };
+    let lock = File::create(run.join(LOCK)).map_err(|e| {
+        refuse(format!("it cannot be written ({e})"), "name another folder with `--out`")
+    })?;
+    if lock.try_lock().is_err() {
+        let problem = "another process is running in it".to_owned();
+        return Err(refuse(problem, "wait for it, or name another folder with `--out`"));
+    }
+    Ok(lock)
+}
+
 /// Makes sure that `out` is a new folder or one of this recipe, is no other process's, can be
 /// written, and has room for `bytes`. The folder is this process's as long as the file is held.
 pub(crate) fn prepare(out: &Path, recipe: &str, bytes: u64) -> Result<File, DriverError> {
@@ -115,11 +132,7 @@ pub(crate) fn prepare(out: &Path, recipe: &str, bytes: u64) -> Result<File, Driv
         return Err(refuse("it is not a folder".to_owned(), "name a folder with `--out`"));
     }
     fs::create_dir_all(out).map_err(|e| unwritable(&e))?;
-    let lock = File::create(out.join(LOCK)).map_err(|e| unwritable(&e))?;
-    if lock.try_lock().is_err() {
-        let problem = "another process is running in it".to_owned();
-        return Err(refuse(problem, "wait for it, or name another folder with `--out`"));
-    }
+    let lock = lock(out)?;
     let free = fs4::available_space(out).map_err(|e| unwritable(&e))?;
     if free < bytes {
         let mebibytes = |bytes: u64| bytes.div_ceil(1 << 20);

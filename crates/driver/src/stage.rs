@@ -1,6 +1,6 @@
 //! A stage's record: what it was made from and what it gave.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use burn::{
     module::{Module, ModuleVisitor, Param},
@@ -102,6 +102,20 @@ pub struct ModelCard {
     pub std: Vec<f32>,
     /// The data it was trained on.
     pub dataset: String,
+    /// Of an export: each file of weights beside the card.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, ExportedFile>,
+}
+
+/// One exported file of weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExportedFile {
+    /// Its size.
+    pub bytes: u64,
+    /// sha256 of its bytes, in hexadecimal.
+    pub sha256: String,
+    /// Largest difference of a logit from the student's when the file was read back.
+    pub largest_difference: f64,
 }
 
 impl ModelCard {
@@ -112,10 +126,27 @@ impl ModelCard {
     pub fn beside(weights: &Path) -> Result<Option<Self>, DriverError> {
         let path = weights.parent().unwrap_or(Path::new("")).join("model.json");
         let card: Option<Self> = read_json(&path)?;
-        match card.as_ref().map(|card| card.check(&path)) {
-            Some(Err(error)) => Err(error),
-            _ => Ok(card),
+        if let Some(card) = &card {
+            card.check(&path)?;
+            card.check_file(weights, &path)?;
         }
+        Ok(card)
+    }
+
+    /// An exported card knows its files: another one under their name is not what it describes.
+    fn check_file(&self, weights: &Path, path: &Path) -> Result<(), DriverError> {
+        let name = weights.file_name().unwrap_or_default().to_string_lossy();
+        let Some(file) = self.files.get(name.as_ref()) else { return Ok(()) };
+        if weights.is_file() && hash_file(weights)? != file.sha256 {
+            let problem = format!(
+                "it is not the file that `{}` describes, expected sha256 {}\n\
+                 hint: export the student again with `distill export RUN`",
+                path.display(),
+                file.sha256
+            );
+            return Err(DriverError::recipe(&weights.display().to_string(), problem));
+        }
+        Ok(())
     }
 
     /// A card may have been written by hand: its parts have to fit together.
@@ -168,7 +199,12 @@ impl ModelCard {
 
 /// Refuses a file that is too small for so many parameters, before memory is taken for them.
 pub(crate) fn check_size(weights: &Path, parameters: u64) -> Result<(), DriverError> {
-    let bytes = fs::metadata(weights).map_err(|e| unreadable(weights, &e))?.len();
+    let meta = fs::metadata(weights).map_err(|e| unreadable(weights, &e))?;
+    if !meta.is_file() {
+        let problem = "it is not a file, expected the weights of a network".to_owned();
+        return Err(DriverError::recipe(&weights.display().to_string(), problem));
+    }
+    let bytes = meta.len();
     if bytes < parameters.saturating_mul(2) {
         let expected = format!("the weights of {parameters} parameters");
         let problem = format!("a file of {bytes} bytes, expected {expected}");

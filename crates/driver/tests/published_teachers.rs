@@ -56,6 +56,7 @@ fn card(model: &str) -> ModelCard {
         mean: vec![0.485, 0.456, 0.406],
         std: vec![0.229, 0.224, 0.225],
         dataset: "cifar10".to_owned(),
+        files: Default::default(),
     }
 }
 

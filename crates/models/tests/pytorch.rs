@@ -80,6 +80,7 @@ fn every_container_of_pytorch_is_read() {
     for (backend, device) in cpu_devices() {
         for (file, container) in [
             ("state.pt", Container::PyTorch),
+            ("a_stem_of_21_letters_.pt", Container::PyTorch),
             ("legacy.pth", Container::PyTorch),
             ("nested.th", Container::PyTorch),
             ("model.pt", Container::PyTorch),
@@ -104,6 +105,11 @@ fn weights_of_another_network_are_refused_with_all_names() {
     let error = load("batch-norm.pt", NormKind::Running, &device).unwrap_err().to_string();
     assert!(error.contains("4 missing: layers.2.running_mean"), "{error}");
     assert!(error.contains("hint: its norms keep no running statistics"), "{error}");
+
+    let error = load("twice.pt", NormKind::Running, &device).unwrap_err().to_string();
+    assert!(error.contains("this network's weights under `ema.` and `model.`"), "{error}");
+    let error = load("nan.pt", NormKind::Running, &device).unwrap_err().to_string();
+    assert!(error.contains("`fc.bias` holds NaN, expected finite numbers"), "{error}");
 
     let blocks = Some(vec![vec![4], vec![9]]);
     let wider = build(&tutorial(blocks, NormKind::Running), SMALL, &device);

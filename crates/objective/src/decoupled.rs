@@ -15,7 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ConfigError, SignalError, Signals, Term, formula,
-    softened::{batch_mean, check_temperature, divergence, log_softmax_at, log_sum_exp},
+    softened::{
+        batch_mean, check_temperature, divergence, log_softmax_at, log_sum_exp,
+        times_temperature_squared,
+    },
 };
 
 pub(crate) const NAME: &str = "decoupled";
@@ -118,7 +121,7 @@ impl Term for Decoupled {
         let target = divergence(teacher.target, student.target);
         let non_target = divergence(teacher.others, student.others);
         let per_sample = target * self.target + non_target * self.non_target;
-        Ok(batch_mean(per_sample) * (self.temperature * self.temperature))
+        Ok(times_temperature_squared(batch_mean(per_sample), self.temperature))
     }
 }
 

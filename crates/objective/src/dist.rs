@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ConfigError, SignalError, Signals, Term, formula,
-    softened::{check_temperature, log_softmax_at},
+    softened::{check_temperature, log_softmax_at, times_temperature_squared},
 };
 
 pub(crate) const NAME: &str = "dist";
@@ -106,7 +106,7 @@ impl Term for Dist {
         let inter = uncorrelated(student.clone(), teacher.clone());
         let intra = uncorrelated(student.transpose(), teacher.transpose());
         let sum = inter * self.inter + intra * self.intra;
-        Ok(sum * (self.temperature * self.temperature))
+        Ok(times_temperature_squared(sum, self.temperature))
     }
 }
 

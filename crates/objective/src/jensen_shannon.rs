@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ConfigError, SignalError, Signals, Term,
-    softened::{batch_mean, check_temperature, divergence, log_add_exp, log_softmax_at},
+    softened::{
+        batch_mean, check_temperature, divergence, log_add_exp, log_softmax_at,
+        times_temperature_squared,
+    },
 };
 
 pub(crate) const NAME: &str = "jensen-shannon";
@@ -92,6 +95,6 @@ impl Term for JensenShannon {
             log_add_exp(teacher.clone() + mixing.ln(), student.clone() + (1.0 - mixing).ln());
         let per_sample = divergence(teacher, mixture.clone()) * mixing
             + divergence(student, mixture) * (1.0 - mixing);
-        Ok(batch_mean(per_sample) * (temperature * temperature))
+        Ok(times_temperature_squared(batch_mean(per_sample), temperature))
     }
 }

@@ -1,4 +1,4 @@
-//! Softened distributions, their divergences in log space, and the batch mean.
+//! Softened distributions: the one place where T² and the batch mean stand.
 
 use burn::tensor::{Tensor, activation::log_softmax};
 
@@ -25,7 +25,12 @@ pub fn log_softmax_at(logits: Tensor<2>, temperature: f64) -> Tensor<2> {
 pub fn soft_target_kl(student: Tensor<2>, teacher: Tensor<2>, temperature: f64) -> Tensor<1> {
     let log_student = log_softmax_at(student, temperature);
     let log_teacher = log_softmax_at(teacher, temperature);
-    batch_mean(divergence(log_teacher, log_student)) * (temperature * temperature)
+    times_temperature_squared(batch_mean(divergence(log_teacher, log_student)), temperature)
+}
+
+/// The factor T², which keeps the size of gradients of softened outputs when T changes.
+pub(crate) fn times_temperature_squared(loss: Tensor<1>, temperature: f64) -> Tensor<1> {
+    loss * (temperature * temperature)
 }
 
 /// `Σ_c p (log p − log q)` of each row, both given as logarithms, `[batch, classes]` to `[batch, 1]`.

@@ -1,4 +1,4 @@
-use std::{path::Path, sync::Arc};
+use std::{fs::File, io::Write, path::Path, sync::Arc};
 
 use anyhow::Context;
 use distill_datasets::{ImageShape, LoadConfig, Loader, Normalisation, load};
@@ -18,6 +18,14 @@ use crate::{arguments::EvaluateArguments, backend, output};
 pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
     let (_, device) = backend::choose(arguments.device.backend.as_deref())?;
     let weights = &arguments.weights;
+    // What needs no data is refused before any is read or fetched.
+    if !weights.is_file() {
+        return Err(refused(weights, "no such file, expected weights".to_owned()).into());
+    }
+    if let Some(model) = &arguments.network.model {
+        arguments.network.architecture(model)?;
+    }
+    let mut logits = arguments.logits.as_deref().map(create).transpose()?;
     let card = ModelCard::beside(weights)?;
     let name = match (arguments.dataset, &card) {
         (Some(name), _) => name,
@@ -74,8 +82,8 @@ pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
     let loader = Loader::in_order(test, EVALUATION_BATCH);
     let answer = |images| classifier.logits(images);
     let predictions = Predictions::collect(&loader, &device, answer)?;
-    if let Some(path) = &arguments.logits {
-        write_logits(&predictions, path)?;
+    if let Some(file) = &mut logits {
+        write_logits(&predictions, file).context("--logits")?;
     }
     let scores = predictions.scores(None);
     if arguments.json {
@@ -97,11 +105,15 @@ pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn write_logits(predictions: &Predictions, path: &Path) -> anyhow::Result<()> {
+fn create(path: &Path) -> anyhow::Result<File> {
+    File::create(path).with_context(|| format!("`--logits {}` cannot be written", path.display()))
+}
+
+fn write_logits(predictions: &Predictions, file: &mut File) -> std::io::Result<()> {
     let mut text = String::new();
     for (logits, label) in predictions.rows().zip(predictions.labels()) {
         text += &json!({ "label": label, "logits": logits }).to_string();
         text.push('\n');
     }
-    std::fs::write(path, text).with_context(|| path.display().to_string())
+    file.write_all(text.as_bytes())
 }

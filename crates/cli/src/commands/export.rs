@@ -17,14 +17,14 @@ pub(crate) fn execute(arguments: &ExportArguments) -> anyhow::Result<()> {
     let precision = if arguments.half { Precision::Half } else { Precision::Single };
     let config = ExportConfig { formats: formats.collect(), precision };
     let card = export(&arguments.run, &config, &device)?;
-    if config.formats.len() > card.files.len() {
+    if config.formats.len() > card.model.files.len() {
         note(
             "no ONNX: this network's norms use the statistics of the batch, which no inference runtime \
              does; train it with `norm = \"running\"`",
         );
     }
     let mut table = plain_table(&["file", "bytes", "largest difference of a logit"]);
-    for (name, file) in &card.files {
+    for (name, file) in &card.model.files {
         let difference = format!("{:.1e}", file.largest_difference);
         table.add_row([name.clone(), thousands(file.bytes), difference]);
     }

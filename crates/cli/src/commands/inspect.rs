@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use distill_driver::{DriverError, ModelCard};
-use distill_models::{Cost, Graph, LayerInfo, ModelInfo, Signature, weights};
+use distill_models::{Cost, Graph, LayerInfo, ModelInfo, Signature, onnx::OnnxNetwork, weights};
 use serde_json::json;
 
 use super::{network::refused, print_json};
@@ -19,6 +19,11 @@ pub(crate) fn execute(arguments: &InspectArguments) -> anyhow::Result<()> {
     if !is_name && !path.is_file() {
         let error = ModelInfo::named(what).map(|_| ()).expect_err("no such name");
         return Err(refused(path, format!("no such file, and {error}")).into());
+    }
+    if is_name && (network.model.is_some() || network.mean.is_some()) {
+        let problem =
+            format!("`{what}` and `--model` or `--mean`, expected the name of a network alone");
+        return Err(refused(path, problem).into());
     }
     let card = if is_name { None } else { ModelCard::beside(path)? };
     let model = if is_name { Some(what) } else { network.model.as_ref() };
@@ -40,13 +45,28 @@ pub(crate) fn execute(arguments: &InspectArguments) -> anyhow::Result<()> {
             let architecture = network.architecture(model)?;
             (model.clone(), architecture.graph(&signature).map_err(DriverError::from)?)
         }
+        (None, None) if distill_driver::is_onnx(path) => {
+            let problem = "an ONNX file says nothing of its images, expected `--model`".to_owned();
+            return Err(refused(path, problem).into());
+        }
         (None, None) => return tensors(path, *json),
     };
-    if !is_name && !distill_driver::is_onnx(path) {
-        weights::check(&graph, path).map_err(DriverError::from)?;
+    if !is_name {
+        check(&graph, path)?;
     }
     let bytes = if is_name { None } else { std::fs::metadata(path).ok().map(|meta| meta.len()) };
     show(&name, &graph, bytes, *json);
+    Ok(())
+}
+
+/// Whether a file is this network's: its names and shapes, or, of an ONNX file, what it takes and gives.
+fn check(graph: &Graph, path: &Path) -> Result<(), DriverError> {
+    if !distill_driver::is_onnx(path) {
+        return Ok(weights::check(graph, path)?);
+    }
+    let signature = graph.signature();
+    let image = vec![0.0; signature.channels * signature.height * signature.width];
+    OnnxNetwork::load(path)?.logits(&image, signature)?;
     Ok(())
 }
 
@@ -83,7 +103,7 @@ fn show(name: &str, graph: &Graph, bytes: Option<u64>, json: bool) {
         thousands(macs)
     ));
     if let Some(bytes) = bytes {
-        result(format!("file: {} bytes, the weights of this network", thousands(bytes)));
+        result(format!("file: {} bytes, and it is this network's", thousands(bytes)));
     }
     let taps: Vec<String> =
         taps.into_iter().map(|(name, size)| format!("{name} {}", shape(size))).collect();

@@ -50,6 +50,7 @@ impl NetworkArguments {
                     mean: view.normalisation.mean,
                     std: view.normalisation.std,
                     dataset: images.dataset,
+                    files: Default::default(),
                 };
                 checked(card, weights)
             }
@@ -105,7 +106,7 @@ fn checked(card: ModelCard, weights: &Path) -> Result<ModelCard, DriverError> {
 pub(super) fn missing(option: &str) -> DriverError {
     DriverError::Recipe {
         file: option.to_owned(),
-        problem: "it is missing, expected a name, for no `model.json` lies beside the weights"
+        problem: "it is missing, expected a value, for no `model.json` lies beside the weights"
             .into(),
     }
 }

@@ -1,11 +1,11 @@
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use distill_datasets::{ImageShape, Normalisation, folder::read_image};
-use distill_driver::{Classifier, DriverError, ModelCard, evaluate::log_softmax};
-use distill_models::{ModelInfo, NormKind};
+use distill_driver::{Classifier, DriverError, ModelCard, evaluate::log_softmax, is_onnx};
+use distill_models::{ModelInfo, NormKind, Signature};
 use serde::Serialize;
 
 use super::{
-    network::{Images, missing},
+    network::{Images, missing, refused},
     print_json,
 };
 use crate::{arguments::PredictArguments, backend, output};
@@ -25,30 +25,23 @@ struct Candidate {
 
 pub(crate) fn execute(arguments: &PredictArguments) -> anyhow::Result<()> {
     let (_, device) = backend::choose(arguments.device.backend.as_deref())?;
-    let card = card(arguments)?;
-    let classifier = Classifier::load(&card, &arguments.weights, &device)?;
-    if card.architecture.norm() == Some(NormKind::Batch) {
-        output::note(
-            "warning: this network's batch norm uses the statistics of its batch, here of one image; \
-             train it with `norm = \"running\"` to use it",
-        );
-    }
-    let ImageShape { channels, height, width } = card.view().shape;
+    let Network { classifier, shape, classes } = network(arguments, &device)?;
+    let ImageShape { channels, height, width } = shape;
 
     let mut predictions = Vec::new();
     for path in &arguments.images {
-        let pixels = read_image(path, card.view().shape).map_err(DriverError::from)?;
+        let pixels = read_image(path, shape).map_err(DriverError::from)?;
         let pixels: Vec<f32> = pixels.into_iter().map(|byte| f32::from(byte) / 255.0).collect();
         let data = TensorData::new(pixels, [1, channels, height, width]);
         let logits = classifier.logits(Tensor::from_data(data, &device))?;
         let mut ranked: Vec<(usize, f64)> = log_softmax(&logits).into_iter().enumerate().collect();
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
         let candidate = |(class, log_p): (usize, f64)| Candidate {
-            class: card.classes[class].clone(),
+            class: classes[class].clone(),
             probability: log_p.exp(),
         };
-        let classes = ranked.into_iter().take(arguments.top as usize).map(candidate).collect();
-        predictions.push(Prediction { image: path.display().to_string(), classes });
+        let likeliest = ranked.into_iter().take(arguments.top as usize).map(candidate).collect();
+        predictions.push(Prediction { image: path.display().to_string(), classes: likeliest });
     }
     if arguments.json {
         print_json(&predictions);
@@ -62,26 +55,53 @@ pub(crate) fn execute(arguments: &PredictArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The card beside the weights, or one of `--model` and `--classes`.
-fn card(arguments: &PredictArguments) -> Result<ModelCard, DriverError> {
+/// A network, the size of its images and the names of its classes.
+struct Network {
+    classifier: Classifier,
+    shape: ImageShape,
+    classes: Vec<String>,
+}
+
+/// The network of the card beside the weights, or of the command line.
+fn network(arguments: &PredictArguments, device: &Device) -> Result<Network, DriverError> {
     let PredictArguments { weights, network, classes, .. } = arguments;
-    let signature = match &network.model {
-        Some(model) => Some(ModelInfo::named(model)?.signature),
-        None => None,
-    };
-    if signature.is_some() && classes.len() < 2 {
+    let has_card = ModelCard::beside(weights)?.is_some();
+    if has_card && !classes.is_empty() {
+        let problem = "`--classes` and a `model.json` beside it, expected one of them";
+        return Err(refused(weights, problem.to_owned()));
+    }
+    if !has_card && (classes.len() < 2 || classes.iter().any(String::is_empty)) {
         return Err(missing("--classes"));
     }
-    // Where there is no `--model` either, nothing of this is used.
-    let channels = signature.map_or(3, |signature| signature.channels);
-    let side = signature.map_or(32, |signature| signature.height);
-    network.card(
-        weights,
-        Images {
-            dataset: "images".to_owned(),
-            shape: ImageShape { channels, height: side, width: side },
-            classes: classes.clone(),
-            normalisation: Normalisation { mean: vec![0.0; channels], std: vec![1.0; channels] },
-        },
-    )
+    if !has_card && network.mean.is_none() {
+        return Err(missing("--mean"));
+    }
+    let side = |signature: Signature| (signature.channels, signature.height);
+    let (channels, side) = match &network.model {
+        Some(model) => side(ModelInfo::named(model)?.signature),
+        None => (network.mean.as_ref().map_or(3, Vec::len), 32),
+    };
+    let images = Images {
+        dataset: "images".to_owned(),
+        shape: ImageShape { channels, height: side, width: side },
+        classes: classes.clone(),
+        normalisation: Normalisation { mean: vec![0.0; channels], std: vec![1.0; channels] },
+    };
+    if !has_card && network.model.is_none() && is_onnx(weights) {
+        let view = network.view(&images);
+        let Normalisation { mean, std } = view.normalisation.clone();
+        Normalisation::new(mean, std, channels)?;
+        let shape = view.shape;
+        let classifier = Classifier::onnx(weights, view, classes.len())?;
+        return Ok(Network { classifier, shape, classes: classes.clone() });
+    }
+    let card = network.card(weights, images)?;
+    if card.architecture.norm() == Some(NormKind::Batch) {
+        output::note(
+            "warning: this network's batch norm uses the statistics of its batch, here of one image; \
+             train it with `norm = \"running\"` to use it",
+        );
+    }
+    let classifier = Classifier::load(&card, weights, device)?;
+    Ok(Network { classifier, shape: card.view().shape, classes: card.classes })
 }

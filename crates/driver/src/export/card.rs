@@ -1,6 +1,6 @@
 //! The card of an exported student: for programs `model.json`, for people `README.md`.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::fmt::Write;
 
 use distill_models::weights::Precision;
 use serde::{Deserialize, Serialize};
@@ -30,21 +30,8 @@ pub struct ExportCard {
     pub test: Option<TestReport>,
     /// Type of the weights in the files.
     pub precision: Precision,
-    /// Each file of weights.
-    pub files: BTreeMap<String, ExportedFile>,
     /// Version of this toolkit.
     pub version: String,
-}
-
-/// One file of weights.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ExportedFile {
-    /// Its size.
-    pub bytes: u64,
-    /// sha256 of its bytes, in hexadecimal.
-    pub sha256: String,
-    /// Largest difference of a logit from the student's when the file was read back.
-    pub largest_difference: f64,
 }
 
 impl ExportCard {
@@ -53,7 +40,6 @@ impl ExportCard {
         run: RunRecord,
         test: Option<TestRecord>,
         precision: Precision,
-        files: BTreeMap<String, ExportedFile>,
     ) -> Self {
         Self {
             model,
@@ -63,7 +49,6 @@ impl ExportCard {
             data: run.dataset,
             test: test.map(|test| TestReport { last: test.last, selected: test.selected }),
             precision,
-            files,
             version: run.version,
         }
     }
@@ -100,13 +85,13 @@ impl ExportCard {
         }
         text +=
             "\n| file | bytes | largest difference of a logit when read back |\n|---|---|---|\n";
-        for (name, file) in &self.files {
+        for (name, file) in &self.model.files {
             let _ =
                 writeln!(text, "| `{name}` | {} | {:.1e} |", file.bytes, file.largest_difference);
         }
         text += "\n```\ndistill predict student.bpk IMAGE...\n```\n";
         for (format, usage) in [(ExportFormat::Safetensors, TORCH), (ExportFormat::Onnx, ONNX)] {
-            if self.files.contains_key(format.file()) {
+            if self.model.files.contains_key(format.file()) {
                 text += usage;
             }
         }

@@ -21,12 +21,12 @@ use distill_models::{
 use rand_core::RngCore;
 use serde::{Deserialize, Serialize};
 
-pub use card::{ExportCard, ExportedFile};
+pub use card::ExportCard;
 
 use crate::{
-    DriverError, ModelCard, Stage,
+    DriverError, ExportedFile, ModelCard, Stage,
     files::{WRITING, read_json, sha256, write_atomic, write_json},
-    run_folder::RunRecord,
+    run_folder::{self, RunRecord},
     stage::TestRecord,
 };
 
@@ -75,17 +75,31 @@ impl Default for ExportConfig {
 /// weights in each format, `model.json` with all that is needed to use them, and a `README.md`.
 ///
 /// Each file is read back, and has to give the logits of the network that was trained; only then
-/// does the folder get its name. A student whose norms use the statistics of the batch is not
-/// written as ONNX.
+/// does the folder take the place of an earlier one, whole. A student whose norms use the statistics
+/// of the batch is not written as ONNX.
 ///
 /// # Errors
-/// [`DriverError::Folder`] where the run has no student yet, [`DriverError::Export`] where a file
-/// gives other logits than the student.
+/// [`DriverError::Folder`] where the run has no student yet or another process works in it,
+/// [`DriverError::Export`] where a file gives other logits than the student.
 pub fn export(
     run: &Path,
     config: &ExportConfig,
     device: &Device,
 ) -> Result<ExportCard, DriverError> {
+    let _lock = match run.is_dir() {
+        true => Some(run_folder::lock(run)?),
+        false => None,
+    };
+    export_locked(run, config, device)
+}
+
+/// As [`export`], for the process that holds the run's lock already.
+pub(crate) fn export_locked(
+    run: &Path,
+    config: &ExportConfig,
+    device: &Device,
+) -> Result<ExportCard, DriverError> {
+    remove_unfinished(run);
     let folder = run.join(Stage::Student.name());
     let weights = folder.join("selected.bpk");
     let missing = || DriverError::Folder {
@@ -116,17 +130,43 @@ pub fn export(
             ExportedFile { bytes: bytes.len() as u64, sha256: sha256(&bytes), largest_difference };
         files.insert(format.file().to_owned(), file);
     }
-    let card = ExportCard::new(probe.card, record, test, config.precision, files);
+    let model = ModelCard { files, ..probe.card };
+    let card = ExportCard::new(model, record, test, config.precision);
     write_json(&writing.path().join("model.json"), &card)?;
     write_atomic(&writing.path().join("README.md"), card.readme().as_bytes())?;
 
-    let target = run.join("export");
-    if target.exists() {
-        fs::remove_dir_all(&target).map_err(DriverError::io(&target))?;
-    }
-    let written = readable(writing.keep())?;
-    fs::rename(written, &target).map_err(DriverError::io(&target))?;
+    swap(readable(writing.keep())?, &run.join("export"))?;
     Ok(card)
+}
+
+/// What processes left that were killed while they exported. The lock says that none is at it now.
+fn remove_unfinished(run: &Path) {
+    let entries = fs::read_dir(run).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(WRITING)) {
+        // A folder that cannot be removed is in nobody's way.
+        let _ = fs::remove_dir_all(entry.path());
+    }
+}
+
+/// Puts a finished folder in the place of another one, which stays whole until then and is put back
+/// where that fails.
+fn swap(finished: PathBuf, target: &Path) -> Result<(), DriverError> {
+    let aside = finished.with_file_name(format!("{WRITING}earlier-export"));
+    let earlier = target.exists();
+    if earlier {
+        fs::rename(target, &aside).map_err(DriverError::io(target))?;
+    }
+    if let Err(error) = fs::rename(&finished, target) {
+        if earlier {
+            let _ = fs::rename(&aside, target);
+        }
+        let _ = fs::remove_dir_all(&finished);
+        return Err(DriverError::io(target)(error));
+    }
+    if earlier {
+        let _ = fs::remove_dir_all(&aside);
+    }
+    Ok(())
 }
 
 /// Temporary folders are private; results are not.

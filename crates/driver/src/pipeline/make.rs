@@ -64,6 +64,7 @@ impl Pipeline<'_> {
             mean: view.normalisation.mean.clone(),
             std: view.normalisation.std.clone(),
             dataset: self.dataset.name.clone(),
+            files: Default::default(),
         };
         write_json(&folder.join("model.json"), &card)?;
         let record = make(&folder, observer)?;

@@ -20,7 +20,8 @@ use distill_objective::TermConfig;
 use serde_json::json;
 
 use crate::{
-    DriverError, Event, ExportConfig, Observer, Report, Stage, StageRecord, Teacher, View, export,
+    DriverError, Event, ExportConfig, Observer, Report, Stage, StageRecord, Teacher, View,
+    export::export_locked,
     files::{read_json, write_atomic, write_json},
     recipe::{Resolved, ResolvedStage},
     run_folder::{BURN, DatasetRecord, Host, RunRecord, device_name, prepare},
@@ -78,7 +79,7 @@ pub fn run(
     pipeline.student(&teacher, observer)?;
     pipeline.evaluate(observer)?;
     let report = Report::write(&config.out)?;
-    export(&config.out, &ExportConfig::default(), &config.device)?;
+    export_locked(&config.out, &ExportConfig::default(), &config.device)?;
     Ok(report)
 }
 

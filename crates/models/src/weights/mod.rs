@@ -9,10 +9,7 @@ mod write;
 
 use std::path::Path;
 
-use burn::{
-    store::bridge,
-    tensor::{DType, TensorData},
-};
+use burn::{store::bridge, tensor::TensorData};
 
 pub use read::{Container, container};
 pub use write::{Precision, to_bytes, to_safetensors};
@@ -44,14 +41,13 @@ pub fn load(network: Network, path: &Path) -> Result<Network, ModelError> {
     network.with_state(|entry| {
         let key = found.next().expect("a key for each entry");
         let tensor = tensors.remove(&key).expect("found among them");
-        let refuse = |problem: String| ModelError::weights(path, problem, "numbers that are whole");
+        let refuse = |problem: String| ModelError::weights(path, problem, "finite numbers");
         let data = bridge::into_data(tensor).map_err(|e| refuse(format!("`{key}`: {e}")))?;
-        if !is_float(data.dtype()) {
-            return Err(refuse(format!("`{key}` holds {:?}", data.dtype())));
+        let values = data.convert::<f32>().try_into_vec::<f32>();
+        let values = values.map_err(|e| refuse(format!("`{key}`: {e}")))?;
+        if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+            return Err(refuse(format!("`{key}` holds {value}")));
         }
-        // The shape is the entry's, but for ones: a file may call a single number a scalar.
-        let values =
-            data.convert::<f32>().try_into_vec::<f32>().map_err(|e| refuse(e.to_string()))?;
         Ok(TensorData::new(values, entry.shape.clone()))
     })
 }
@@ -86,8 +82,4 @@ pub fn table(path: &Path) -> Result<Vec<TensorInfo>, ModelError> {
         shape: tensor.shape.to_vec(),
     };
     Ok(read::tensors(path)?.into_iter().map(info).collect())
-}
-
-fn is_float(dtype: DType) -> bool {
-    matches!(dtype, DType::F64 | DType::F32 | DType::F16 | DType::BF16)
 }

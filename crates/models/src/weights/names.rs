@@ -1,11 +1,11 @@
 //! Finding a network's names among a file's.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     path::Path,
 };
 
-use burn::store::burn_pack::Tensor;
+use burn::{store::burn_pack::Tensor, tensor::DType};
 
 use crate::{ModelError, state::Entry};
 
@@ -21,7 +21,7 @@ pub(super) fn find(
 ) -> Result<Vec<String>, ModelError> {
     let keys: Vec<(String, &str)> =
         tensors.keys().map(|key| (renamed(key, aliases), key.as_str())).collect();
-    let prefix = prefix(keys.iter().map(|(name, _)| name.as_str()), entries);
+    let prefix = prefix(keys.iter().map(|(name, _)| name.as_str()), entries, path)?;
     let here = keys.iter().filter_map(|(name, key)| Some((name.strip_prefix(&prefix)?, *key)));
     let mut here: BTreeMap<&str, &str> =
         here.filter(|(name, _)| !name.ends_with(COUNTER)).collect();
@@ -32,7 +32,12 @@ pub(super) fn find(
             missing.push(name.clone());
             continue;
         };
-        let held: &[usize] = &tensors[key].shape;
+        let tensor = &tensors[key];
+        if !matches!(tensor.dtype, DType::F64 | DType::F32 | DType::F16 | DType::BF16) {
+            let problem = format!("`{key}` is of type {:?}", tensor.dtype);
+            return Err(ModelError::weights(path, problem, "floating point numbers"));
+        }
+        let held: &[usize] = &tensor.shape;
         if held != shape {
             shapes.push(format!("{name} is {held:?}, expected {shape:?}"));
         }
@@ -45,10 +50,15 @@ pub(super) fn find(
     Err(ModelError::Mismatch { path: path.to_owned(), missing, unused, shapes })
 }
 
-/// Where in the file the weights lie: what stands before most of the network's names.
-fn prefix<'a>(keys: impl Iterator<Item = &'a str>, entries: &[Entry]) -> String {
+/// Where in the file the weights lie: what stands before most of the network's names. A file that has
+/// all of them in several places is refused: nothing says which are meant.
+fn prefix<'a>(
+    keys: impl Iterator<Item = &'a str>,
+    entries: &[Entry],
+    path: &Path,
+) -> Result<String, ModelError> {
     let names: HashSet<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
-    let mut votes: HashMap<&str, usize> = HashMap::new();
+    let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
     for key in keys {
         // Every place where a name could begin: at the start, and behind each dot.
         let starts = std::iter::once(0).chain(key.match_indices('.').map(|(dot, _)| dot + 1));
@@ -58,10 +68,18 @@ fn prefix<'a>(keys: impl Iterator<Item = &'a str>, entries: &[Entry]) -> String 
             }
         }
     }
-    // Of equal ones the shortest: the outermost copy.
-    let winner =
-        votes.into_iter().max_by_key(|(prefix, votes)| (*votes, usize::MAX - prefix.len()));
-    winner.map(|(prefix, _)| prefix.to_owned()).unwrap_or_default()
+    let whole: Vec<&str> =
+        votes.iter().filter(|(_, votes)| **votes == entries.len()).map(|(at, _)| *at).collect();
+    if whole.len() > 1 {
+        let places: Vec<String> = whole.iter().map(|at| format!("`{at}`")).collect();
+        let problem = format!("this network's weights under {}", places.join(" and "));
+        let expected = "them once\nhint: save those that you mean alone, for example \
+                        `torch.save(checkpoint['model'], ...)`";
+        return Err(ModelError::weights(path, problem, expected));
+    }
+    // Of equal ones the shortest, then the first in the alphabet.
+    let rank = |(at, votes): &(&str, usize)| (usize::MAX - votes, at.len());
+    Ok(votes.into_iter().min_by_key(rank).map(|(at, _)| at.to_owned()).unwrap_or_default())
 }
 
 fn renamed(key: &str, aliases: &[(&str, &str)]) -> String {

@@ -103,12 +103,17 @@ def files():
     state = network.state_dict()
     FILES.mkdir(exist_ok=True)
     torch.save(state, FILES / "state.pt")
+    # PyTorch's archive holds the file's name; with one of 21 letters its directory is easily mistaken.
+    torch.save(state, FILES / "a_stem_of_21_letters_.pt")
     torch.save(state, FILES / "legacy.pth", _use_new_zipfile_serialization=False)
     nested = {"state_dict": wrapped, "epoch": 20, "best_prec1": 85.0,
               "optimizer": optimizer.state_dict()}
     torch.save(nested, FILES / "nested.th")
     torch.save({"model": state, "args": {"lr": 0.1}}, FILES / "model.pt")
     torch.save(network, FILES / "module.pt")
+    torch.save({"model": state, "ema": state}, FILES / "twice.pt")
+    broken = {**state, "fc.bias": torch.full((10,), float("nan"))}
+    torch.save(broken, FILES / "nan.pt")
     torch.save({name: value.double() if value.is_floating_point() else value
                 for name, value in state.items()}, FILES / "double.pt")
     save_file(state, FILES / "state.safetensors")
