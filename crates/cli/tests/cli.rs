@@ -178,7 +178,7 @@ fn a_wrong_command_line_is_refused_with_words_that_help() {
     assert!(
         run(&["--set", "data.dataset=mnist", "--data", out]).contains("train-images-idx3-ubyte.gz")
     );
-    assert!(refused(&["evaluate", "none.bpk"]).contains("--dataset"));
+    assert!(refused(&["evaluate", "none.bpk"]).contains("no such file"));
     assert!(refused(&["report", out]).contains("run.json"));
     assert!(refused(&["export", out]).contains("no trained student"));
     assert!(refused(&["data", "fetch", "imagenet"]).contains("no dataset is named `imagenet`"));
