@@ -145,7 +145,7 @@ fn a_run_prints_a_table_and_its_student_can_be_used() {
         ("\"3\",", "", "classes"),
         ("[\n        4\n      ]", "[\n        65536\n      ]", "bytes, expected the weights"),
         ("\"channels\": 3", "\"channels\": 4", "signature.channels"),
-        ("0.25,", "0.0,", "data.std"),
+        ("0.25,", "0.0,", "`std`"),
     ] {
         let hostile = good.replace(from, to);
         assert_ne!(hostile, good, "{from}");
@@ -304,6 +304,13 @@ fn networks_and_files_are_inspected() {
         refused(&["inspect", text.to_str().unwrap(), "--model", "resnet20"]).contains("text.onnx")
     );
     assert!(refused(&["inspect", "resnet20", "--model", "resnet56"]).contains("alone"));
+
+    assert!(refused(&["inspect", file, "--size", "8"]).contains("--model"));
+    let mean = ["--classes", "a,b", "--mean", "0.1,0.1", "--std", "1,1"];
+    let mean = refused(&[&["predict", text.to_str().unwrap(), "a.png"], &mean[..]].concat());
+    assert!(mean.contains("`--mean` of 2 channels"), "{mean}");
+    let nowhere = ["--dataset", "digits", "--model", "resnet20", "--logits", "nowhere/x"];
+    assert!(refused(&[&["evaluate", file], &nowhere[..]].concat()).contains("nowhere/x"));
 
     assert!(refused(&["evaluate", "none.pt", "--model", "resnet20"]).contains("no such file"));
     assert!(refused(&["evaluate", file, "--model", "resnet19"]).contains("`resnet19`"));

@@ -132,10 +132,10 @@ impl Normalisation {
         };
         // Means of bytes, 123.68 and the like, are the commonest mistake.
         if mean.len() != channels || mean.iter().any(|m| !(-1.0..=1.0).contains(m)) {
-            return refuse("data.mean", &mean, "numbers from -1 to 1, for pixels in [0, 1]");
+            return refuse("mean", &mean, "numbers from -1 to 1, for pixels in [0, 1]");
         }
         if std.len() != channels || std.iter().any(|s| !(1e-4..=100.0).contains(s)) {
-            return refuse("data.std", &std, "numbers from 0.0001 to 100");
+            return refuse("std", &std, "numbers from 0.0001 to 100");
         }
         Ok(Self { mean, std })
     }

@@ -21,7 +21,7 @@ mod view;
 pub use checkpoint::Best;
 pub use classifier::{Classifier, is_onnx};
 pub use error::DriverError;
-pub use export::{ExportCard, ExportConfig, ExportFormat, export};
+pub use export::{ExportCard, ExportConfig, ExportFormat, Origin, export};
 pub use observer::{Event, Observer, Silent};
 pub use pipeline::{EVALUATION_BATCH, RunConfig, run};
 pub use report::{ModelReport, Models, ObjectiveReport, Report, TestReport};

@@ -93,12 +93,11 @@ pub(crate) fn lock(run: &Path) -> Result<File, DriverError> {
         problem,
         hint: hint.to_owned(),
     };
-    let lock = File::create(run.join(LOCK)).map_err(|e| {
-        refuse(format!("it cannot be written ({e})"), "name another folder with `--out`")
-    })?;
+    let lock = File::create(run.join(LOCK))
+        .map_err(|e| refuse(format!("it cannot be written ({e})"), "work in another folder"))?;
     if lock.try_lock().is_err() {
         let problem = "another process is running in it".to_owned();
-        return Err(refuse(problem, "wait for it, or name another folder with `--out`"));
+        return Err(refuse(problem, "wait for it, or work in another folder"));
     }
     Ok(lock)
 }

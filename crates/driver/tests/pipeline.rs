@@ -13,9 +13,10 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 use common::config;
 use distill_driver::{
-    DriverError, Event, ExportConfig, ModelCard, Observer, Report, RunConfig, Silent, Stage,
-    export, run,
+    DriverError, Event, ExportConfig, ExportFormat, ModelCard, Observer, Report, RunConfig, Silent,
+    Stage, export, run,
 };
+use distill_models::weights::Precision;
 
 /// The device draws from one generator a process, so runs that are compared take turns.
 static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
@@ -202,7 +203,7 @@ fn a_given_teacher_sees_the_images_in_its_own_way() {
 
     for (setting, expected) in [
         ("teacher.blocks=[[8], [16]]", "`architecture`"),
-        ("teacher.mean=[0.1]", "[0.1]"),
+        ("teacher.mean=[0.1]", "`teacher.mean` is `[0.1]`"),
         ("teacher.size=1", "2 blocks on a 1x1 image"),
     ] {
         let config = flex(second.path(), &[&weights, setting]);
@@ -274,6 +275,45 @@ fn two_runs_do_not_share_a_folder() {
     drop(other);
     let error = run(&config, &mut Silent, &AtomicBool::new(false)).unwrap_err();
     assert!(error.to_string().contains("a run of the recipe `digits`"), "{error}");
+}
+
+#[test]
+fn exports_are_whole_and_the_students_own() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    let run_folder = folder.path();
+    complete(&flex(run_folder, &[]));
+    let export_to = |formats: &[ExportFormat]| {
+        let precision = Precision::Half;
+        let config = ExportConfig { formats: formats.to_vec(), precision };
+        export(run_folder, &config, &Device::flex())
+    };
+    let size = || fs::metadata(run_folder.join("export/student.bpk")).unwrap().len();
+    let single = size();
+
+    // An export of one's own stays where the run is called again and its student is the same.
+    export_to(&[ExportFormat::Bpk]).unwrap();
+    assert!(size() < single && !run_folder.join("export/student.onnx").exists());
+    complete(&flex(run_folder, &[]));
+    assert!(size() < single);
+
+    // A process that was killed between two names left the earlier export under another one.
+    let aside = run_folder.join(".writing-earlier-export");
+    fs::rename(run_folder.join("export"), &aside).unwrap();
+    fs::create_dir(run_folder.join(".writing-abc")).unwrap();
+    fs::remove_file(run_folder.join("student/selected.bpk")).unwrap();
+    assert!(export_to(&[ExportFormat::Bpk]).is_err(), "there is no student to export");
+    assert!(size() < single && !aside.exists(), "the earlier export is back");
+    assert!(!run_folder.join(".writing-abc").exists());
+
+    let batch = tempfile::tempdir().unwrap();
+    complete(&flex(batch.path(), &["student.norm=batch", "student.epochs=1"]));
+    assert!(!batch.path().join("export/student.onnx").exists());
+    assert!(batch.path().join("export/student.bpk").is_file());
+    let config = ExportConfig { formats: vec![ExportFormat::Onnx], ..Default::default() };
+    let error = export(batch.path(), &config, &Device::flex()).unwrap_err().to_string();
+    assert!(error.contains("statistics of the batch"), "{error}");
+    assert!(batch.path().join("export/student.bpk").is_file(), "the earlier export stays");
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub use softened::{log_softmax_at, soft_target_kl};
 pub struct TermInfo {
     /// Name in recipes.
     pub name: &'static str,
-    /// Loss as a formula, in nats, mean over the batch.
+    /// Loss as a formula, mean over the batch; in nats unless it says otherwise.
     pub formula: &'static str,
     /// What it needs beside the student's logits.
     pub needs: &'static str,

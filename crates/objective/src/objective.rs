@@ -25,7 +25,7 @@ pub trait Term: Debug + Send + Sync {
         Ok(())
     }
 
-    /// Value in nats, mean over the batch, `[1]`.
+    /// Value, mean over the batch, `[1]`; in nats unless the term says otherwise.
     ///
     /// # Errors
     /// [`SignalError`] where a signal that it needs is missing.
@@ -48,7 +48,7 @@ struct Weighted {
 /// The value of an [`Objective`] on one batch.
 #[derive(Debug, Clone)]
 pub struct Evaluation {
-    /// Weighted sum in nats, `[1]`: what is minimised.
+    /// Weighted sum, `[1]`: what is minimised.
     pub total: Tensor<1>,
     /// Each term, in the order of the configuration.
     pub terms: Vec<TermValue>,
@@ -61,7 +61,7 @@ pub struct TermValue {
     pub name: String,
     /// Its factor in the sum.
     pub weight: f64,
-    /// Its value without the weight, in nats, `[1]`.
+    /// Its value without the weight, `[1]`.
     pub value: Tensor<1>,
 }
 

@@ -1,4 +1,4 @@
-use std::{fs::File, io::Write, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use anyhow::Context;
 use distill_datasets::{ImageShape, LoadConfig, Loader, Normalisation, load};
@@ -25,7 +25,10 @@ pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
     if let Some(model) = &arguments.network.model {
         arguments.network.architecture(model)?;
     }
-    let mut logits = arguments.logits.as_deref().map(create).transpose()?;
+    if let Some(path) = arguments.logits.as_deref().filter(|path| !can_be_written(path)) {
+        let problem = "it cannot be written, expected a file in a folder that is there".to_owned();
+        return Err(refused(path, problem).into());
+    }
     let card = ModelCard::beside(weights)?;
     let name = match (arguments.dataset, &card) {
         (Some(name), _) => name,
@@ -58,6 +61,7 @@ pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
         && arguments.network.model.is_none()
         && is_onnx(weights)
     {
+        arguments.network.no_settings(weights)?;
         let view = arguments.network.view(&images);
         let Normalisation { mean, std } = view.normalisation.clone();
         Normalisation::new(mean, std, view.shape.channels).map_err(DriverError::from)?;
@@ -82,8 +86,8 @@ pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
     let loader = Loader::in_order(test, EVALUATION_BATCH);
     let answer = |images| classifier.logits(images);
     let predictions = Predictions::collect(&loader, &device, answer)?;
-    if let Some(file) = &mut logits {
-        write_logits(&predictions, file).context("--logits")?;
+    if let Some(path) = &arguments.logits {
+        write_logits(&predictions, path).with_context(|| path.display().to_string())?;
     }
     let scores = predictions.scores(None);
     if arguments.json {
@@ -105,15 +109,20 @@ pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn create(path: &Path) -> anyhow::Result<File> {
-    File::create(path).with_context(|| format!("`--logits {}` cannot be written", path.display()))
+fn can_be_written(path: &Path) -> bool {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new(".")).is_dir() && !path.is_dir()
 }
 
-fn write_logits(predictions: &Predictions, file: &mut File) -> std::io::Result<()> {
+/// Under another name first: what stood under this one stays until all is written.
+fn write_logits(predictions: &Predictions, path: &Path) -> std::io::Result<()> {
     let mut text = String::new();
     for (logits, label) in predictions.rows().zip(predictions.labels()) {
         text += &json!({ "label": label, "logits": logits }).to_string();
         text.push('\n');
     }
-    file.write_all(text.as_bytes())
+    let mut part = path.to_owned().into_os_string();
+    part.push(".part");
+    std::fs::write(&part, text)?;
+    std::fs::rename(part, path)
 }

@@ -17,7 +17,8 @@ pub(crate) fn execute(arguments: &ExportArguments) -> anyhow::Result<()> {
     let precision = if arguments.half { Precision::Half } else { Precision::Single };
     let config = ExportConfig { formats: formats.collect(), precision };
     let card = export(&arguments.run, &config, &device)?;
-    if config.formats.len() > card.model.files.len() {
+    let asked = config.formats.contains(&ExportFormat::Onnx);
+    if asked && !card.model.files.contains_key(ExportFormat::Onnx.file()) {
         note(
             "no ONNX: this network's norms use the statistics of the batch, which no inference runtime \
              does; train it with `norm = \"running\"`",

@@ -28,6 +28,10 @@ pub(crate) fn execute(arguments: &InspectArguments) -> anyhow::Result<()> {
     let card = if is_name { None } else { ModelCard::beside(path)? };
     let model = if is_name { Some(what) } else { network.model.as_ref() };
     let (name, graph) = match (card, model) {
+        (Some(_), None) if !network.is_empty() || classes.is_some() => {
+            let problem = "options and a `model.json` beside it, expected one of them".to_owned();
+            return Err(refused(path, problem).into());
+        }
         (Some(card), None) => {
             let graph = card.architecture.graph(&card.signature).map_err(DriverError::from)?;
             (card.model, graph)
@@ -49,13 +53,21 @@ pub(crate) fn execute(arguments: &InspectArguments) -> anyhow::Result<()> {
             let problem = "an ONNX file says nothing of its images, expected `--model`".to_owned();
             return Err(refused(path, problem).into());
         }
+        (None, None) if !network.is_empty() || classes.is_some() => {
+            let problem = "options without `--model`, expected both or none".to_owned();
+            return Err(refused(path, problem).into());
+        }
         (None, None) => return tensors(path, *json),
     };
     if !is_name {
         check(&graph, path)?;
     }
     let bytes = if is_name { None } else { std::fs::metadata(path).ok().map(|meta| meta.len()) };
-    show(&name, &graph, bytes, *json);
+    let verdict = match distill_driver::is_onnx(path) {
+        true => "and it takes and gives what this network does",
+        false => "and it is this network's",
+    };
+    show(&name, &graph, bytes.map(|bytes| (bytes, verdict)), *json);
     Ok(())
 }
 
@@ -70,7 +82,7 @@ fn check(graph: &Graph, path: &Path) -> Result<(), DriverError> {
     Ok(())
 }
 
-fn show(name: &str, graph: &Graph, bytes: Option<u64>, json: bool) {
+fn show(name: &str, graph: &Graph, file: Option<(u64, &str)>, json: bool) {
     let Cost { parameters, macs } = graph.cost();
     let Signature { channels, height, width, classes } = *graph.signature();
     let layers: Vec<LayerInfo> = graph.layers().collect();
@@ -78,7 +90,7 @@ fn show(name: &str, graph: &Graph, bytes: Option<u64>, json: bool) {
     if json {
         print_json(&json!({
             "model": name, "signature": graph.signature(), "parameters": parameters, "macs": macs,
-            "bytes": bytes, "layers": layers,
+            "bytes": file.map(|(bytes, _)| bytes), "layers": layers,
             "taps": taps.iter().map(|(name, shape)| json!({ "name": name, "shape": shape })).collect::<Vec<_>>(),
         }));
         return;
@@ -102,8 +114,8 @@ fn show(name: &str, graph: &Graph, bytes: Option<u64>, json: bool) {
         thousands(parameters),
         thousands(macs)
     ));
-    if let Some(bytes) = bytes {
-        result(format!("file: {} bytes, and it is this network's", thousands(bytes)));
+    if let Some((bytes, verdict)) = file {
+        result(format!("file: {} bytes, {verdict}", thousands(bytes)));
     }
     let taps: Vec<String> =
         taps.into_iter().map(|(name, size)| format!("{name} {}", shape(size))).collect();

@@ -29,10 +29,7 @@ impl NetworkArguments {
                 Err(refused(weights, problem))
             }
             (Some(mut card), None) => {
-                if !self.settings.is_empty() {
-                    let problem = "`--set` and a `model.json` beside it, expected one of them";
-                    return Err(refused(weights, problem.to_owned()));
-                }
+                self.no_settings(weights)?;
                 card.mean = self.mean.clone().unwrap_or(card.mean);
                 card.std = self.std.clone().unwrap_or(card.std);
                 if let Some(side) = self.size {
@@ -61,6 +58,24 @@ impl NetworkArguments {
     /// The network called `model`, with the fields that were set.
     pub(super) fn architecture(&self, model: &str) -> Result<Architecture, DriverError> {
         Ok(Architecture::named(model, self.overrides()?)?)
+    }
+
+    /// Refuses `--set` where it has nothing to say: a card and an ONNX file know their network.
+    pub(super) fn no_settings(&self, weights: &Path) -> Result<(), DriverError> {
+        match self.settings.is_empty() {
+            true => Ok(()),
+            false => {
+                let problem = "`--set` without `--model`, expected both or none";
+                Err(refused(weights, problem.to_owned()))
+            }
+        }
+    }
+
+    /// Whether anything is said of the network.
+    pub(super) fn is_empty(&self) -> bool {
+        let Self { model, settings, mean, std, size } = self;
+        let values = [mean.is_some(), std.is_some(), size.is_some(), model.is_some()];
+        settings.is_empty() && !values.contains(&true)
     }
 
     /// How the network sees `images`.

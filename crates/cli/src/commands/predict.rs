@@ -73,13 +73,19 @@ fn network(arguments: &PredictArguments, device: &Device) -> Result<Network, Dri
     if !has_card && (classes.len() < 2 || classes.iter().any(String::is_empty)) {
         return Err(missing("--classes"));
     }
-    if !has_card && network.mean.is_none() {
-        return Err(missing("--mean"));
+    let channels = network.mean.as_ref().map(Vec::len);
+    match channels {
+        None if !has_card => return Err(missing("--mean")),
+        Some(channels) if ![1, 3].contains(&channels) => {
+            let problem = format!("`--mean` of {channels} channels, expected 1 or 3");
+            return Err(refused(weights, problem));
+        }
+        _ => {}
     }
     let side = |signature: Signature| (signature.channels, signature.height);
     let (channels, side) = match &network.model {
         Some(model) => side(ModelInfo::named(model)?.signature),
-        None => (network.mean.as_ref().map_or(3, Vec::len), 32),
+        None => (channels.unwrap_or(3), 32),
     };
     let images = Images {
         dataset: "images".to_owned(),
@@ -88,6 +94,7 @@ fn network(arguments: &PredictArguments, device: &Device) -> Result<Network, Dri
         normalisation: Normalisation { mean: vec![0.0; channels], std: vec![1.0; channels] },
     };
     if !has_card && network.model.is_none() && is_onnx(weights) {
+        network.no_settings(weights)?;
         let view = network.view(&images);
         let Normalisation { mean, std } = view.normalisation.clone();
         Normalisation::new(mean, std, channels)?;

@@ -1,13 +1,15 @@
 //! The card of an exported student: for programs `model.json`, for people `README.md`.
 
-use std::fmt::Write;
+use std::{fmt::Write, path::Path};
 
 use distill_models::weights::Precision;
+use distill_objective::{Objective, TermConfig};
 use serde::{Deserialize, Serialize};
 
 use super::ExportFormat;
 use crate::{
-    ModelCard, TestReport,
+    DriverError, ModelCard, Stage, StageRecord, TestReport,
+    files::read_json,
     run_folder::{DatasetRecord, RunRecord},
     stage::TestRecord,
 };
@@ -18,6 +20,16 @@ pub struct ExportCard {
     /// Enough to use the weights.
     #[serde(flatten)]
     pub model: ModelCard,
+    /// Where it comes from.
+    #[serde(flatten)]
+    pub origin: Origin,
+    /// Type of the weights in the files.
+    pub precision: Precision,
+}
+
+/// Where a student comes from, as its own stage says: the run may have been begun anew since.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Origin {
     /// Name of the recipe.
     pub recipe: String,
     /// Seed of the run.
@@ -28,29 +40,55 @@ pub struct ExportCard {
     pub data: DatasetRecord,
     /// What the test split says; none before the final evaluation.
     pub test: Option<TestReport>,
-    /// Type of the weights in the files.
-    pub precision: Precision,
+    /// sha256 of the weights in the run's folder.
+    pub weights_sha256: String,
     /// Version of this toolkit.
     pub version: String,
 }
 
-impl ExportCard {
-    pub(super) fn new(
-        model: ModelCard,
-        run: RunRecord,
-        test: Option<TestRecord>,
-        precision: Precision,
-    ) -> Self {
-        Self {
-            model,
-            recipe: run.recipe,
-            seed: run.seed,
-            objective: run.formula,
-            data: run.dataset,
-            test: test.map(|test| TestReport { last: test.last, selected: test.selected }),
-            precision,
-            version: run.version,
+impl Origin {
+    /// Of the student in a run's folder; none where there is none.
+    ///
+    /// # Errors
+    /// [`DriverError::Folder`] where the student was made from other data than the run names now.
+    pub(super) fn of(run: &Path) -> Result<Option<Self>, DriverError> {
+        let folder = run.join(Stage::Student.name());
+        let record: Option<RunRecord> = read_json(&run.join("run.json"))?;
+        let stage: Option<StageRecord> = read_json(&folder.join("stage.json"))?;
+        let (Some(record), Some(stage)) = (record, stage) else { return Ok(None) };
+        let inputs = &stage.inputs;
+        let terms: Option<Vec<TermConfig>> =
+            serde_json::from_value(inputs["objective"].clone()).ok();
+        let objective = terms.and_then(|terms| Objective::new(&terms).ok());
+        let (Some(seed), Some(objective)) = (inputs["seed"].as_u64(), objective) else {
+            return Ok(None);
+        };
+        if inputs["dataset"] != record.dataset.sha256 || inputs["train"] != record.dataset.train {
+            return Err(DriverError::Folder {
+                path: run.to_owned(),
+                problem: "its student was trained on other data than `run.json` names".to_owned(),
+                hint: "finish the run that was begun since, with `--resume`".to_owned(),
+            });
         }
+        let test: Option<TestRecord> = read_json(&folder.join("test.json"))?;
+        let of_stage = |test: &TestRecord| test.of.first() == Some(&stage.fingerprint);
+        Ok(Some(Self {
+            recipe: record.recipe,
+            seed,
+            objective: objective.formula(),
+            data: record.dataset,
+            test: test
+                .filter(of_stage)
+                .map(|test| TestReport { last: test.last, selected: test.selected }),
+            weights_sha256: stage.selected_sha256,
+            version: record.version,
+        }))
+    }
+}
+
+impl ExportCard {
+    pub(super) fn new(model: ModelCard, origin: Origin, precision: Precision) -> Self {
+        Self { model, origin, precision }
     }
 
     /// The card for people.
@@ -64,16 +102,16 @@ impl ExportCard {
              \x20 with mean {mean:?} and std {std:?}.\n\
              - Output: logits `[batch, {}]` of {}.\n\
              - Data: {} training images, {} held out, sha256 `{}`.\n",
-            self.recipe,
-            self.seed,
-            self.objective,
+            self.origin.recipe,
+            self.origin.seed,
+            self.origin.objective,
             signature.classes,
             shown(classes),
-            self.data.train,
-            self.data.validation,
-            self.data.sha256,
+            self.origin.data.train,
+            self.origin.data.validation,
+            self.origin.data.sha256,
         );
-        if let Some(TestReport { selected, .. }) = &self.test {
+        if let Some(TestReport { selected, .. }) = &self.origin.test {
             let _ = writeln!(
                 text,
                 "- Test split, {} images: top-1 {:.2} %, NLL {:.4} nats, ECE {:.4}.",
@@ -89,7 +127,9 @@ impl ExportCard {
             let _ =
                 writeln!(text, "| `{name}` | {} | {:.1e} |", file.bytes, file.largest_difference);
         }
-        text += "\n```\ndistill predict student.bpk IMAGE...\n```\n";
+        if let Some(name) = self.model.files.keys().next() {
+            let _ = writeln!(text, "\n```\ndistill predict {name} IMAGE...\n```");
+        }
         for (format, usage) in [(ExportFormat::Safetensors, TORCH), (ExportFormat::Onnx, ONNX)] {
             if self.model.files.contains_key(format.file()) {
                 text += usage;

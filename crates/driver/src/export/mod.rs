@@ -21,13 +21,12 @@ use distill_models::{
 use rand_core::RngCore;
 use serde::{Deserialize, Serialize};
 
-pub use card::ExportCard;
+pub use card::{ExportCard, Origin};
 
 use crate::{
     DriverError, ExportedFile, ModelCard, Stage,
     files::{WRITING, read_json, sha256, write_atomic, write_json},
-    run_folder::{self, RunRecord},
-    stage::TestRecord,
+    run_folder,
 };
 
 /// A kind of file that a student leaves as.
@@ -111,15 +110,16 @@ pub(crate) fn export_locked(
         return Err(missing());
     }
     let model = ModelCard::beside(&weights)?.ok_or_else(missing)?;
-    let record: RunRecord = read_json(&run.join("run.json"))?.ok_or_else(missing)?;
-    let test: Option<TestRecord> = read_json(&folder.join("test.json"))?;
+    let origin = Origin::of(run)?.ok_or_else(missing)?;
     let probe = Probe::new(model, &weights, config.precision, device)?;
 
     let writing =
         tempfile::Builder::new().prefix(WRITING).tempdir_in(run).map_err(DriverError::io(run))?;
     let mut files = BTreeMap::new();
     for format in &config.formats {
-        if *format == ExportFormat::Onnx && probe.norm_is_of_batch() {
+        // Asked for alone it is refused, with the reason.
+        let skipped = *format == ExportFormat::Onnx && probe.norm_is_of_batch();
+        if skipped && config.formats.len() > 1 {
             continue;
         }
         let path = writing.path().join(format.file());
@@ -131,7 +131,7 @@ pub(crate) fn export_locked(
         files.insert(format.file().to_owned(), file);
     }
     let model = ModelCard { files, ..probe.card };
-    let card = ExportCard::new(model, record, test, config.precision);
+    let card = ExportCard::new(model, origin, config.precision);
     write_json(&writing.path().join("model.json"), &card)?;
     write_atomic(&writing.path().join("README.md"), card.readme().as_bytes())?;
 
@@ -139,8 +139,29 @@ pub(crate) fn export_locked(
     Ok(card)
 }
 
+/// Where an earlier export waits while a new one takes its name; begins as [`WRITING`] does.
+const ASIDE: &str = ".writing-earlier-export";
+
+/// Whether `RUN/export` holds the run's student as it is now, in whatever formats.
+pub(crate) fn is_current(run: &Path) -> Result<bool, DriverError> {
+    let folder = run.join("export");
+    let Ok(Some(card)) = read_json::<ExportCard>(&folder.join("model.json")) else {
+        return Ok(false);
+    };
+    let there = |(name, file): (&String, &ExportedFile)| {
+        fs::metadata(folder.join(name)).is_ok_and(|meta| meta.len() == file.bytes)
+    };
+    let origin = Origin::of(run)?;
+    Ok(origin.is_some_and(|origin| card.origin == origin) && card.model.files.iter().all(there))
+}
+
 /// What processes left that were killed while they exported. The lock says that none is at it now.
 fn remove_unfinished(run: &Path) {
+    let (aside, target) = (run.join(ASIDE), run.join("export"));
+    if aside.is_dir() && !target.exists() {
+        // It stood between its two names when the process was killed.
+        let _ = fs::rename(&aside, &target);
+    }
     let entries = fs::read_dir(run).into_iter().flatten().flatten();
     for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(WRITING)) {
         // A folder that cannot be removed is in nobody's way.
@@ -151,7 +172,7 @@ fn remove_unfinished(run: &Path) {
 /// Puts a finished folder in the place of another one, which stays whole until then and is put back
 /// where that fails.
 fn swap(finished: PathBuf, target: &Path) -> Result<(), DriverError> {
-    let aside = finished.with_file_name(format!("{WRITING}earlier-export"));
+    let aside = finished.with_file_name(ASIDE);
     let earlier = target.exists();
     if earlier {
         fs::rename(target, &aside).map_err(DriverError::io(target))?;

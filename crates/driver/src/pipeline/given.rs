@@ -10,7 +10,7 @@ use distill_datasets::{
 use distill_models::weights::{self, Precision};
 use serde_json::json;
 
-use super::{Pipeline, RunConfig};
+use super::{Pipeline, RunConfig, WEIGHTS_FORMAT};
 use crate::{
     DriverError, Event, ModelCard, Observer, Stage, StageRecord, View,
     files::write_atomic,
@@ -61,7 +61,7 @@ fn published(path: &Path) -> Option<&'static RemoteFile> {
 }
 
 /// How the teacher sees images: as the recipe says under `[teacher]`, else as the card beside its
-/// weights says, else as the student does.
+/// weights says, else as `[data]` and the dataset do.
 pub(super) fn view(
     recipe: &Resolved,
     dataset: &Dataset,
@@ -88,13 +88,14 @@ pub(super) fn view(
         teacher.mean = teacher.mean.or(Some(card.mean));
         teacher.std = teacher.std.or(Some(card.std));
     }
-    recipe.view(&teacher, dataset)
+    recipe.view("teacher", &teacher, dataset)
 }
 
 impl Pipeline<'_> {
     /// Everything that a given teacher's record and scores depend on.
     pub(super) fn given_inputs(&self, weights: &Path) -> Result<serde_json::Value, DriverError> {
         Ok(json!({
+            "weights_format": WEIGHTS_FORMAT,
             "backend": self.config.backend,
             "weights": hash_file(weights)?,
             "dataset": self.dataset.sha256,

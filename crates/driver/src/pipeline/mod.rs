@@ -20,13 +20,15 @@ use distill_objective::TermConfig;
 use serde_json::json;
 
 use crate::{
-    DriverError, Event, ExportConfig, Observer, Report, Stage, StageRecord, Teacher, View,
-    export::export_locked,
+    DriverError, Event, ExportConfig, Observer, Report, Stage, StageRecord, Teacher, View, export,
     files::{read_json, write_atomic, write_json},
     recipe::{Resolved, ResolvedStage},
     run_folder::{BURN, DatasetRecord, Host, RunRecord, device_name, prepare},
     stage::weights_identity,
 };
+
+/// Names and layout of the numbers in files of weights; stages with files of another one are made again.
+pub(crate) const WEIGHTS_FORMAT: u32 = 2;
 
 /// Images of a batch in evaluation. Part of the answer where a norm uses batch statistics.
 pub const EVALUATION_BATCH: usize = 500;
@@ -79,7 +81,10 @@ pub fn run(
     pipeline.student(&teacher, observer)?;
     pipeline.evaluate(observer)?;
     let report = Report::write(&config.out)?;
-    export_locked(&config.out, &ExportConfig::default(), &config.device)?;
+    // An export that was made by hand, in half precision say, stays as long as it is this student's.
+    if !export::is_current(&config.out)? {
+        export::export_locked(&config.out, &ExportConfig::default(), &config.device)?;
+    }
     Ok(report)
 }
 
@@ -116,7 +121,7 @@ impl<'a> Pipeline<'a> {
             dataset,
             interrupt,
             teacher_view,
-            student_view: recipe.view(&recipe.student, dataset)?,
+            student_view: recipe.view("student", &recipe.student, dataset)?,
             teacher_weights,
             train: Arc::new(rest.truncated(train)),
             validation: loader(Arc::new(held_out)),
@@ -218,6 +223,7 @@ impl<'a> Pipeline<'a> {
         let view = self.view(stage);
         let settings = self.settings(stage);
         json!({
+            "weights_format": WEIGHTS_FORMAT,
             "backend": self.config.backend,
             "seed": self.config.seed,
             "dataset": self.dataset.sha256,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use distill_datasets::{
-    Augment, DATASETS, Dataset, ImageShape, LoadConfig, Normalisation, unknown,
+    Augment, DATASETS, DataError, Dataset, ImageShape, LoadConfig, Normalisation, unknown,
 };
 use distill_models::Architecture;
 use distill_objective::{Objective, TermConfig};
@@ -127,7 +127,7 @@ impl Resolved {
         let classes = self.objective().check_classes(dataset.classes.len());
         classes.map_err(|e| DriverError::objective(&self.file, &e))?;
         for (name, stage) in [("teacher", &self.teacher), ("student", &self.student)] {
-            let signature = self.view(stage, dataset)?.signature(dataset.classes.len());
+            let signature = self.view(name, stage, dataset)?.signature(dataset.classes.len());
             let check = stage.architecture.check(&signature);
             check.map_err(|e| DriverError::recipe(&self.file, format!("[{name}] {e}")))?;
             let batch = stage.optimizer.batch;
@@ -169,11 +169,16 @@ impl Resolved {
         Ok((train, validation))
     }
 
-    /// How a stage's network sees the images: as it says itself, or the recipe, or the dataset.
+    /// How a stage's network sees the images: as its table `name` says, or `[data]`, or the dataset.
     ///
     /// # Errors
     /// [`DriverError`] for values that do not fit the channels.
-    pub fn view(&self, stage: &ResolvedStage, dataset: &Dataset) -> Result<View, DriverError> {
+    pub fn view(
+        &self,
+        name: &str,
+        stage: &ResolvedStage,
+        dataset: &Dataset,
+    ) -> Result<View, DriverError> {
         let section = &self.recipe.data;
         let usual = &dataset.normalisation;
         let first = |own: &Option<Vec<f32>>, common: &Option<Vec<f32>>, usual: &Vec<f32>| {
@@ -182,8 +187,15 @@ impl Resolved {
         let mean = first(&stage.mean, &section.mean, &usual.mean);
         let std = first(&stage.std, &section.std, &usual.std);
         let shape = dataset.train.shape();
-        let normalisation = Normalisation::new(mean, std, shape.channels)
-            .map_err(|e| DriverError::recipe(&self.file, e))?;
+        let normalisation =
+            Normalisation::new(mean, std, shape.channels).map_err(|error| match error {
+                DataError::Setting { field, value, expected } => {
+                    let own = if field == "mean" { &stage.mean } else { &stage.std };
+                    let table = if own.is_some() { name } else { "data" };
+                    DriverError::field(&self.file, &format!("{table}.{field}"), value, &expected)
+                }
+                other => other.into(),
+            })?;
         let (height, width) = stage.size.map_or((shape.height, shape.width), |side| (side, side));
         Ok(View { shape: ImageShape { height, width, ..shape }, normalisation })
     }

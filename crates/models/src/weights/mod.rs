@@ -28,7 +28,7 @@ use crate::{Graph, ModelError, Network};
 /// point type and become `f32`. Counts of batches (`num_batches_tracked`) are not needed.
 ///
 /// A checkpoint is data: nothing in it is executed, and no more memory is taken than the network and
-/// the file's own table need.
+/// the file's own table need; a `.bpk` is read whole.
 ///
 /// # Errors
 /// [`ModelError::Weights`] for a file that cannot be read, [`ModelError::Mismatch`] with all names
@@ -52,7 +52,7 @@ pub fn load(network: Network, path: &Path) -> Result<Network, ModelError> {
     })
 }
 
-/// Checks the names and shapes of a file against a network's, and reads no number.
+/// Checks the names, shapes and types of a file against a network's, and looks at no number.
 ///
 /// # Errors
 /// As [`load`].

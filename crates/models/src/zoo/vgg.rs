@@ -173,9 +173,9 @@ impl Family for VggConfig {
         let side = signature.height.min(signature.width);
         if halvings >= usize::BITS as usize || side >> halvings == 0 {
             let image = format!("{}x{} image", signature.height, signature.width);
-            let expected = "an image of at least 2^blocks pixels a side: each block halves it";
             let value = format!("{} blocks on a {image}", self.blocks.len());
-            return Err(ModelError::Config { field: "blocks", value, expected: expected.into() });
+            let expected = format!("a side of at least 2^{halvings} pixels: so often is it halved");
+            return Err(ModelError::Config { field: "blocks", value, expected });
         }
         match self.layout {
             VggLayout::Tutorial => self.tutorial(graph),
