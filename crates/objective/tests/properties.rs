@@ -55,19 +55,23 @@ fn gradients_match_finite_differences() {
     ];
     let objective = Objective::new(&terms).unwrap();
     for (backend, device) in cpu_devices() {
-        let device = device.autodiff();
-        let point: Vec<f64> = synthetic_logits(BATCH, CLASSES, 1).concat();
-        let evaluate = |x: &[f64]| {
-            let rows: Vec<Vec<f64>> = x.chunks(CLASSES).map(<[f64]>::to_vec).collect();
-            let student = matrix(&rows, &device).require_grad();
-            (student.clone(), objective.evaluate(&signals(student, &device)).unwrap().total)
-        };
-        let (student, total) = evaluate(&point);
-        let exact = values(student.grad(&total.backward()).unwrap());
-        let numeric = numeric_gradient(&point, 1e-2, |x| values(evaluate(x).1)[0]);
-        let off = relative_l2(&exact, &numeric);
+        let off = off_by(&objective, &device.autodiff());
         assert!(off < 2e-3, "{backend}: off by {off:e} relative");
     }
+}
+
+/// How far the gradient is from finite differences, relative.
+fn off_by(objective: &Objective, device: &Device) -> f64 {
+    let point: Vec<f64> = synthetic_logits(BATCH, CLASSES, 1).concat();
+    let evaluate = |x: &[f64]| {
+        let rows: Vec<Vec<f64>> = x.chunks(CLASSES).map(<[f64]>::to_vec).collect();
+        let student = matrix(&rows, device).require_grad();
+        (student.clone(), objective.evaluate(&signals(student, device)).unwrap().total)
+    };
+    let (student, total) = evaluate(&point);
+    let exact = values(student.grad(&total.backward()).unwrap());
+    let numeric = numeric_gradient(&point, 1e-2, |x| values(evaluate(x).1)[0]);
+    relative_l2(&exact, &numeric)
 }
 
 #[test]
@@ -225,18 +229,8 @@ fn every_comparison_of_probabilities_is_blind_to_shifts() {
 fn every_gradient_matches_finite_differences() {
     for (backend, device) in cpu_devices() {
         let device = device.autodiff();
-        let point: Vec<f64> = synthetic_logits(BATCH, CLASSES, 1).concat();
         for term in COMPARING {
-            let objective = parsed(term);
-            let evaluate = |x: &[f64]| {
-                let rows: Vec<Vec<f64>> = x.chunks(CLASSES).map(<[f64]>::to_vec).collect();
-                let student = matrix(&rows, &device).require_grad();
-                (student.clone(), objective.evaluate(&signals(student, &device)).unwrap().total)
-            };
-            let (student, total) = evaluate(&point);
-            let exact = values(student.grad(&total.backward()).unwrap());
-            let numeric = numeric_gradient(&point, 1e-2, |x| values(evaluate(x).1)[0]);
-            let off = relative_l2(&exact, &numeric);
+            let off = off_by(&parsed(term), &device);
             assert!(off < 3e-3, "{backend}, {term}: off by {off:e} relative");
         }
     }
