@@ -85,11 +85,20 @@ pub fn export(
     config: &ExportConfig,
     device: &Device,
 ) -> Result<ExportCard, DriverError> {
-    let _lock = match run.is_dir() {
-        true => Some(run_folder::lock(run)?),
-        false => None,
-    };
+    // Nothing is left in a folder that is no run's.
+    if !run.join("run.json").is_file() {
+        return Err(no_student(run));
+    }
+    let _lock = run_folder::lock(run)?;
     export_locked(run, config, device)
+}
+
+fn no_student(run: &Path) -> DriverError {
+    DriverError::Folder {
+        path: run.to_owned(),
+        problem: "it has no trained student".to_owned(),
+        hint: "name the folder of a finished run".to_owned(),
+    }
 }
 
 /// As [`export`], for the process that holds the run's lock already.
@@ -101,11 +110,7 @@ pub(crate) fn export_locked(
     remove_unfinished(run);
     let folder = run.join(Stage::Student.name());
     let weights = folder.join("selected.bpk");
-    let missing = || DriverError::Folder {
-        path: run.to_owned(),
-        problem: "it has no trained student".to_owned(),
-        hint: "name the folder of a finished run".to_owned(),
-    };
+    let missing = || no_student(run);
     if !folder.join("stage.json").is_file() || !weights.is_file() {
         return Err(missing());
     }
@@ -123,7 +128,7 @@ pub(crate) fn export_locked(
             continue;
         }
         let path = writing.path().join(format.file());
-        let bytes = probe.write(*format, config.precision, &path)?;
+        let bytes = probe.write(*format, &path)?;
         write_atomic(&path, &bytes)?;
         let largest_difference = probe.check(*format, &path)?;
         let file =
@@ -244,13 +249,8 @@ impl<'a> Probe<'a> {
         logits.into_data().iter::<f32>().collect()
     }
 
-    fn write(
-        &self,
-        format: ExportFormat,
-        precision: Precision,
-        path: &Path,
-    ) -> Result<Vec<u8>, DriverError> {
-        let metadata = self.card.metadata();
+    fn write(&self, format: ExportFormat, path: &Path) -> Result<Vec<u8>, DriverError> {
+        let (precision, metadata) = (self.precision, self.card.metadata());
         Ok(match format {
             ExportFormat::Bpk => weights::to_bytes(&self.network, precision, path)?,
             ExportFormat::Safetensors => {
