@@ -12,13 +12,17 @@ use burn::{
         Device, Tensor,
         activation::relu,
         module::{avg_pool2d, max_pool2d},
-        ops::{AvgPoolOptions, MaxPoolOptions, PadMode},
+        ops::{AvgPoolOptions, MaxPoolOptions},
     },
+};
+use distill_kernels::{
+    After, ConvOptions, FeatureMaps, PackedWeights, conv2d, conv2d_then, max_pool_2x2,
+    pad_shortcut,
 };
 
 use crate::{
     Graph, Tap,
-    graph::{Conv, Node, Op},
+    graph::{Chain, Conv, Fusion, Node, Op, Pool},
     norm::Norm,
 };
 
@@ -31,7 +35,20 @@ pub struct Network {
     /// Of the graph's steps those that have weights or behave differently in training, in order.
     layers: Vec<Layer>,
     #[module(skip)]
-    graph: Arc<Graph>,
+    plan: Arc<Plan>,
+    /// By layer, for a network that does not learn.
+    #[module(skip)]
+    packed: Vec<PackedWeights>,
+}
+
+/// The graph and how it is walked through.
+#[derive(Debug)]
+struct Plan {
+    graph: Graph,
+    /// By step, which of the layers is its.
+    layers: Vec<Option<usize>>,
+    /// What is made in one where nobody looks at the taps, and where somebody does.
+    fusions: [Fusion; 2],
 }
 
 #[derive(Module, Debug)]
@@ -45,13 +62,27 @@ enum Layer {
 impl Network {
     /// The graph's network on `device`, with Burn's initial weights.
     pub(crate) fn new(graph: Graph, device: &Device) -> Self {
-        let layers = graph.nodes.iter().filter_map(|node| layer(&node.op, device)).collect();
-        Self { layers, graph: Arc::new(graph) }
+        let layers: Vec<Layer> =
+            graph.nodes.iter().filter_map(|node| layer(&node.op, device)).collect();
+        let mut next = 0;
+        let mut place = |node: &Node| {
+            has_layer(&node.op).then(|| {
+                next += 1;
+                next - 1
+            })
+        };
+        let plan = Plan {
+            layers: graph.nodes.iter().map(&mut place).collect(),
+            fusions: [Fusion::of(&graph, false), Fusion::of(&graph, true)],
+            graph,
+        };
+        let packed = vec![PackedWeights::default(); layers.len()];
+        Self { layers, plan: Arc::new(plan), packed }
     }
 
     /// The layers, with their names, shapes and costs.
     pub fn graph(&self) -> &Graph {
-        &self.graph
+        &self.plan.graph
     }
 
     /// Logits of a batch.
@@ -71,52 +102,85 @@ impl Network {
     }
 
     fn run(&self, images: Tensor<4>, mut taps: Option<&mut Vec<Tap>>) -> Tensor<2> {
-        let nodes = &self.graph.nodes;
-        let mut values: Vec<Option<Tensor<4>>> = vec![None; nodes.len()];
-        values[0] = Some(images);
-        let mut layers = self.layers.iter();
+        let Plan { graph, fusions, .. } = &*self.plan;
+        let fusion = &fusions[usize::from(taps.is_some())];
+        let nodes = &graph.nodes;
+        let mut values: Vec<Option<FeatureMaps>> = vec![None; nodes.len()];
+        // Steps that were made together with an earlier one.
+        let mut made = vec![false; nodes.len()];
+        values[0] = Some(FeatureMaps::new(images));
         for (index, node) in nodes.iter().enumerate().skip(1) {
-            // A value's last reader takes it, so that its memory can be used again.
-            let mut input = |position: usize| {
-                let at = node.inputs[position];
-                let taken = nodes[at].last_use == index && !node.inputs[..position].contains(&at);
-                let value = if taken { values[at].take() } else { values[at].clone() };
-                value.expect("steps stand behind their inputs")
-            };
-            let result = match &node.op {
-                Op::Add => input(0) + input(1),
-                Op::Concat => Tensor::cat(vec![input(0), input(1)], 1),
-                _ if has_layer(&node.op) => {
-                    layers.next().expect("a layer for each such step").forward(input(0))
+            if !made[index] {
+                let (value, end) = self.step(index, fusion, &mut values);
+                let mut at = index;
+                while at != end {
+                    at = fusion.next[at].expect("a chain of single readers");
+                    made[at] = true;
                 }
-                _ => apply(node, input(0)),
-            };
-            if let Some(taps) = &mut taps {
-                let here = self.graph.taps.iter().filter(|(_, node)| *node == index);
-                taps.extend(
-                    here.map(|(name, _)| Tap { name: name.clone(), features: result.clone() }),
-                );
+                values[end] = Some(value);
             }
-            values[index] = Some(result);
+            if let Some(taps) = &mut taps {
+                let here = graph.taps.iter().filter(|(_, node)| *node == index);
+                taps.extend(here.map(|(name, _)| {
+                    let value = values[index].clone().expect("a tap is no value in between");
+                    Tap { name: name.clone(), features: value.into_tensor() }
+                }));
+            }
+            // A value is let go behind its last reader, so that its memory can be used again.
+            for input in &node.inputs {
+                if nodes[*input].last_use == index {
+                    values[*input] = None;
+                }
+            }
         }
         let logits = values.pop().flatten().expect("the last step");
         let [batch, classes, ..] = logits.dims();
-        logits.reshape([batch, classes])
+        logits.into_tensor().reshape([batch, classes])
     }
-}
 
-impl Layer {
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        match self {
-            Self::Conv(conv) => conv.forward(x),
-            Self::Norm(norm) => norm.forward(x),
-            Self::Dropout(dropout) => dropout.forward(x),
-            Self::Linear(linear) => {
-                let [batch, inputs, ..] = x.dims();
-                let y = linear.forward(x.reshape([batch, inputs]));
-                let [batch, outputs] = y.dims();
-                y.reshape([batch, outputs, 1, 1])
+    /// Makes a step and what is made together with it: the value, and the step that it is of.
+    fn step(
+        &self,
+        index: usize,
+        fusion: &Fusion,
+        values: &mut [Option<FeatureMaps>],
+    ) -> (FeatureMaps, usize) {
+        let nodes = &self.graph().nodes;
+        let node = &nodes[index];
+        let value = |at: usize| values[at].clone().expect("steps stand behind their inputs");
+        let residual = |chain: &Chain| chain.residual.map(value);
+        let layer = self.plan.layers[index].map(|layer| (&self.layers[layer], layer));
+        let x = value(node.inputs[0]);
+        match (layer, &node.op) {
+            (Some((Layer::Conv(conv), layer)), Op::Conv(config)) => {
+                let options = options(config);
+                let weights = (conv.weight.val(), conv.bias.as_ref().map(|bias| bias.val()));
+                let packed = Some(&self.packed[layer]);
+                let norm = fusion.norms[index].filter(|_| x.is_fast() && !x.is_autodiff());
+                let given = norm.and_then(|norm| match &self.layers[self.plan.layers[norm]?] {
+                    Layer::Norm(given) => Some((fusion.chains[norm]?, given.given()?)),
+                    _ => None,
+                });
+                let Some((chain, norm)) = given else {
+                    return (conv2d(x, weights.0, weights.1, options, packed), index);
+                };
+                let (residual, activation) = (residual(&chain), chain.activation);
+                let y = conv2d_then(x, weights, options, packed, norm, residual, activation);
+                (if chain.pool { max_pool_2x2(y) } else { y }, chain.end)
             }
+            (Some((Layer::Norm(norm), _)), _) => {
+                let chain = fusion.chains[index].expect("it is a norm");
+                let Chain { activation, pool, .. } = chain;
+                let after = After { residual: residual(&chain), activation, pool };
+                (norm.forward_then(x, after), chain.end)
+            }
+            (Some((Layer::Dropout(dropout), _)), _) => (x.map(|x| dropout.forward(x)), index),
+            (Some((Layer::Linear(linear), _)), _) => {
+                (FeatureMaps::of_units(linear.forward(x.means())), index)
+            }
+            (_, Op::Add) => (x.add(value(node.inputs[1])), index),
+            (_, Op::Concat) => (x.concat(value(node.inputs[1])), index),
+            _ => (apply(node, x), index),
         }
     }
 }
@@ -127,7 +191,7 @@ fn has_layer(op: &Op) -> bool {
 
 fn layer(op: &Op, device: &Device) -> Option<Layer> {
     match op {
-        Op::Conv(conv) => Some(Layer::Conv(conv2d(conv, device))),
+        Op::Conv(conv) => Some(Layer::Conv(conv_layer(conv, device))),
         Op::Norm { kind, channels } => Some(Layer::Norm(Norm::init(*kind, *channels, device))),
         Op::Linear { inputs, outputs } => {
             Some(Layer::Linear(LinearConfig::new(*inputs, *outputs).init(device)))
@@ -139,7 +203,7 @@ fn layer(op: &Op, device: &Device) -> Option<Layer> {
     }
 }
 
-fn conv2d(conv: &Conv, device: &Device) -> Conv2d {
+fn conv_layer(conv: &Conv, device: &Device) -> Conv2d {
     let padding = conv.padding();
     Conv2dConfig::new([conv.inputs, conv.outputs], [conv.kernel; 2])
         .with_stride([conv.stride; 2])
@@ -149,39 +213,37 @@ fn conv2d(conv: &Conv, device: &Device) -> Conv2d {
         .init(device)
 }
 
+fn options(conv: &Conv) -> ConvOptions {
+    ConvOptions { stride: conv.stride, padding: conv.padding(), groups: conv.groups }
+}
+
 /// A step of one input and without a layer.
-fn apply(node: &Node, x: Tensor<4>) -> Tensor<4> {
-    let [batch, channels, height, width] = x.dims();
+fn apply(node: &Node, x: FeatureMaps) -> FeatureMaps {
     match &node.op {
-        Op::Relu => relu(x),
-        Op::Relu6 => x.clamp(0.0, 6.0),
-        Op::MaxPool(pool) => {
+        Op::Relu => x.map(relu),
+        Op::Relu6 => x.map(|x| x.clamp(0.0, 6.0)),
+        Op::MaxPool(Pool { kernel: 2, stride: 2, padding: 0 }) => max_pool_2x2(x),
+        Op::MaxPool(pool) => x.map_tensor(|x| {
             let options = MaxPoolOptions::new([pool.kernel; 2])
                 .with_stride([pool.stride; 2])
                 .with_padding([pool.padding; 2]);
             max_pool2d(x, options)
-        }
-        Op::AveragePool(pool) => {
+        }),
+        Op::AveragePool(pool) => x.map_tensor(|x| {
             let options = AvgPoolOptions::new([pool.kernel; 2])
                 .with_stride([pool.stride; 2])
                 .with_padding([pool.padding; 2])
                 .with_count_include_pad(true);
             avg_pool2d(x, options)
+        }),
+        Op::GlobalAveragePool => FeatureMaps::of_units(x.means()),
+        Op::Flatten => {
+            let [batch, channels, height, width] = x.dims();
+            FeatureMaps::of_units(x.into_tensor().reshape([batch, channels * height * width]))
         }
-        Op::GlobalAveragePool => {
-            let pixels = x.reshape([batch, channels, height * width]);
-            pixels.mean_dim(2).reshape([batch, channels, 1, 1])
-        }
-        Op::Flatten => x.reshape([batch, channels * height * width, 1, 1]),
-        Op::Channels { start, count } => x.narrow(1, *start, *count),
-        Op::Shuffle { groups } => {
-            let split = x.reshape([batch, *groups, channels / groups, height, width]);
-            split.swap_dims(1, 2).reshape([batch, channels, height, width])
-        }
-        Op::PadShortcut { stride, before, after } => {
-            let kept = max_pool2d(x, MaxPoolOptions::new([1; 2]).with_stride([*stride; 2]));
-            kept.pad([(0, 0), (*before, *after), (0, 0), (0, 0)], PadMode::Constant(0.0))
-        }
+        Op::Channels { start, count } => x.channels(*start, *count),
+        Op::Shuffle { groups } => x.shuffle(*groups),
+        Op::PadShortcut { stride, before, after } => pad_shortcut(x, *stride, *before, *after),
         _ => unreachable!("steps with two inputs or a layer are not made here"),
     }
 }

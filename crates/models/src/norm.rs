@@ -3,8 +3,9 @@
 use burn::{
     module::{Module, Param},
     nn::{BatchNorm, BatchNormConfig},
-    tensor::{Device, Tensor, module::batch_norm_train},
+    tensor::{Device, Tensor},
 };
+use distill_kernels::{After, FeatureMaps, Statistics, batch_norm};
 use serde::{Deserialize, Serialize};
 
 /// Which statistics a batch norm uses.
@@ -43,11 +44,52 @@ impl Norm {
     /// # Shapes
     /// - `x` and output: `[batch, channels, height, width]`
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.forward_then(FeatureMaps::new(x), After::default()).into_tensor()
+    }
+
+    /// The norm and what follows it.
+    pub(crate) fn forward_then(&self, x: FeatureMaps, after: After) -> FeatureMaps {
         match self {
-            Self::Running(norm) => norm.forward(x),
-            Self::Batch(norm) => norm.forward(x),
+            Self::Running(norm) if x.is_autodiff() && norm.training.is_enabled() => {
+                train(norm, x, after)
+            }
+            Self::Running(norm) => {
+                let (gamma, beta, statistics, epsilon) = given(norm);
+                batch_norm(x, gamma, beta, statistics, epsilon, after).0
+            }
+            Self::Batch(norm) => {
+                let (gamma, beta) = (norm.gamma.val(), norm.beta.val());
+                batch_norm(x, gamma, beta, Statistics::OfBatch, norm.epsilon, after).0
+            }
         }
     }
+
+    /// Scale, shift, statistics and epsilon of a norm that does not look at the batch.
+    pub(crate) fn given(&self) -> Option<(Tensor<1>, Tensor<1>, Statistics, f64)> {
+        match self {
+            Self::Running(norm) => Some(given(norm)),
+            Self::Batch(_) => None,
+        }
+    }
+}
+
+fn given(norm: &BatchNorm) -> (Tensor<1>, Tensor<1>, Statistics, f64) {
+    let statistics = Statistics::Given(norm.running_mean.value(), norm.running_var.value());
+    (norm.gamma.val(), norm.beta.val(), statistics, norm.epsilon)
+}
+
+/// By the batch's statistics, which move the running ones: as Burn's own norm, with the biased
+/// variance.
+fn train(norm: &BatchNorm, x: FeatureMaps, after: After) -> FeatureMaps {
+    let (gamma, beta) = (norm.gamma.val(), norm.beta.val());
+    let (y, used) = batch_norm(x, gamma, beta, Statistics::OfBatch, norm.epsilon, after);
+    let (mean, variance) = used.expect("they are the batch's");
+    for (running, seen) in [(&norm.running_mean, mean), (&norm.running_var, variance)] {
+        let before = running.value_sync().to_device(&seen.device());
+        let kept = before.mul_scalar(1.0 - norm.momentum);
+        running.update(kept.add(seen.detach().mul_scalar(norm.momentum)).detach());
+    }
+    y
 }
 
 /// Batch norm that always uses the statistics of the batch at hand, in evaluation too.
@@ -65,6 +107,9 @@ impl BatchStatNorm {
     /// # Shapes
     /// - `x` and output: `[batch, channels, height, width]`
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        batch_norm_train(x, self.gamma.val(), self.beta.val(), self.epsilon).output
+        let (gamma, beta) = (self.gamma.val(), self.beta.val());
+        let (x, after) = (FeatureMaps::new(x), After::default());
+        let (y, _) = batch_norm(x, gamma, beta, Statistics::OfBatch, self.epsilon, after);
+        y.into_tensor()
     }
 }

@@ -4,9 +4,11 @@
 //! multiply-accumulates, the names in files of weights and the ONNX export are all read off it.
 
 mod builder;
+mod fusion;
 mod op;
 
 pub(crate) use builder::{Builder, Value};
+pub(crate) use fusion::{Chain, Fusion};
 pub(crate) use op::{Conv, Op, Pool};
 
 use crate::{Cost, Signature};

@@ -1,0 +1,94 @@
+//! What is done to a convolution's sums before they are written.
+
+use super::lanes::{LANES, Lanes};
+use crate::Activation;
+
+impl Activation {
+    #[inline(always)]
+    pub(crate) unsafe fn apply<L: Lanes>(self, x: L::V) -> L::V {
+        unsafe {
+            match self {
+                Self::Identity => x,
+                // In this order what is not a number stays so.
+                Self::Relu => L::max(L::zero(), x),
+                Self::Relu6 => L::min(L::splat(6.0), L::max(L::zero(), x)),
+            }
+        }
+    }
+}
+
+/// y = activation(scale · sum + shift + residual), by channel.
+#[derive(Debug, Default)]
+pub(crate) struct Finish<'a> {
+    /// By channel, filled up to whole vectors.
+    scale: Option<Vec<f32>>,
+    /// By channel, filled up to whole vectors.
+    shift: Option<Vec<f32>>,
+    /// In the shape of the result.
+    pub(crate) residual: Option<&'a [f32]>,
+    pub(crate) activation: Activation,
+}
+
+impl<'a> Finish<'a> {
+    /// scale · sum + shift.
+    pub(crate) fn affine(scale: Option<&[f32]>, shift: Option<&[f32]>) -> Self {
+        let fill = |values: &[f32]| {
+            let mut values = values.to_vec();
+            values.resize(values.len().next_multiple_of(LANES), 0.0);
+            values
+        };
+        Self { scale: scale.map(fill), shift: shift.map(fill), ..Self::default() }
+    }
+
+    /// The vector that begins at `channel` and is written `at` this place of the result, where
+    /// `count` of its lanes are.
+    #[inline(always)]
+    pub(crate) unsafe fn apply<L: Lanes>(
+        &self,
+        sum: L::V,
+        channel: usize,
+        at: usize,
+        count: usize,
+    ) -> L::V {
+        unsafe {
+            let mut x = sum;
+            if let Some(shift) = &self.shift {
+                let shift = L::load(shift.as_ptr().add(channel));
+                x = match &self.scale {
+                    Some(scale) => L::mul_add(L::load(scale.as_ptr().add(channel)), x, shift),
+                    None => L::add(x, shift),
+                };
+            }
+            if let Some(residual) = self.residual {
+                x = L::add(x, L::load_some(residual.as_ptr().add(at), count));
+            }
+            self.activation.apply::<L>(x)
+        }
+    }
+
+    /// Whether it changes anything.
+    #[inline(always)]
+    pub(crate) fn is_something(&self) -> bool {
+        let affine = self.scale.is_some() || self.shift.is_some();
+        affine || self.residual.is_some() || self.activation != Activation::Identity
+    }
+
+    /// Finishes `columns` sums that were just written, those of `channel` and behind it.
+    #[inline(always)]
+    pub(crate) unsafe fn again<L: Lanes>(
+        &self,
+        sums: *mut f32,
+        columns: usize,
+        channel: usize,
+        at: usize,
+    ) {
+        unsafe {
+            for column in (0..columns).step_by(LANES) {
+                let count = (columns - column).min(LANES);
+                let to = sums.add(column);
+                let sum = L::load_some(to, count);
+                L::store_some(to, count, self.apply::<L>(sum, channel + column, at + column, count));
+            }
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Kernels on slices of memory, channels last.
+#![allow(unsafe_code, reason = "vector instructions, and threads that write parts of one result")]
+#![expect(clippy::needless_range_loop, reason = "indices are places in a tile")]
+#![expect(clippy::too_many_arguments, reason = "a register tile is what its arguments say")]
+
+pub(crate) mod conv;
+pub(crate) mod depthwise;
+pub(crate) mod direct;
+pub(crate) mod finish;
+pub(crate) mod lanes;
+pub(crate) mod map;
+pub(crate) mod norm;
+pub(crate) mod panels;
+pub(crate) mod path;
+pub(crate) mod scratch;
+pub(crate) mod shared;
+pub(crate) mod tile;
+#[cfg(test)]
+mod tests;
+pub(crate) mod winograd;
+pub use path::Path;
+pub use scratch::poison;

@@ -1,0 +1,71 @@
+//! The fast operations on Burn's flex backend, with and without autodiff.
+//!
+//! Each operation takes its tensors apart into slices, calls a kernel and puts the result together
+//! again; with autodiff it registers a node that does the same backward. Tensors that can't be taken
+//! apart never come here: [`is_fast`] decides when maps are made.
+
+mod conv;
+mod norm;
+mod shortcut;
+
+use burn::{
+    backend::{Autodiff, DispatchDevice, Flex, tensor::FloatTensor},
+    tensor::{DType, GradientCheckpointingStrategy, Tensor, TensorData},
+};
+
+use crate::cpu::map::Map;
+pub(crate) use conv::{Kept, conv2d, conv2d_then};
+pub(crate) use norm::{batch_norm, max_pool_2x2};
+pub(crate) use shortcut::pad_shortcut;
+
+/// A tensor of the backend.
+type Plain = FloatTensor<Flex>;
+/// A tensor of the backend with its node in the graph of gradients.
+type Taped = FloatTensor<Autodiff<Flex>>;
+
+/// Whether maps of this tensor go through the fast operations: single precision on flex, every
+/// activation kept for the backward pass.
+pub(crate) fn is_fast(tensor: &Tensor<4>) -> bool {
+    let device = tensor.device();
+    let keeps = !matches!(
+        device.gradient_checkpointing_strategy(),
+        Some(GradientCheckpointingStrategy::Balanced)
+    );
+    let device = device.without_autodiff();
+    keeps && tensor.dtype() == DType::F32 && matches!(device.as_dispatch(), DispatchDevice::Flex(_))
+}
+
+/// The backend's tensor, without the graph.
+fn plain<const D: usize>(tensor: Tensor<D>) -> Plain {
+    tensor.without_autodiff().try_into_primitive::<Flex>().expect("a tensor on flex")
+}
+
+/// The tensor and its node; one without a node becomes a constant.
+fn taped<const D: usize>(tensor: Tensor<D>) -> Taped {
+    tensor.autodiff().try_into_primitive::<Autodiff<Flex>>().expect("a tensor on flex")
+}
+
+/// The tensor with its numbers in the order of its dimensions.
+fn dense(tensor: Plain) -> Plain {
+    if tensor.as_slice::<f32>().is_some() { tensor } else { tensor.to_contiguous() }
+}
+
+/// The numbers of a [`dense`] tensor.
+fn numbers(tensor: &Plain) -> &[f32] {
+    tensor.as_slice::<f32>().expect("dense and single precision")
+}
+
+/// A tensor of these numbers.
+fn tensor<const D: usize>(numbers: Vec<f32>, shape: [usize; D]) -> Plain {
+    Plain::from_data(TensorData::new(numbers, shape))
+}
+
+/// Maps of these numbers.
+fn maps(numbers: Vec<f32>, map: Map) -> Plain {
+    tensor(numbers, [map.batch, map.height, map.width, map.channels])
+}
+
+/// The sizes of maps that are given channels first.
+fn sizes([batch, channels, height, width]: [usize; 4]) -> Map {
+    Map { batch, height, width, channels }
+}

@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+
+mod activation;
+mod conv;
+#[cfg(feature = "flex")]
+mod cpu;
+mod feature_maps;
+#[cfg(feature = "flex")]
+mod flex;
+mod norm;
+mod shortcut;
+
+pub use activation::Activation;
+pub use conv::{ConvOptions, PackedWeights, conv2d, conv2d_then};
+#[cfg(feature = "flex")]
+pub use cpu::{Path, poison};
+pub use feature_maps::FeatureMaps;
+pub use norm::{After, Statistics, batch_norm, max_pool_2x2};
+pub use shortcut::pad_shortcut;
