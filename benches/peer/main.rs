@@ -20,12 +20,20 @@ use distill_objective::{
     CrossEntropyConfig, Objective, Signals, SoftTargetsConfig, TermConfig,
 };
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const BATCH: usize = 64;
 const CLASSES: usize = 10;
 
 fn main() {
     let threads = std::env::args().nth(1).and_then(|threads| threads.parse().ok()).unwrap_or(0);
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().expect("the first pool");
+    // On a thread of the pool, as the binary's commands are: no operation has to be handed over.
+    rayon::scope(|_| answer());
+}
+
+fn answer() {
     let device = Device::flex();
     let mut bench = Bench {
         images: numbers([BATCH, 3, 32, 32], 1, &device),

@@ -73,11 +73,12 @@ impl<'a> Finish<'a> {
         affine || self.residual.is_some() || self.activation != Activation::Identity
     }
 
-    /// Finishes `columns` sums that were just written, those of `channel` and behind it.
+    /// Finishes `columns` sums, those of `channel` and behind it, and writes them; in place, too.
     #[inline(always)]
-    pub(crate) unsafe fn again<L: Lanes>(
+    pub(crate) unsafe fn write<L: Lanes>(
         &self,
-        sums: *mut f32,
+        sums: *const f32,
+        to: *mut f32,
         columns: usize,
         channel: usize,
         at: usize,
@@ -85,9 +86,9 @@ impl<'a> Finish<'a> {
         unsafe {
             for column in (0..columns).step_by(LANES) {
                 let count = (columns - column).min(LANES);
-                let to = sums.add(column);
-                let sum = L::load_some(to, count);
-                L::store_some(to, count, self.apply::<L>(sum, channel + column, at + column, count));
+                let sum = L::load_some(sums.add(column), count);
+                let value = self.apply::<L>(sum, channel + column, at + column, count);
+                L::store_some(to.add(column), count, value);
             }
         }
     }

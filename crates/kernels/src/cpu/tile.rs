@@ -2,28 +2,40 @@
 
 use super::lanes::{LANES, Lanes};
 
-/// out\[row]\[column] = Σ_k a\[row]\[k] · panel\[k]\[column] for up to [`Lanes::ROWS`] rows and up to
+/// Rows of numbers that lie a fixed number of them apart.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rows<P> {
+    pub(crate) start: P,
+    pub(crate) stride: usize,
+}
+
+/// out\[row]\[column] = Σ_k a\[row]\[k] · panel\[k]\[column] for any number of rows and up to
 /// `VECTORS`·16 columns.
 ///
-/// `rows` are pointers to `L::ROWS` rows; those from `count` on may be any that can be read. `panel` is
-/// `[depth, width]` with `width` the columns rounded up to whole vectors. `outs` are pointers for the
-/// rows that count.
+/// `panel` is `[depth, width]` with `width` the columns rounded up to whole vectors.
 #[inline(always)]
 pub(crate) unsafe fn rows_by_panel<L: Lanes>(
     depth: usize,
-    rows: &[*const f32; 16],
+    a: Rows<*const f32>,
     panel: *const f32,
     columns: usize,
-    count: usize,
-    outs: &[*mut f32; 16],
+    rows: usize,
+    out: Rows<*mut f32>,
 ) {
     unsafe {
-        // The constants of the paths, so that the accumulators are registers.
-        match (L::ROWS, columns > LANES) {
-            (12, true) => tile::<L, 12, 2>(depth, rows, panel, columns, count, outs),
-            (12, false) => tile::<L, 12, 1>(depth, rows, panel, columns, count, outs),
-            (6, _) => tile::<L, 6, 1>(depth, rows, panel, columns, count, outs),
-            _ => tile::<L, 2, 1>(depth, rows, panel, columns, count, outs),
+        let mut row = 0;
+        while row < rows {
+            let count = rows - row;
+            let a = Rows { start: a.start.add(row * a.stride), ..a };
+            let out = Rows { start: out.start.add(row * out.stride), ..out };
+            // The constants of the paths, so that the accumulators are registers.
+            match (L::ROWS, columns > LANES) {
+                (12, true) => tile::<L, 12, 2>(depth, a, panel, columns, count, out),
+                (12, false) => tile::<L, 12, 1>(depth, a, panel, columns, count, out),
+                (6, _) => tile::<L, 6, 1>(depth, a, panel, columns, count, out),
+                _ => tile::<L, 2, 1>(depth, a, panel, columns, count, out),
+            }
+            row += L::ROWS;
         }
     }
 }
@@ -31,13 +43,18 @@ pub(crate) unsafe fn rows_by_panel<L: Lanes>(
 #[inline(always)]
 unsafe fn tile<L: Lanes, const R: usize, const N: usize>(
     depth: usize,
-    rows: &[*const f32; 16],
+    a: Rows<*const f32>,
     mut panel: *const f32,
     columns: usize,
     count: usize,
-    outs: &[*mut f32; 16],
+    out: Rows<*mut f32>,
 ) {
     unsafe {
+        // Rows beyond the last one are that one again, and are not stored.
+        let mut rows = [a.start; R];
+        for r in 1..R {
+            rows[r] = if r < count { rows[r - 1].add(a.stride) } else { rows[r - 1] };
+        }
         let mut sums = [[L::zero(); N]; R];
         for k in 0..depth {
             let mut weights = [L::zero(); N];
@@ -52,12 +69,20 @@ unsafe fn tile<L: Lanes, const R: usize, const N: usize>(
                 }
             }
         }
+        if columns == N * LANES && count >= R {
+            for r in 0..R {
+                for n in 0..N {
+                    L::store(out.start.add(r * out.stride + n * LANES), sums[r][n]);
+                }
+            }
+            return;
+        }
         for r in 0..R {
             if r < count {
                 for n in 0..N {
                     let column = n * LANES;
                     let lanes = (columns - column).min(LANES);
-                    L::store_some(outs[r].add(column), lanes, sums[r][n]);
+                    L::store_some(out.start.add(r * out.stride + column), lanes, sums[r][n]);
                 }
             }
         }

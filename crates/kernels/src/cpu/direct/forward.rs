@@ -5,7 +5,10 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::padded::{is_folded, pad};
+use super::{
+    padded::{is_folded, pad},
+    windows::Windows,
+};
 use crate::cpu::{
     conv::Shape,
     finish::Finish,
@@ -15,7 +18,7 @@ use crate::cpu::{
     path::{Kernel, Path},
     scratch::{self, Scratch},
     shared::Shared,
-    tile::rows_by_panel,
+    tile::{Rows, rows_by_panel},
 };
 
 /// Pixels that a task makes at least.
@@ -58,16 +61,17 @@ pub(crate) fn forward(
     } else {
         (None, map, shape.padding, kernel)
     };
-    let taps = |row: usize| (0..columns).map(move |column| (row, column));
-    let taps = (0..kernel).flat_map(taps);
-    let offset = |at: usize| at as isize - padding as isize;
-    let taps: Vec<_> = taps.map(|(row, column)| (offset(row), offset(column))).collect();
-    let gather = Gather {
+    let taps = taps(kernel, columns, padding);
+    let windows = Windows {
         x: padded.as_deref().unwrap_or(x),
         from,
-        depth: shape.inputs / shape.groups * (kernel / columns),
         step: shape.stride,
         taps: &taps,
+        depth: shape.inputs / shape.groups * (kernel / columns),
+        places: (out.height, out.width),
+    };
+    let gather = Gather {
+        windows,
         to: out,
         start: (0, 0),
         stride: 1,
@@ -78,6 +82,13 @@ pub(crate) fn forward(
     };
     gather.run(path);
     y
+}
+
+/// The taps of a window of so many rows and columns, seen from its place.
+pub(super) fn taps(rows: usize, columns: usize, padding: usize) -> Vec<(isize, isize)> {
+    let offset = |at: usize| at as isize - padding as isize;
+    let row = |row: usize| (0..columns).map(move |column| (offset(row), offset(column)));
+    (0..rows).flat_map(row).collect()
 }
 
 /// Gradient of the map, in its shape, from the gradient `dy` of the output.
@@ -112,12 +123,16 @@ pub(crate) fn map_gradient(
             }
         }
         let packed = pack_backward(path, weights, shape, &places);
-        let gather = Gather {
+        let windows = Windows {
             x: dy,
             from: shape.output(map),
-            depth: shape.outputs / shape.groups,
             step: 1,
             taps: &taps,
+            depth: shape.outputs / shape.groups,
+            places: self::places(map, start, stride),
+        };
+        let gather = Gather {
+            windows,
             to: map,
             start,
             stride,
@@ -153,12 +168,7 @@ fn pack_backward(path: Path, weights: &[f32], shape: Shape, places: &[usize]) ->
 
 /// to\[start + j·stride] = Σ_tap W\[tap] · from\[j·step + tap], in both directions of the map.
 struct Gather<'a> {
-    x: &'a [f32],
-    from: Map,
-    /// Numbers of a tap.
-    depth: usize,
-    step: usize,
-    taps: &'a [(isize, isize)],
+    windows: Windows<'a>,
     to: Map,
     start: (usize, usize),
     stride: usize,
@@ -169,30 +179,28 @@ struct Gather<'a> {
 }
 
 impl Gather<'_> {
-    /// Rows and columns that are made.
-    fn sides(&self) -> (usize, usize) {
-        let count = |side: usize, start: usize| (side - start).div_ceil(self.stride);
-        (count(self.to.height, self.start.0), count(self.to.width, self.start.1))
-    }
-
     fn run(&self, path: Path) {
-        let (rows, columns) = self.sides();
+        let (rows, columns) = self.windows.places;
         let pixels = self.to.batch * rows * columns;
-        let zeros = vec![0.0; self.depth];
         let task = TASK.max(pixels.div_ceil(256)).next_multiple_of(12);
         (0..pixels.div_ceil(task)).into_par_iter().for_each(|at| {
             let pixels = at * task..pixels.min((at + 1) * task);
             // SAFETY: each task writes its own pixels.
-            unsafe { path.run(Pixels { gather: self, pixels, zeros: &zeros }) };
+            unsafe { path.run(Pixels { gather: self, pixels }) };
         });
     }
+}
+
+/// The places of the pixels that are made: every `stride`th one from `start` on.
+fn places(to: Map, start: (usize, usize), stride: usize) -> (usize, usize) {
+    let count = |side: usize, start: usize| (side - start).div_ceil(stride);
+    (count(to.height, start.0), count(to.width, start.1))
 }
 
 /// Some of the pixels that are made.
 struct Pixels<'a> {
     gather: &'a Gather<'a>,
     pixels: Range<usize>,
-    zeros: &'a [f32],
 }
 
 impl Kernel for Pixels<'_> {
@@ -201,95 +209,57 @@ impl Kernel for Pixels<'_> {
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         unsafe {
+            let Gather { windows, to, groups, .. } = *self.gather;
             let gather = self.gather;
-            let Gather { from, to, .. } = *gather;
-            let (rows, columns) = gather.sides();
-            let (inputs, outputs) = (from.channels / gather.groups, to.channels / gather.groups);
-            let depth = gather.taps.len() * gather.depth;
+            let from = windows.from;
+            let (inputs, outputs) = (from.channels / groups, to.channels / groups);
+            let depth = windows.taps.len() * windows.depth;
             let all =
                 Panels { depth, padded: outputs.next_multiple_of(LANES), width: L::VECTORS * LANES };
-            // Windows of more than one pixel are put together, those of one are read in place.
+            // Windows that lie one behind the other are read in place, others are put together.
+            // Likewise, pixels that do not lie one behind the other are put apart.
+            let (in_place, out_of_place) = (windows.are_pixels(), gather.stride > 1);
             let line = depth + LANES;
-            let mut room = Scratch::new(if gather.taps.len() == 1 { 0 } else { L::ROWS * line });
-            let mut pixel = self.pixels.start;
-            while pixel < self.pixels.end {
+            let mut room = Scratch::new(if in_place { 0 } else { L::ROWS * line });
+            let mut apart = Scratch::new(if out_of_place { L::ROWS * all.width } else { 0 });
+            for pixel in self.pixels.clone().step_by(L::ROWS) {
                 let count = (self.pixels.end - pixel).min(L::ROWS);
                 let mut places = [0; 16];
-                let mut windows = [[0; 3]; 16];
-                for at in 0..count {
-                    let (image, place) =
-                        ((pixel + at) / (rows * columns), (pixel + at) % (rows * columns));
-                    let (y, x) = (place / columns, place % columns);
+                let mut place = windows.place(pixel);
+                for at in places.iter_mut().take(count) {
+                    let [image, y, x] = place;
                     let row = gather.start.0 + y * gather.stride;
-                    places[at] = to.at(image, row, gather.start.1 + x * gather.stride);
-                    windows[at] = [image, y * gather.step, x * gather.step];
+                    *at = to.at(image, row, gather.start.1 + x * gather.stride);
+                    place = windows.next(place);
                 }
-                for group in 0..gather.groups {
-                    let mut sources = [self.zeros.as_ptr(); 16];
-                    for at in 0..count {
-                        let first = group * inputs;
-                        sources[at] = match *gather.taps {
-                            [tap] => self.source(windows[at], tap, first),
-                            _ => {
-                                let to = room.as_mut_ptr().add(at * line);
-                                self.window::<L>(windows[at], first, to);
-                                to.cast_const()
-                            }
-                        };
-                    }
+                for group in 0..groups {
+                    let a = if in_place {
+                        let first = windows.x.as_ptr().add(pixel * from.channels + group * inputs);
+                        Rows { start: first, stride: from.channels }
+                    } else {
+                        let (taps, to) = (0..windows.taps.len(), (room.as_mut_ptr(), line));
+                        windows.copy::<L>((pixel, count), taps, group * inputs, to);
+                        Rows { start: room.as_ptr(), stride: line }
+                    };
                     let packed = gather.packed.as_ptr().add(group * all.length());
                     for panel in 0..all.count() {
                         let channel = group * outputs + panel * all.width;
-                        let mut outs = [gather.out.at(places[0] + channel); 16];
-                        for at in 0..count {
-                            outs[at] = gather.out.at(places[at] + channel);
-                        }
                         let columns = (outputs - panel * all.width).min(all.width);
-                        let weights = packed.add(all.start(panel));
-                        rows_by_panel::<L>(depth, &sources, weights, columns, count, &outs);
-                        if gather.finish.is_something() {
+                        let out = if out_of_place {
+                            Rows { start: apart.as_mut_ptr(), stride: all.width }
+                        } else {
+                            Rows { start: gather.out.at(places[0] + channel), stride: to.channels }
+                        };
+                        rows_by_panel::<L>(depth, a, packed.add(all.start(panel)), columns, count, out);
+                        if out_of_place || gather.finish.is_something() {
                             for at in 0..count {
                                 let place = places[at] + channel;
-                                gather.finish.again::<L>(outs[at], columns, channel, place);
+                                let sums = out.start.add(at * out.stride).cast_const();
+                                let to = gather.out.at(place);
+                                gather.finish.write::<L>(sums, to, columns, channel, place);
                             }
                         }
                     }
-                }
-                pixel += count;
-            }
-        }
-    }
-}
-
-impl Pixels<'_> {
-    /// Where a tap's numbers are, from a channel on; zeros beyond the map.
-    #[inline(always)]
-    unsafe fn source(
-        &self,
-        [image, y, x]: [usize; 3],
-        (down, right): (isize, isize),
-        channel: usize,
-    ) -> *const f32 {
-        let from = self.gather.from;
-        let (row, column) = (y.wrapping_add_signed(down), x.wrapping_add_signed(right));
-        if row < from.height && column < from.width {
-            unsafe { self.gather.x.as_ptr().add(from.at(image, row, column) + channel) }
-        } else {
-            self.zeros.as_ptr()
-        }
-    }
-
-    /// Copies the taps of a window one behind the other, and up to a vector of zeros.
-    #[inline(always)]
-    unsafe fn window<L: Lanes>(&self, place: [usize; 3], channel: usize, to: *mut f32) {
-        unsafe {
-            let depth = self.gather.depth;
-            for (at, tap) in self.gather.taps.iter().enumerate() {
-                let from = self.source(place, *tap, channel);
-                for lane in (0..depth).step_by(LANES) {
-                    // What is written beyond the tap, the next one overwrites.
-                    let values = L::load_some(from.add(lane), (depth - lane).min(LANES));
-                    L::store(to.add(at * depth + lane), values);
                 }
             }
         }

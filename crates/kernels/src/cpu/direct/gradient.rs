@@ -1,11 +1,15 @@
-//! Gradients of the weights from maps and gradients of the outputs: for each tap, products of the
-//! pixels that it sees with the outputs that it gives to, a run of pixels at a time.
+//! Gradients of the weights from maps and gradients of the outputs: products of the windows with the
+//! outputs that they give to.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::padded::{is_folded, pad};
+use super::{
+    forward::taps,
+    padded::{is_folded, pad},
+    windows::Windows,
+};
 use crate::cpu::{
     conv::Shape,
     lanes::{LANES, Lanes},
@@ -20,7 +24,9 @@ use crate::cpu::{
 const SUMS: usize = 2 * 1024 * 1024;
 /// Sums of products at most. It does not depend on the threads, so that the order of summation does
 /// not.
-const GROUPS: usize = 16;
+const PARTS: usize = 16;
+/// Numbers of windows that a thread puts together at a time.
+const NEAR: usize = 24 * 1024;
 
 /// Gradient of the weights, `[outputs, inputs / groups, kernel, kernel]`.
 pub(crate) fn weight_gradient(
@@ -32,132 +38,120 @@ pub(crate) fn weight_gradient(
 ) -> Vec<f32> {
     let out = shape.output(map);
     let kernel = shape.kernel;
-    let (padded, from, padding, folds) = if is_folded(shape) {
+    let (padded, from, padding, columns) = if is_folded(shape) {
         let (padded, from) = pad(x, map, shape);
-        (Some(padded), from, 0, kernel)
+        (Some(padded), from, 0, 1)
     } else {
-        (None, map, shape.padding, 1)
+        (None, map, shape.padding, kernel)
     };
     let (inputs, outputs) = (shape.inputs / shape.groups, shape.outputs / shape.groups);
-    let work = Work {
+    let taps = taps(kernel, columns, padding);
+    let windows = Windows {
         x: padded.as_deref().unwrap_or(x),
         from,
-        dy,
-        out,
-        shape,
-        padding,
-        taps: (kernel, kernel / folds),
-        depth: inputs * folds,
-        wide: outputs.next_multiple_of(LANES),
+        step: shape.stride,
+        taps: &taps,
+        depth: inputs * (kernel / columns),
+        places: (out.height, out.width),
     };
-    let taps = work.taps.0 * work.taps.1 * shape.groups;
-    let length = taps * work.depth * work.wide;
-    let parts = GROUPS.min((SUMS / length).max(1)).min(out.batch);
+    let wide = outputs.next_multiple_of(LANES);
+    let work = Work { windows, dy, out, groups: shape.groups, wide };
+    let rows = taps.len() * windows.depth;
+    let length = shape.groups * rows * wide;
+    let parts = PARTS.min((SUMS / length).max(1)).min(out.batch);
     let share = out.batch.div_ceil(parts);
+    // Where there are few sums, the taps are spread over the threads too.
+    let cuts = if parts * shape.groups < PARTS { taps.len() } else { 1 };
     let mut sums = Scratch::new(parts * length);
     let shared = Shared::new(&mut sums);
-    (0..parts * taps).into_par_iter().for_each(|job| {
-        let (part, tap) = (job / taps, job % taps);
+    (0..parts * shape.groups * cuts).into_par_iter().for_each(|job| {
+        let (part, group, cut) = (job / cuts / shape.groups, job / cuts % shape.groups, job % cuts);
         let images = (part * share).min(out.batch)..out.batch.min((part + 1) * share);
-        // SAFETY: each task has the sums of its own part and tap.
+        let each = taps.len() / cuts;
+        let taps = cut * each..(cut + 1) * each;
+        let first = part * length + (group * rows + taps.start * windows.depth) * wide;
+        // SAFETY: each task has the sums of its own part, group and taps.
         unsafe {
-            let sums = shared.at(part * length + tap * work.depth * work.wide);
-            sums.write_bytes(0, work.depth * work.wide);
-            path.run(Tap { work: &work, tap, images, sums });
+            let sums = shared.at(first);
+            sums.write_bytes(0, taps.len() * windows.depth * wide);
+            path.run(Sums { work: &work, group, taps, images, sums });
         }
     });
 
     let mut weights = scratch::result(shape.outputs * inputs * kernel * kernel);
-    for (at, weight) in weights.iter_mut().enumerate() {
-        let (tap, rest) = (at % (kernel * kernel), at / (kernel * kernel));
-        let (input, output) = (rest % inputs, rest / inputs);
+    let each = inputs * kernel * kernel;
+    weights.par_chunks_exact_mut(each).enumerate().for_each(|(output, weights)| {
         let (group, output) = (output / outputs, output % outputs);
-        // Folded or not, taps and inputs come in the same order.
-        let row = (group * kernel * kernel + tap) * inputs + input;
-        let part = |part: usize| sums[part * length + row * work.wide + output];
-        *weight = (0..parts).map(part).sum();
-    }
+        for (at, weight) in weights.iter_mut().enumerate() {
+            // Folded or not, taps and inputs come in the same order.
+            let (tap, input) = (at % (kernel * kernel), at / (kernel * kernel));
+            let place = (group * rows + tap * inputs + input) * wide + output;
+            *weight = (0..parts).map(|part| sums[part * length + place]).sum();
+        }
+    });
     weights
 }
 
 struct Work<'a> {
-    x: &'a [f32],
-    from: Map,
+    windows: Windows<'a>,
     dy: &'a [f32],
     out: Map,
-    shape: Shape,
-    padding: usize,
-    /// Rows and columns of taps.
-    taps: (usize, usize),
-    /// Numbers of a tap.
-    depth: usize,
+    groups: usize,
     /// Outputs of a group, filled up to whole vectors.
     wide: usize,
 }
 
-/// The sums of one tap over some of the images.
-struct Tap<'a> {
+/// The sums of some taps over some of the images.
+struct Sums<'a> {
     work: &'a Work<'a>,
-    /// Group of channels, row and column of the window.
-    tap: usize,
+    group: usize,
+    taps: Range<usize>,
     images: Range<usize>,
     sums: *mut f32,
 }
 
-impl Kernel for Tap<'_> {
+impl Kernel for Sums<'_> {
     type Output = ();
 
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         unsafe {
-            let work = self.work;
-            let Work { from, out, shape, .. } = *work;
-            let taps = work.taps.0 * work.taps.1;
-            let (group, tap) = (self.tap / taps, self.tap % taps);
-            let (down, right) = (tap / work.taps.1, tap % work.taps.1);
-            let outputs = shape.outputs / shape.groups;
-            let rows = seen(out.height, from.height, down, work.padding, shape.stride);
-            let run = seen(out.width, from.width, right, work.padding, shape.stride);
-            if run.is_empty() {
-                return;
-            }
+            let Work { windows, dy, out, groups, wide } = *self.work;
+            let (inputs, outputs) = (windows.from.channels / groups, out.channels / groups);
+            let depth = self.taps.len() * windows.depth;
+            let (in_place, line) = (windows.are_pixels(), depth + LANES);
+            let most = (NEAR / line).clamp(8, 96);
+            let mut room = Scratch::new(if in_place { 0 } else { most * line });
             // Products read whole vectors of the outputs; lines that end within one are copied.
-            let whole = outputs == work.wide && shape.groups == 1;
-            let mut copy = if whole { None } else { Some(Scratch::new(run.len() * work.wide)) };
-            for image in self.images {
-                for y in rows.clone() {
-                    let row = y * shape.stride + down - work.padding;
-                    let column = run.start * shape.stride + right - work.padding;
-                    let pixels = from.at(image, row, column) + group * (shape.inputs / shape.groups);
-                    let gradients = out.at(image, y, run.start) + group * outputs;
-                    let mut lines = (work.dy.as_ptr().add(gradients), out.channels);
-                    if let Some(copy) = &mut copy {
-                        for at in 0..run.len() {
-                            for lane in (0..outputs).step_by(LANES) {
-                                let from = lines.0.add(at * out.channels + lane);
-                                let vector = L::load_some(from, (outputs - lane).min(LANES));
-                                L::store(copy.as_mut_ptr().add(at * work.wide + lane), vector);
-                            }
+            let whole = out.channels == wide;
+            let mut copy = Scratch::new(if whole { 0 } else { most * wide });
+            let places = windows.places.0 * windows.places.1;
+            for first in (self.images.start * places..self.images.end * places).step_by(most) {
+                let count = (self.images.end * places - first).min(most);
+                let channel = self.group * inputs;
+                let a = if in_place {
+                    let start = first * windows.from.channels + channel;
+                    (windows.x.as_ptr().add(start), windows.from.channels)
+                } else {
+                    let to = (room.as_mut_ptr(), line);
+                    windows.copy::<L>((first, count), self.taps.clone(), channel, to);
+                    (room.as_ptr(), line)
+                };
+                let lines = dy.as_ptr().add(first * out.channels + self.group * outputs);
+                let b = if whole {
+                    (lines, out.channels)
+                } else {
+                    for at in 0..count {
+                        for lane in (0..outputs).step_by(LANES) {
+                            let from = lines.add(at * out.channels + lane);
+                            let vector = L::load_some(from, (outputs - lane).min(LANES));
+                            L::store(copy.as_mut_ptr().add(at * wide + lane), vector);
                         }
-                        lines = (copy.as_ptr(), work.wide);
                     }
-                    columns_by_rows::<L>(
-                        run.len(),
-                        (work.x.as_ptr().add(pixels), shape.stride * from.channels),
-                        lines,
-                        work.depth,
-                        work.wide,
-                        (self.sums, work.wide),
-                    );
-                }
+                    (copy.as_ptr(), wide)
+                };
+                columns_by_rows::<L>(count, a, b, depth, wide, (self.sums, wide));
             }
         }
     }
-}
-
-/// Outputs along a side that see a pixel of the map through this tap.
-fn seen(outputs: usize, inputs: usize, tap: usize, padding: usize, stride: usize) -> Range<usize> {
-    let first = padding.saturating_sub(tap).div_ceil(stride);
-    let last = (inputs + padding).saturating_sub(tap).div_ceil(stride);
-    first..last.min(outputs).max(first)
 }

@@ -4,6 +4,7 @@
 mod forward;
 mod gradient;
 mod padded;
+mod windows;
 
 pub(crate) use forward::{forward, map_gradient, pack_forward};
 pub(crate) use gradient::weight_gradient;

@@ -1,6 +1,8 @@
 //! Maps with zeros around them, for windows over few channels: a row of the window is then one run
 //! in memory, and as good as a window of one pixel with more channels.
 
+use rayon::prelude::*;
+
 use crate::cpu::{conv::Shape, map::Map, scratch::Scratch};
 
 /// Numbers of a window's row up to which it is worth copying the map.
@@ -17,13 +19,14 @@ pub(super) fn pad(x: &[f32], map: Map, shape: Shape) -> (Scratch, Map) {
     let padded =
         Map { height: map.height + 2 * padding, width: map.width + 2 * padding, ..map };
     let mut values = Scratch::new(padded.length());
-    values.fill(0.0);
     let row = map.width * map.channels;
-    for image in 0..map.batch {
+    let one = padded.length() / padded.batch;
+    values.par_chunks_exact_mut(one).enumerate().for_each(|(image, values)| {
+        values.fill(0.0);
         for y in 0..map.height {
-            let (from, to) = (map.at(image, y, 0), padded.at(image, y + padding, padding));
+            let (from, to) = (map.at(image, y, 0), padded.at(0, y + padding, padding));
             values[to..to + row].copy_from_slice(&x[from..from + row]);
         }
-    }
+    });
     (values, padded)
 }

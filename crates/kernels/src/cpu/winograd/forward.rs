@@ -1,10 +1,14 @@
 //! Maps to outputs; and, with weights packed backward, gradients of outputs to gradients of maps.
 
-use std::ops::Range;
+use std::{marker::PhantomData, ops::Range};
 
 use rayon::prelude::*;
 
-use super::{Tiles, transform::Tiling};
+use super::{
+    Tiles,
+    line::{self, Maps},
+    transform::Tiling,
+};
 use crate::cpu::{
     finish::Finish,
     lanes::{LANES, Lanes},
@@ -13,7 +17,7 @@ use crate::cpu::{
     path::{Kernel, Path},
     scratch::{self, Scratch},
     shared::Shared,
-    tile::rows_by_panel,
+    tile::{Rows, rows_by_panel},
 };
 
 /// Numbers of transformed tiles that stay in a core's second cache beside the weights.
@@ -36,100 +40,105 @@ pub(crate) fn forward<T: Tiling>(
     let tiles = Tiles::new::<T>(map);
     let panels = Panels::new(path, map.channels, outputs);
     let mut y = scratch::result(map.pixels() * outputs);
-    let shape = Shape { map, tiles, panels, outputs };
-    let out = Shared::new(&mut y);
-    let zeros = vec![0.0; shape.deep()];
-    let each = T::IN * T::IN * (shape.deep() + panels.padded);
-    let heavy = T::IN * T::IN * panels.length() > HEAVY;
-    if heavy {
+    let work = Work { x, map, tiles, panels, outputs, packed, finish, out: Shared::new(&mut y) };
+    let each = T::IN * T::IN * (work.deep() + panels.padded);
+    if T::IN * T::IN * panels.length() > HEAVY {
         // The weights are read once for many tiles: every stage is shared among the threads.
-        let chunk = (FAR / each).clamp(1, tiles.all);
-        for start in (0..tiles.all).step_by(chunk) {
-            let chunk = start..tiles.all.min(start + chunk);
-            let mut room = Scratch::new(shape.room::<T>(chunk.len()));
-            let task = Chunk { shape, x, zeros: &zeros, packed, finish, room: Shared::new(&mut room), out, chunk: chunk.clone() };
-            let group = chunk.len().div_ceil(64).max(4);
-            let groups = chunk.len().div_ceil(group);
-            let part = |at: usize| at * group..chunk.len().min((at + 1) * group);
-            let run = |step| {
-                // SAFETY: the parts of a stage are disjoint, and a stage ends before the next one.
-                unsafe { path.run(Stage::<T> { task: &task, step, tiling: std::marker::PhantomData }) }
-            };
-            (0..groups).into_par_iter().for_each(|at| run(Step::Map(part(at))));
-            let jobs = T::IN * T::IN * panels.count();
-            (0..jobs).into_par_iter().for_each(|job| run(Step::Multiply(job / panels.count(), job % panels.count()..job % panels.count() + 1)));
-            (0..groups).into_par_iter().for_each(|at| run(Step::Output(part(at))));
+        let chunk = tiles.chunk(FAR, each, usize::MAX);
+        for start in (0..tiles.rows).step_by(chunk) {
+            together::<T>(path, &work, start..tiles.rows.min(start + chunk));
         }
     } else {
         // Each thread takes tiles through all stages while they are in its cache.
-        let chunk = (NEAR / each).clamp(4, 64).min(tiles.all);
-        (0..tiles.all.div_ceil(chunk)).into_par_iter().for_each(|at| {
-            let chunk = at * chunk..tiles.all.min((at + 1) * chunk);
-            let count = chunk.len();
-            let mut room = Scratch::new(shape.room::<T>(count));
-            let task = Chunk { shape, x, zeros: &zeros, packed, finish, room: Shared::new(&mut room), out, chunk };
+        let chunk = tiles.chunk(NEAR, each, 96);
+        (0..tiles.rows.div_ceil(chunk)).into_par_iter().for_each(|at| {
+            let rows = at * chunk..tiles.rows.min((at + 1) * chunk);
+            let mut room = Scratch::new(work.room::<T>(rows.len()));
+            let chunk = Chunk { work: &work, rows, room: Shared::new(&mut room) };
             // SAFETY: the chunk's outputs are written by this task alone.
-            unsafe { path.run(Stage::<T> { task: &task, step: Step::All(count), tiling: std::marker::PhantomData }) };
+            unsafe { path.run(Stage::<T> { chunk: &chunk, step: Step::All, tiling: PhantomData }) };
         });
     }
     y
 }
 
-#[derive(Clone, Copy)]
-struct Shape {
+/// Takes rows of tiles through the stages one after the other, each shared among the threads.
+fn together<T: Tiling>(path: Path, work: &Work<'_>, rows: Range<usize>) {
+    let mut room = Scratch::new(work.room::<T>(rows.len()));
+    let chunk = Chunk { work, rows, room: Shared::new(&mut room) };
+    let run = |step| {
+        // SAFETY: the parts of a stage are disjoint, and a stage ends before the next one.
+        unsafe { path.run(Stage::<T> { chunk: &chunk, step, tiling: PhantomData }) }
+    };
+    let count = chunk.rows.len();
+    let share = count.div_ceil(64);
+    let part = |at: usize| at * share..count.min((at + 1) * share);
+    let parts = count.div_ceil(share);
+    (0..parts).into_par_iter().for_each(|at| run(Step::Map(part(at))));
+    let panels = work.panels.count();
+    let jobs = T::IN * T::IN * panels;
+    (0..jobs).into_par_iter().for_each(|job| {
+        let panel = job % panels;
+        run(Step::Multiply(job / panels, panel..panel + 1));
+    });
+    (0..parts).into_par_iter().for_each(|at| run(Step::Output(part(at))));
+}
+
+struct Work<'a> {
+    x: &'a [f32],
     map: Map,
     tiles: Tiles,
     panels: Panels,
     outputs: usize,
+    packed: &'a [f32],
+    finish: &'a Finish<'a>,
+    out: Shared,
 }
 
-impl Shape {
+impl Work<'_> {
     /// Channels of the map, filled up to whole vectors.
     #[inline(always)]
     fn deep(&self) -> usize {
         self.map.channels.next_multiple_of(LANES)
     }
 
-    /// Numbers between two positions of `count` transformed tiles of `width` channels. A line more
-    /// than needed, or all positions of a tile would fall into one set of the first cache.
-    #[inline(always)]
-    fn stride(count: usize, width: usize) -> usize {
-        count * width + LANES
-    }
-
-    fn room<T: Tiling>(&self, count: usize) -> usize {
-        let both = Self::stride(count, self.deep()) + Self::stride(count, self.panels.padded);
+    /// Numbers that so many rows of tiles need.
+    fn room<T: Tiling>(&self, rows: usize) -> usize {
+        let count = rows * self.tiles.across;
+        let both = stride(count, self.deep()) + stride(count, self.panels.padded);
         T::IN * T::IN * both
     }
 }
 
-/// Tiles that go through the stages together.
+/// Numbers between two positions of `count` transformed tiles of `width` channels. A line more than
+/// needed, or all positions of a tile would fall into one set of the first cache.
+#[inline(always)]
+pub(super) fn stride(count: usize, width: usize) -> usize {
+    count * width + LANES
+}
+
+/// Rows of tiles that go through the stages together.
 struct Chunk<'a> {
-    shape: Shape,
-    x: &'a [f32],
-    zeros: &'a [f32],
-    packed: &'a [f32],
-    finish: &'a Finish<'a>,
+    work: &'a Work<'a>,
+    rows: Range<usize>,
     room: Shared,
-    out: Shared,
-    chunk: Range<usize>,
 }
 
 enum Step {
-    /// Transform these tiles of the chunk.
+    /// Transform these rows of the chunk.
     Map(Range<usize>),
     /// Multiply one position by these panels.
     Multiply(usize, Range<usize>),
-    /// Transform these tiles back.
+    /// Transform these rows back.
     Output(Range<usize>),
-    /// All stages for this many tiles.
-    All(usize),
+    /// All stages, for all of the chunk.
+    All,
 }
 
 struct Stage<'a, T> {
-    task: &'a Chunk<'a>,
+    chunk: &'a Chunk<'a>,
     step: Step,
-    tiling: std::marker::PhantomData<T>,
+    tiling: PhantomData<T>,
 }
 
 impl<T: Tiling> Kernel for Stage<'_, T> {
@@ -138,17 +147,17 @@ impl<T: Tiling> Kernel for Stage<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         unsafe {
-            let task = self.task;
+            let chunk = self.chunk;
             match self.step {
-                Step::Map(tiles) => task.map::<T, L>(tiles),
-                Step::Multiply(position, panels) => task.multiply::<T, L>(position, panels),
-                Step::Output(tiles) => task.output::<T, L>(tiles),
-                Step::All(count) => {
-                    task.map::<T, L>(0..count);
+                Step::Map(rows) => chunk.map::<T, L>(rows),
+                Step::Multiply(position, panels) => chunk.multiply::<T, L>(position, panels),
+                Step::Output(rows) => chunk.output::<T, L>(rows),
+                Step::All => {
+                    chunk.map::<T, L>(0..chunk.rows.len());
                     for position in 0..T::IN * T::IN {
-                        task.multiply::<T, L>(position, 0..task.shape.panels.count());
+                        chunk.multiply::<T, L>(position, 0..chunk.work.panels.count());
                     }
-                    task.output::<T, L>(0..count);
+                    chunk.output::<T, L>(0..chunk.rows.len());
                 }
             }
         }
@@ -156,25 +165,30 @@ impl<T: Tiling> Kernel for Stage<'_, T> {
 }
 
 impl Chunk<'_> {
+    /// Tiles of the chunk.
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.rows.len() * self.work.tiles.across
+    }
+
     /// Where the products begin, behind the transformed tiles.
     #[inline(always)]
     fn products<T: Tiling>(&self) -> usize {
-        T::IN * T::IN * Shape::stride(self.chunk.len(), self.shape.deep())
+        T::IN * T::IN * stride(self.count(), self.work.deep())
     }
 
     #[inline(always)]
-    unsafe fn map<T: Tiling, L: Lanes>(&self, tiles: Range<usize>) {
+    unsafe fn map<T: Tiling, L: Lanes>(&self, rows: Range<usize>) {
         unsafe {
-            let (map, deep) = (self.shape.map, self.shape.deep());
-            let stride = Shape::stride(self.chunk.len(), deep);
-            for tile in tiles {
-                let place = self.shape.tiles.place::<T>(self.chunk.start + tile);
-                let pixels = window::<T>(self.x, map, place, self.zeros);
-                for channel in (0..map.channels).step_by(LANES) {
-                    let count = (map.channels - channel).min(LANES);
-                    let tile = transform_map::<T, L>(&pixels, channel, count, self.room.at(tile * deep + channel), stride);
-                    let () = tile;
-                }
+            let Work { x, map, tiles, .. } = *self.work;
+            let deep = self.work.deep();
+            let mut buffer = Scratch::new(line::buffer::<T>(tiles.across));
+            for row in rows {
+                let place = tiles.place::<T>(self.rows.start + row);
+                let to = self.room.at(row * tiles.across * deep);
+                let to = (to, deep, stride(self.count(), deep));
+                let buffer = buffer.as_mut_ptr();
+                line::transform::<Maps, T, L>(x, map, place, tiles.across, buffer, to);
             }
         }
     }
@@ -182,34 +196,36 @@ impl Chunk<'_> {
     #[inline(always)]
     unsafe fn multiply<T: Tiling, L: Lanes>(&self, position: usize, panels: Range<usize>) {
         unsafe {
-            let (count, deep) = (self.chunk.len(), self.shape.deep());
-            let all = self.shape.panels;
-            let tiles = self.room.at(position * Shape::stride(count, deep));
-            let products = self.room.at(self.products::<T>() + position * Shape::stride(count, all.padded));
+            let (count, deep, all) = (self.count(), self.work.deep(), self.work.panels);
+            let tiles = self.room.at(position * stride(count, deep)).cast_const();
+            let products = self.products::<T>() + position * stride(count, all.padded);
             for panel in panels {
-                let weights = self.packed.as_ptr().add(position * all.length() + all.start(panel));
-                for row in (0..count).step_by(L::ROWS) {
-                    let mut rows = [tiles.cast_const(); 16];
-                    let mut outs = [products; 16];
-                    let rest = (count - row).min(L::ROWS);
-                    for at in 0..rest {
-                        rows[at] = tiles.add((row + at) * deep);
-                        outs[at] = products.add((row + at) * all.padded + panel * all.width);
-                    }
-                    rows_by_panel::<L>(all.depth, &rows, weights, all.columns(panel), rest, &outs);
-                }
+                let weights = position * all.length() + all.start(panel);
+                let weights = self.work.packed.as_ptr().add(weights);
+                let out = self.room.at(products + panel * all.width);
+                rows_by_panel::<L>(
+                    all.depth,
+                    Rows { start: tiles, stride: deep },
+                    weights,
+                    all.columns(panel),
+                    count,
+                    Rows { start: out, stride: all.padded },
+                );
             }
         }
     }
 
     #[inline(always)]
-    unsafe fn output<T: Tiling, L: Lanes>(&self, tiles: Range<usize>) {
+    unsafe fn output<T: Tiling, L: Lanes>(&self, rows: Range<usize>) {
         unsafe {
-            let Shape { map, outputs, panels, .. } = self.shape;
-            let stride = Shape::stride(self.chunk.len(), panels.padded);
+            let Work { map, tiles, panels, outputs, finish, .. } = *self.work;
+            let stride = stride(self.count(), panels.padded);
             let products = self.room.at(self.products::<T>());
-            for tile in tiles {
-                let (image, top, left) = self.shape.tiles.place::<T>(self.chunk.start + tile);
+            for tile in rows.start * tiles.across..rows.end * tiles.across {
+                let (image, top) = tiles.place::<T>(self.rows.start + tile / tiles.across);
+                let left = tile % tiles.across * T::OUT;
+                let (height, width) = ((map.height - top).min(T::OUT), (map.width - left).min(T::OUT));
+                let first = ((image * map.height + top) * map.width + left) * outputs;
                 for channel in (0..outputs).step_by(LANES) {
                     let count = (outputs - channel).min(LANES);
                     let from = products.add(tile * panels.padded + channel);
@@ -227,73 +243,17 @@ impl Chunk<'_> {
                             line[x] = half[x][y];
                         }
                         let line = T::output::<L>(line);
-                        if top + y < map.height {
+                        if y < height {
                             for x in 0..T::OUT {
-                                if left + x < map.width {
-                                    let at = ((image * map.height + top + y) * map.width + left + x) * outputs + channel;
-                                    let value = self.finish.apply::<L>(line[x], channel, at, count);
-                                    L::store_some(self.out.at(at), count, value);
+                                if x < width {
+                                    let at = first + (y * map.width + x) * outputs + channel;
+                                    let value = finish.apply::<L>(line[x], channel, at, count);
+                                    L::store_some(self.work.out.at(at), count, value);
                                 }
                             }
                         }
                     }
                 }
-            }
-        }
-    }
-}
-
-/// Pointers to the pixels of a tile's window, those beyond the map to zeros.
-#[inline(always)]
-pub(super) unsafe fn window<T: Tiling>(
-    x: &[f32],
-    map: Map,
-    (image, top, left): (usize, usize, usize),
-    zeros: &[f32],
-) -> [*const f32; 36] {
-    unsafe {
-        let mut pixels = [zeros.as_ptr(); 36];
-        for row in 0..T::IN {
-            let y = (top + row).wrapping_sub(1);
-            if y < map.height {
-                for column in 0..T::IN {
-                    let at = (left + column).wrapping_sub(1);
-                    if at < map.width {
-                        pixels[row * T::IN + column] = x.as_ptr().add(map.at(image, y, at));
-                    }
-                }
-            }
-        }
-        pixels
-    }
-}
-
-/// Bᵀ d B of sixteen channels, stored position by position.
-#[inline(always)]
-pub(super) unsafe fn transform_map<T: Tiling, L: Lanes>(
-    pixels: &[*const f32; 36],
-    channel: usize,
-    count: usize,
-    to: *mut f32,
-    stride: usize,
-) {
-    unsafe {
-        let mut half = [[L::zero(); 6]; 6];
-        for x in 0..T::IN {
-            let mut line = [L::zero(); 6];
-            for y in 0..T::IN {
-                line[y] = L::load_some(pixels[y * T::IN + x].add(channel), count);
-            }
-            half[x] = T::map::<L>(line);
-        }
-        for y in 0..T::IN {
-            let mut line = [L::zero(); 6];
-            for x in 0..T::IN {
-                line[x] = half[x][y];
-            }
-            let line = T::map::<L>(line);
-            for x in 0..T::IN {
-                L::store(to.add((y * T::IN + x) * stride), line[x]);
             }
         }
     }

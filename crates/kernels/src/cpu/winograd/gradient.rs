@@ -1,12 +1,13 @@
 //! Gradients of the windows from maps and gradients of the outputs.
 
-use std::ops::Range;
+use std::{marker::PhantomData, ops::Range};
 
 use rayon::prelude::*;
 
 use super::{
     Tiles,
-    forward::{transform_map, window},
+    forward::stride,
+    line::{self, Gradients, Maps},
     transform::Tiling,
 };
 use crate::cpu::{
@@ -19,7 +20,7 @@ use crate::cpu::{
 };
 
 /// Numbers of a sum of products that a core's second cache holds beside the tiles.
-const LIGHT: usize = 192 * 1024;
+const LIGHT: usize = 96 * 1024;
 /// Numbers of transformed tiles that a thread works on at a time.
 const NEAR: usize = 96 * 1024;
 /// The same where all threads share the tiles.
@@ -27,6 +28,8 @@ const FAR: usize = 8 * 1024 * 1024;
 /// Sums of products that light windows are spread over. It does not depend on the threads, so that
 /// the order of summation does not.
 const GROUPS: usize = 16;
+/// Channels of a map whose products a task makes, where the windows are heavy.
+const ROWS: usize = 32;
 
 /// Gradient of the windows, `[outputs, inputs, 3, 3]`, from the map `x` and the gradient `dy` of the
 /// output, `[batch, height, width, outputs]`.
@@ -37,70 +40,83 @@ pub(crate) fn gradient<T: Tiling>(
     dy: &[f32],
     outputs: usize,
 ) -> Vec<f32> {
-    let tiles = Tiles::new::<T>(map);
     let (deep, wide) = (map.channels.next_multiple_of(LANES), outputs.next_multiple_of(LANES));
-    let zeros = vec![0.0; deep.max(wide)];
-    let work = Work { x, dy, map, outputs, tiles, deep, wide, zeros: &zeros };
-    let positions = T::IN * T::IN;
-    let length = positions * map.channels * wide;
-    let each = positions * (deep + wide);
-
-    let light = length <= LIGHT;
-    let near = (NEAR / each).clamp(4, 64);
-    let groups = if light { GROUPS.min(tiles.all.div_ceil(near)) } else { 1 };
-    let mut sums = Scratch::new(groups * length);
-    let shared = Shared::new(&mut sums);
-    if light {
-        let share = tiles.all.div_ceil(groups);
-        (0..groups).into_par_iter().for_each(|group| {
-            let tiles = group * share..tiles.all.min((group + 1) * share);
-            let mut room = Scratch::new(work.room::<T>(near));
-            let room = Shared::new(&mut room);
-            // SAFETY: each group has its own part of the sums.
-            unsafe {
-                let sums = shared.at(group * length);
-                sums.write_bytes(0, length);
-                path.run(Group::<T> { work: &work, tiles, near, room, sums, tiling: std::marker::PhantomData });
-            }
-        });
+    let work = Work { x, dy, map, outputs, tiles: Tiles::new::<T>(map), deep, wide };
+    let length = T::IN * T::IN * map.channels * wide;
+    let (sums, groups) = if length <= LIGHT {
+        grouped::<T>(path, &work, length)
     } else {
-        let rows = 32;
-        let blocks = map.channels.div_ceil(rows);
-        let chunk = (FAR / each).clamp(1, tiles.all);
-        let mut room = Scratch::new(work.room::<T>(chunk));
-        let room = Shared::new(&mut room);
-        for start in (0..tiles.all).step_by(chunk) {
-            let chunk = start..tiles.all.min(start + chunk);
-            let part = chunk.len().div_ceil(64).max(4);
-            (0..chunk.len().div_ceil(part)).into_par_iter().for_each(|at| {
-                let part = at * part..chunk.len().min((at + 1) * part);
-                // SAFETY: each task transforms its own tiles.
-                unsafe { path.run(Transform::<T> { work: &work, chunk: chunk.clone(), part, room, tiling: std::marker::PhantomData }) };
-            });
-            (0..positions * blocks).into_par_iter().for_each(|job| {
-                let (position, block) = (job / blocks, job % blocks);
-                let rows = block * rows..map.channels.min((block + 1) * rows);
-                // SAFETY: each task has its own rows of a position's sums.
-                unsafe {
-                    if start == 0 {
-                        let at = (position * map.channels + rows.start) * wide;
-                        shared.at(at).write_bytes(0, rows.len() * wide);
-                    }
-                    let sums = shared.at(0);
-                    path.run(Multiply::<T> { work: &work, count: chunk.len(), position, rows, room, sums, tiling: std::marker::PhantomData });
-                }
-            });
-        }
-    }
+        (together::<T>(path, &work, length), 1)
+    };
 
     let mut windows = scratch::result(outputs * map.channels * 9);
     let out = Shared::new(&mut windows);
     (0..wide / LANES).into_par_iter().for_each(|block| {
         let columns = block * LANES..outputs.min((block + 1) * LANES);
+        let task = Windows::<T> { work: &work, groups, sums: &sums, columns, out, tiling: PhantomData };
         // SAFETY: each task writes the windows of its own outputs.
-        unsafe { path.run(Windows::<T> { work: &work, groups, sums: &sums, columns, out, tiling: std::marker::PhantomData }) };
+        unsafe { path.run(task) };
     });
     windows
+}
+
+/// Several sums of products, each over its own tiles, and how many they are.
+fn grouped<T: Tiling>(path: Path, work: &Work<'_>, length: usize) -> (Scratch, usize) {
+    let rows = work.tiles.rows;
+    let near = work.tiles.chunk(NEAR, T::IN * T::IN * (work.deep + work.wide), 96);
+    let share = rows.div_ceil(GROUPS.min(rows.div_ceil(near)));
+    let groups = rows.div_ceil(share);
+    let mut sums = Scratch::new(groups * length);
+    let shared = Shared::new(&mut sums);
+    (0..groups).into_par_iter().for_each(|group| {
+        let rows = group * share..rows.min((group + 1) * share);
+        let mut room = Scratch::new(work.room::<T>(near.min(share)));
+        let room = Shared::new(&mut room);
+        // SAFETY: each group has its own part of the sums.
+        unsafe {
+            let sums = shared.at(group * length);
+            sums.write_bytes(0, length);
+            path.run(Group::<T> { work, rows, near, room, sums, tiling: PhantomData });
+        }
+    });
+    (sums, groups)
+}
+
+/// One sum of products over all tiles: every thread makes a part of each product.
+fn together<T: Tiling>(path: Path, work: &Work<'_>, length: usize) -> Scratch {
+    let channels = work.map.channels;
+    let mut sums = Scratch::new(length);
+    let shared = Shared::new(&mut sums);
+    let blocks = channels.div_ceil(ROWS);
+    let all = work.tiles.rows;
+    let chunk = work.tiles.chunk(FAR, T::IN * T::IN * (work.deep + work.wide), usize::MAX);
+    let mut room = Scratch::new(work.room::<T>(chunk));
+    let room = Shared::new(&mut room);
+    for start in (0..all).step_by(chunk) {
+        let rows = start..all.min(start + chunk);
+        let share = rows.len().div_ceil(64);
+        (0..rows.len().div_ceil(share)).into_par_iter().for_each(|at| {
+            let part = at * share..rows.len().min((at + 1) * share);
+            let rows = rows.clone();
+            // SAFETY: each task transforms its own tiles.
+            unsafe { path.run(Transform::<T> { work, rows, part, room, tiling: PhantomData }) };
+        });
+        let count = rows.len() * work.tiles.across;
+        (0..T::IN * T::IN * blocks).into_par_iter().for_each(|job| {
+            let (position, block) = (job / blocks, job % blocks);
+            let channels = block * ROWS..channels.min((block + 1) * ROWS);
+            // SAFETY: each task has its own rows of a position's sums.
+            unsafe {
+                let at = (position * work.map.channels + channels.start) * work.wide;
+                if start == 0 {
+                    shared.at(at).write_bytes(0, channels.len() * work.wide);
+                }
+                let sums = shared.at(0);
+                path.run(Multiply::<T> { work, count, position, channels, room, sums, tiling: PhantomData });
+            }
+        });
+    }
+    sums
 }
 
 struct Work<'a> {
@@ -113,62 +129,66 @@ struct Work<'a> {
     deep: usize,
     /// Outputs, filled up to whole vectors.
     wide: usize,
-    zeros: &'a [f32],
 }
 
 impl Work<'_> {
-    /// Numbers between two positions of `count` tiles of `width` channels; see `forward`.
-    #[inline(always)]
-    fn stride(count: usize, width: usize) -> usize {
-        count * width + LANES
+    /// Numbers that so many rows of tiles need.
+    fn room<T: Tiling>(&self, rows: usize) -> usize {
+        let count = rows * self.tiles.across;
+        T::IN * T::IN * (stride(count, self.deep) + stride(count, self.wide))
     }
 
-    fn room<T: Tiling>(&self, count: usize) -> usize {
-        T::IN * T::IN * (Self::stride(count, self.deep) + Self::stride(count, self.wide))
-    }
-
-    /// Where the transformed gradients begin, behind the maps.
+    /// Where the transformed gradients of `count` tiles begin, behind the maps.
     #[inline(always)]
     fn second<T: Tiling>(&self, count: usize) -> usize {
-        T::IN * T::IN * Self::stride(count, self.deep)
+        T::IN * T::IN * stride(count, self.deep)
     }
 
-    /// Transforms tiles `part` of `chunk`, both sides.
+    /// Transforms `part` of these rows of tiles, both sides.
     #[inline(always)]
-    unsafe fn transform<T: Tiling, L: Lanes>(&self, chunk: &Range<usize>, part: Range<usize>, room: Shared) {
+    unsafe fn transform<T: Tiling, L: Lanes>(
+        &self,
+        rows: &Range<usize>,
+        part: Range<usize>,
+        room: Shared,
+    ) {
         unsafe {
-            let count = chunk.len();
+            let across = self.tiles.across;
+            let count = rows.len() * across;
             let outs = Map { channels: self.outputs, ..self.map };
-            for tile in part {
-                let place = self.tiles.place::<T>(chunk.start + tile);
-                let pixels = window::<T>(self.x, self.map, place, self.zeros);
-                for channel in (0..self.map.channels).step_by(LANES) {
-                    let lanes = (self.map.channels - channel).min(LANES);
-                    let to = room.at(tile * self.deep + channel);
-                    transform_map::<T, L>(&pixels, channel, lanes, to, Self::stride(count, self.deep));
-                }
-                let pixels = outputs::<T>(self.dy, outs, place, self.zeros);
-                for channel in (0..self.outputs).step_by(LANES) {
-                    let lanes = (self.outputs - channel).min(LANES);
-                    let to = room.at(self.second::<T>(count) + tile * self.wide + channel);
-                    transform_gradient::<T, L>(&pixels, channel, lanes, to, Self::stride(count, self.wide));
-                }
+            let mut buffer = Scratch::new(line::buffer::<T>(across));
+            let buffer = buffer.as_mut_ptr();
+            for row in part {
+                let place = self.tiles.place::<T>(rows.start + row);
+                let to = room.at(row * across * self.deep);
+                let to = (to, self.deep, stride(count, self.deep));
+                line::transform::<Maps, T, L>(self.x, self.map, place, across, buffer, to);
+                let to = room.at(self.second::<T>(count) + row * across * self.wide);
+                let to = (to, self.wide, stride(count, self.wide));
+                line::transform::<Gradients, T, L>(self.dy, outs, place, across, buffer, to);
             }
         }
     }
 
-    /// Adds the products of `count` tiles at one position to rows of the sums.
+    /// Adds the products of `count` tiles at one position to the sums of some of the map's channels.
     #[inline(always)]
-    unsafe fn multiply<T: Tiling, L: Lanes>(&self, count: usize, position: usize, rows: Range<usize>, room: Shared, sums: *mut f32) {
+    unsafe fn multiply<T: Tiling, L: Lanes>(
+        &self,
+        count: usize,
+        position: usize,
+        channels: Range<usize>,
+        room: Shared,
+        sums: *mut f32,
+    ) {
         unsafe {
-            let maps = room.at(position * Self::stride(count, self.deep) + rows.start);
-            let gradients = room.at(self.second::<T>(count) + position * Self::stride(count, self.wide));
-            let sums = sums.add((position * self.map.channels + rows.start) * self.wide);
+            let maps = room.at(position * stride(count, self.deep) + channels.start);
+            let gradients = self.second::<T>(count) + position * stride(count, self.wide);
+            let sums = sums.add((position * self.map.channels + channels.start) * self.wide);
             columns_by_rows::<L>(
                 count,
                 (maps, self.deep),
-                (gradients, self.wide),
-                rows.len(),
+                (room.at(gradients), self.wide),
+                channels.len(),
                 self.wide,
                 (sums, self.wide),
             );
@@ -179,11 +199,11 @@ impl Work<'_> {
 /// Tiles of one sum, a cacheful at a time.
 struct Group<'a, T> {
     work: &'a Work<'a>,
-    tiles: Range<usize>,
+    rows: Range<usize>,
     near: usize,
     room: Shared,
     sums: *mut f32,
-    tiling: std::marker::PhantomData<T>,
+    tiling: PhantomData<T>,
 }
 
 impl<T: Tiling> Kernel for Group<'_, T> {
@@ -192,16 +212,16 @@ impl<T: Tiling> Kernel for Group<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         unsafe {
-            let Self { work, tiles, near, room, sums, .. } = self;
-            let mut start = tiles.start;
-            while start < tiles.end {
-                let chunk = start..tiles.end.min(start + near);
-                work.transform::<T, L>(&chunk, 0..chunk.len(), room);
+            let Self { work, near, room, sums, .. } = self;
+            let mut start = self.rows.start;
+            while start < self.rows.end {
+                let rows = start..self.rows.end.min(start + near);
+                work.transform::<T, L>(&rows, 0..rows.len(), room);
                 for position in 0..T::IN * T::IN {
-                    let rows = 0..work.map.channels;
-                    work.multiply::<T, L>(chunk.len(), position, rows, room, sums);
+                    let (count, channels) = (rows.len() * work.tiles.across, 0..work.map.channels);
+                    work.multiply::<T, L>(count, position, channels, room, sums);
                 }
-                start = chunk.end;
+                start = rows.end;
             }
         }
     }
@@ -209,10 +229,10 @@ impl<T: Tiling> Kernel for Group<'_, T> {
 
 struct Transform<'a, T> {
     work: &'a Work<'a>,
-    chunk: Range<usize>,
+    rows: Range<usize>,
     part: Range<usize>,
     room: Shared,
-    tiling: std::marker::PhantomData<T>,
+    tiling: PhantomData<T>,
 }
 
 impl<T: Tiling> Kernel for Transform<'_, T> {
@@ -220,7 +240,7 @@ impl<T: Tiling> Kernel for Transform<'_, T> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        unsafe { self.work.transform::<T, L>(&self.chunk, self.part, self.room) }
+        unsafe { self.work.transform::<T, L>(&self.rows, self.part, self.room) }
     }
 }
 
@@ -228,10 +248,10 @@ struct Multiply<'a, T> {
     work: &'a Work<'a>,
     count: usize,
     position: usize,
-    rows: Range<usize>,
+    channels: Range<usize>,
     room: Shared,
     sums: *mut f32,
-    tiling: std::marker::PhantomData<T>,
+    tiling: PhantomData<T>,
 }
 
 impl<T: Tiling> Kernel for Multiply<'_, T> {
@@ -240,7 +260,8 @@ impl<T: Tiling> Kernel for Multiply<'_, T> {
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         unsafe {
-            self.work.multiply::<T, L>(self.count, self.position, self.rows, self.room, self.sums);
+            let Self { work, count, position, channels, room, sums, .. } = self;
+            work.multiply::<T, L>(count, position, channels, room, sums);
         }
     }
 }
@@ -252,7 +273,7 @@ struct Windows<'a, T> {
     sums: &'a [f32],
     columns: Range<usize>,
     out: Shared,
-    tiling: std::marker::PhantomData<T>,
+    tiling: PhantomData<T>,
 }
 
 impl<T: Tiling> Kernel for Windows<'_, T> {
@@ -296,58 +317,6 @@ impl<T: Tiling> Kernel for Windows<'_, T> {
                         *to.add(tap) = line[lane];
                     }
                 }
-            }
-        }
-    }
-}
-
-/// Pointers to the pixels of a tile's output, those beyond the map to zeros.
-#[inline(always)]
-unsafe fn outputs<T: Tiling>(
-    dy: &[f32],
-    map: Map,
-    (image, top, left): (usize, usize, usize),
-    zeros: &[f32],
-) -> [*const f32; 16] {
-    unsafe {
-        let mut pixels = [zeros.as_ptr(); 16];
-        for row in 0..T::OUT.min(map.height - top) {
-            for column in 0..T::OUT.min(map.width - left) {
-                let at = map.at(image, top + row, left + column);
-                pixels[row * T::OUT + column] = dy.as_ptr().add(at);
-            }
-        }
-        pixels
-    }
-}
-
-/// A y Aᵀ of sixteen channels, stored position by position.
-#[inline(always)]
-unsafe fn transform_gradient<T: Tiling, L: Lanes>(
-    pixels: &[*const f32; 16],
-    channel: usize,
-    count: usize,
-    to: *mut f32,
-    stride: usize,
-) {
-    unsafe {
-        let zero = L::zero();
-        let mut half = [[zero; 6]; 4];
-        for x in 0..T::OUT {
-            let mut line = [zero; 6];
-            for y in 0..T::OUT {
-                line[y] = L::load_some(pixels[y * T::OUT + x].add(channel), count);
-            }
-            half[x] = T::gradient::<L>(line);
-        }
-        for y in 0..T::IN {
-            let mut line = [zero; 6];
-            for x in 0..T::OUT {
-                line[x] = half[x][y];
-            }
-            let line = T::gradient::<L>(line);
-            for x in 0..T::IN {
-                L::store(to.add((y * T::IN + x) * stride), line[x]);
             }
         }
     }

@@ -4,6 +4,7 @@
 
 pub(crate) mod forward;
 pub(crate) mod gradient;
+pub(crate) mod line;
 pub(crate) mod transform;
 pub(crate) mod weights;
 
@@ -22,28 +23,38 @@ pub(crate) enum Direction {
     Backward,
 }
 
-/// Where the tiles of a map lie.
+/// Where the tiles of a map lie: in rows, which are never cut.
 #[derive(Debug, Clone, Copy)]
 struct Tiles {
-    /// Tiles beside one another.
+    /// Tiles of a row.
     across: usize,
-    /// Tiles of one map.
-    each: usize,
-    /// Tiles of all maps.
-    all: usize,
+    /// Rows of one map.
+    down: usize,
+    /// Rows of all maps.
+    rows: usize,
 }
 
 impl Tiles {
     fn new<T: Tiling>(map: Map) -> Self {
-        let across = map.width.div_ceil(T::OUT);
-        let each = across * map.height.div_ceil(T::OUT);
-        Self { across, each, all: each * map.batch }
+        let down = map.height.div_ceil(T::OUT);
+        Self { across: map.width.div_ceil(T::OUT), down, rows: down * map.batch }
     }
 
-    /// Map, first row and first column of a tile's output.
+    /// Map and first row of the output of a row of tiles.
     #[inline(always)]
-    fn place<T: Tiling>(&self, tile: usize) -> (usize, usize, usize) {
-        let (image, tile) = (tile / self.each, tile % self.each);
-        (image, tile / self.across * T::OUT, tile % self.across * T::OUT)
+    fn place<T: Tiling>(&self, row: usize) -> (usize, usize) {
+        (row / self.down, row % self.down * T::OUT)
+    }
+
+    /// Rows of about `budget / each` tiles, at most `most`: a whole number of register tiles, where
+    /// that is possible.
+    fn chunk(&self, budget: usize, each: usize, most: usize) -> usize {
+        let tiles = (budget / each).clamp(1, most);
+        let rows = (tiles / self.across).max(1);
+        let fitting = (1..=rows).rev().find(|rows| (rows * self.across).is_multiple_of(ROWS));
+        fitting.filter(|fitting| 2 * fitting > rows).unwrap_or(rows).min(self.rows)
     }
 }
+
+/// Rows of the widest register tile.
+const ROWS: usize = 12;
