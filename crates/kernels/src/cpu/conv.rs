@@ -4,6 +4,7 @@ use super::{
     depthwise, direct,
     finish::Finish,
     map::Map,
+    memory::Numbers,
     path::Path,
     winograd::{self, Direction, Four, Two},
 };
@@ -73,7 +74,7 @@ impl Method {
 #[derive(Debug)]
 pub(crate) struct Packed {
     pub(crate) method: Method,
-    values: Vec<f32>,
+    values: Numbers,
 }
 
 /// Packs `[outputs, inputs / groups, kernel, kernel]` weights for [`forward`] over maps like `map`.
@@ -99,7 +100,7 @@ pub(crate) fn forward(
     packed: &Packed,
     shape: Shape,
     finish: &Finish<'_>,
-) -> Vec<f32> {
+) -> Numbers {
     let values = &packed.values;
     match packed.method {
         Method::Four => winograd::forward::<Four>(path, x, map, values, shape.outputs, finish),
@@ -116,7 +117,7 @@ pub(crate) fn map_gradient(
     map: Map,
     weights: &[f32],
     shape: Shape,
-) -> Vec<f32> {
+) -> Numbers {
     let Shape { inputs, outputs, .. } = shape;
     let finish = Finish::default();
     let out = shape.output(map);
@@ -142,7 +143,7 @@ pub(crate) fn weight_gradient(
     map: Map,
     dy: &[f32],
     shape: Shape,
-) -> Vec<f32> {
+) -> Numbers {
     match Method::of(shape, map) {
         Method::Four => winograd::gradient::<Four>(path, x, map, dy, shape.outputs),
         Method::Two => winograd::gradient::<Two>(path, x, map, dy, shape.outputs),

@@ -8,7 +8,7 @@ use super::{
     lanes::{LANES, Lanes},
     map::Map,
     path::{Kernel, Path},
-    scratch::{self, Scratch},
+    memory::{Numbers, Scratch},
     shared::Shared,
 };
 
@@ -16,10 +16,10 @@ use super::{
 const GROUPS: usize = 16;
 
 /// `[channels, 1, kernel, kernel]` weights as `[kernel·kernel, channels]`, channels filled up.
-pub(crate) fn pack(weights: &[f32], shape: Shape) -> Vec<f32> {
+pub(crate) fn pack(weights: &[f32], shape: Shape) -> Numbers {
     let taps = shape.kernel * shape.kernel;
     let wide = shape.outputs.next_multiple_of(LANES);
-    let mut packed = vec![0.0; taps * wide];
+    let mut packed = Numbers::zeros(taps * wide);
     for (at, weight) in weights.iter().enumerate() {
         packed[at % taps * wide + at / taps] = *weight;
     }
@@ -34,9 +34,9 @@ pub(crate) fn forward(
     packed: &[f32],
     shape: Shape,
     finish: &Finish<'_>,
-) -> Vec<f32> {
+) -> Numbers {
     let out = shape.output(map);
-    let mut y = scratch::result(out.length());
+    let mut y = Numbers::new(out.length());
     let shared = Shared::new(&mut y);
     (0..out.batch * out.height).into_par_iter().for_each(|row| {
         // SAFETY: each task writes one row of one map.
@@ -52,9 +52,9 @@ pub(crate) fn map_gradient(
     map: Map,
     weights: &[f32],
     shape: Shape,
-) -> Vec<f32> {
+) -> Numbers {
     let packed = pack(weights, shape);
-    let mut dx = scratch::result(map.length());
+    let mut dx = Numbers::new(map.length());
     let shared = Shared::new(&mut dx);
     (0..map.batch * map.height).into_par_iter().for_each(|row| {
         // SAFETY: each task writes one row of one map.
@@ -70,7 +70,7 @@ pub(crate) fn weight_gradient(
     map: Map,
     dy: &[f32],
     shape: Shape,
-) -> Vec<f32> {
+) -> Numbers {
     let taps = shape.kernel * shape.kernel;
     let wide = shape.outputs.next_multiple_of(LANES);
     let groups = GROUPS.min(map.batch);
@@ -85,7 +85,7 @@ pub(crate) fn weight_gradient(
             path.run(Sums { x, map, dy, shape, images, sums });
         }
     });
-    let mut weights = scratch::result(shape.outputs * taps);
+    let mut weights = Numbers::new(shape.outputs * taps);
     for (at, weight) in weights.iter_mut().enumerate() {
         let place = at % taps * wide + at / taps;
         *weight = (0..groups).map(|group| sums[group * taps * wide + place]).sum();

@@ -9,14 +9,16 @@ pub(crate) mod direct;
 pub(crate) mod finish;
 pub(crate) mod lanes;
 pub(crate) mod map;
+pub(crate) mod memory;
 pub(crate) mod norm;
 pub(crate) mod panels;
 pub(crate) mod path;
-pub(crate) mod scratch;
 pub(crate) mod shared;
+pub(crate) mod tasks;
 pub(crate) mod tile;
 #[cfg(test)]
 mod tests;
 pub(crate) mod winograd;
 pub use path::Path;
-pub use scratch::poison;
+pub(crate) use memory::Numbers;
+pub use memory::poison;

@@ -14,7 +14,7 @@ use burn::{
     tensor::Tensor,
 };
 
-use super::{Plain, dense, maps, numbers, plain, sizes, taped, tensor};
+use super::{Plain, by_channel, dense, maps, numbers, plain, sizes, taped, tensor};
 use crate::{
     Activation, ConvOptions, FeatureMaps, PackedWeights, Statistics,
     cpu::{
@@ -222,6 +222,6 @@ impl State {
 
     fn bias_gradient(&self, dy: &Plain) -> Plain {
         let out = self.shape.output(self.map);
-        tensor(channel_sums(Path::chosen(), numbers(dy), out), [out.channels])
+        by_channel(channel_sums(Path::chosen(), numbers(dy), out))
     }
 }

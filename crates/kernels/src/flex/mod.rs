@@ -6,6 +6,7 @@
 
 mod conv;
 mod norm;
+mod results;
 mod shortcut;
 
 use burn::{
@@ -13,7 +14,7 @@ use burn::{
     tensor::{DType, GradientCheckpointingStrategy, Tensor, TensorData},
 };
 
-use crate::cpu::map::Map;
+use crate::cpu::{Numbers, map::Map};
 pub(crate) use conv::{Kept, conv2d, conv2d_then};
 pub(crate) use norm::{batch_norm, max_pool_2x2};
 pub(crate) use shortcut::pad_shortcut;
@@ -56,12 +57,18 @@ fn numbers(tensor: &Plain) -> &[f32] {
 }
 
 /// A tensor of these numbers.
-fn tensor<const D: usize>(numbers: Vec<f32>, shape: [usize; D]) -> Plain {
-    Plain::from_data(TensorData::new(numbers, shape))
+fn tensor<const D: usize>(numbers: Numbers, shape: [usize; D]) -> Plain {
+    Plain::from_data(TensorData::from_bytes(results::bytes(numbers), shape, DType::F32))
+}
+
+/// A tensor of a number for each channel.
+fn by_channel(numbers: Vec<f32>) -> Plain {
+    let channels = numbers.len();
+    Plain::from_data(TensorData::new(numbers, [channels]))
 }
 
 /// Maps of these numbers.
-fn maps(numbers: Vec<f32>, map: Map) -> Plain {
+fn maps(numbers: Numbers, map: Map) -> Plain {
     tensor(numbers, [map.batch, map.height, map.width, map.channels])
 }
 

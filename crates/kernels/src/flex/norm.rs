@@ -13,7 +13,7 @@ use burn::{
     tensor::Tensor,
 };
 
-use super::{Plain, dense, maps, numbers, plain, sizes, taped, tensor};
+use super::{Plain, by_channel, dense, maps, numbers, plain, sizes, taped};
 use crate::{
     Activation, After, FeatureMaps, Statistics,
     cpu::{
@@ -54,7 +54,7 @@ pub(crate) fn batch_norm(
     let y = maps(y, layer.output());
     let used = of_batch.then(|| {
         let of = |values: &Vec<f32>| {
-            let statistic = Tensor::from_primitive::<Flex>(tensor(values.clone(), [map.channels]));
+            let statistic = Tensor::from_primitive::<Flex>(by_channel(values.clone()));
             if is_autodiff { statistic.autodiff() } else { statistic }
         };
         (of(&mean), of(&variance))
@@ -86,7 +86,7 @@ pub(crate) fn max_pool_2x2(x: FeatureMaps) -> FeatureMaps {
     // A norm that changes nothing.
     let channels = x.dims()[1];
     let of = |value: f32| {
-        Tensor::<1>::from_primitive::<Flex>(tensor(vec![value; channels], [channels]))
+        Tensor::<1>::from_primitive::<Flex>(by_channel(vec![value; channels]))
     };
     let statistics = Statistics::Given(of(0.0), of(1.0));
     let after = After { residual: None, activation: Activation::Identity, pool: true };
@@ -147,10 +147,10 @@ impl State {
             grads.register::<Flex>(id, gradient);
         }
         if let Some(id) = gamma {
-            grads.register::<Flex>(id, tensor(gradients.gamma, [map.channels]));
+            grads.register::<Flex>(id, by_channel(gradients.gamma));
         }
         if let Some(id) = beta {
-            grads.register::<Flex>(id, tensor(gradients.beta, [map.channels]));
+            grads.register::<Flex>(id, by_channel(gradients.beta));
         }
         if let Some(id) = x {
             grads.register::<Flex>(id, maps(gradients.x, map));

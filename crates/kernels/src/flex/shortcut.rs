@@ -13,7 +13,10 @@ use burn::{
 };
 
 use super::{Plain, dense, maps, numbers, sizes, taped};
-use crate::{FeatureMaps, cpu::map::Map};
+use crate::{
+    FeatureMaps,
+    cpu::{Numbers, map::Map},
+};
 
 pub(crate) fn pad_shortcut(
     x: FeatureMaps,
@@ -70,14 +73,14 @@ impl Shortcut {
 
     fn forward(&self, x: &Plain) -> Plain {
         let (x, out) = (numbers(x), self.output());
-        let mut y = vec![0.0; out.length()];
+        let mut y = Numbers::zeros(out.length());
         self.each(|from, to| y[to..to + self.map.channels].copy_from_slice(&x[from..from + self.map.channels]));
         maps(y, out)
     }
 
     fn backward(&self, dy: &Plain) -> Plain {
         let dy = numbers(dy);
-        let mut dx = vec![0.0; self.map.length()];
+        let mut dx = Numbers::zeros(self.map.length());
         self.each(|to, from| dx[to..to + self.map.channels].copy_from_slice(&dy[from..from + self.map.channels]));
         maps(dx, self.map)
     }

@@ -16,7 +16,7 @@ use crate::cpu::{
     map::Map,
     panels::Panels,
     path::{Kernel, Path},
-    scratch::{self, Scratch},
+    memory::{Numbers, Scratch},
     shared::Shared,
     tile::{Rows, rows_by_panel},
 };
@@ -26,11 +26,11 @@ const TASK: usize = 96;
 
 /// `[outputs, inputs / groups, kernel, kernel]` weights as [`forward`] takes them: by group,
 /// `[taps, inputs / groups, outputs / groups]`, in panels.
-pub(crate) fn pack_forward(path: Path, weights: &[f32], shape: Shape) -> Vec<f32> {
+pub(crate) fn pack_forward(path: Path, weights: &[f32], shape: Shape) -> Numbers {
     let (inputs, outputs) = (shape.inputs / shape.groups, shape.outputs / shape.groups);
     let taps = shape.kernel * shape.kernel;
     let panels = Panels::new(path, taps * inputs, outputs);
-    let mut packed = vec![0.0; shape.groups * panels.length()];
+    let mut packed = Numbers::zeros(shape.groups * panels.length());
     for (group, packed) in packed.chunks_exact_mut(panels.length()).enumerate() {
         for output in 0..outputs {
             let window = &weights[(group * outputs + output) * inputs * taps..][..inputs * taps];
@@ -51,9 +51,9 @@ pub(crate) fn forward(
     packed: &[f32],
     shape: Shape,
     finish: &Finish<'_>,
-) -> Vec<f32> {
+) -> Numbers {
     let out = shape.output(map);
-    let mut y = scratch::result(out.length());
+    let mut y = Numbers::new(out.length());
     let kernel = shape.kernel;
     let (padded, from, padding, columns) = if is_folded(shape) {
         let (padded, from) = pad(x, map, shape);
@@ -98,8 +98,8 @@ pub(crate) fn map_gradient(
     map: Map,
     weights: &[f32],
     shape: Shape,
-) -> Vec<f32> {
-    let mut dx = scratch::result(map.length());
+) -> Numbers {
+    let mut dx = Numbers::new(map.length());
     let (kernel, stride) = (shape.kernel, shape.stride);
     let finish = Finish::default();
     // Pixels that are equal modulo the stride see the same taps of the window.
@@ -147,11 +147,11 @@ pub(crate) fn map_gradient(
 }
 
 /// Weights from outputs to inputs, of the taps at these places of the window.
-fn pack_backward(path: Path, weights: &[f32], shape: Shape, places: &[usize]) -> Vec<f32> {
+fn pack_backward(path: Path, weights: &[f32], shape: Shape, places: &[usize]) -> Numbers {
     let (inputs, outputs) = (shape.inputs / shape.groups, shape.outputs / shape.groups);
     let taps = shape.kernel * shape.kernel;
     let panels = Panels::new(path, places.len() * outputs, inputs);
-    let mut packed = vec![0.0; shape.groups * panels.length()];
+    let mut packed = Numbers::zeros(shape.groups * panels.length());
     for (group, packed) in packed.chunks_exact_mut(panels.length().max(1)).enumerate() {
         for output in 0..outputs {
             let windows = &weights[(group * outputs + output) * inputs * taps..][..inputs * taps];

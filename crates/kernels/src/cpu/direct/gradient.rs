@@ -15,7 +15,7 @@ use crate::cpu::{
     lanes::{LANES, Lanes},
     map::Map,
     path::{Kernel, Path},
-    scratch::{self, Scratch},
+    memory::{Numbers, Scratch},
     shared::Shared,
     tile::columns_by_rows,
 };
@@ -35,7 +35,7 @@ pub(crate) fn weight_gradient(
     map: Map,
     dy: &[f32],
     shape: Shape,
-) -> Vec<f32> {
+) -> Numbers {
     let out = shape.output(map);
     let kernel = shape.kernel;
     let (padded, from, padding, columns) = if is_folded(shape) {
@@ -78,7 +78,7 @@ pub(crate) fn weight_gradient(
         }
     });
 
-    let mut weights = scratch::result(shape.outputs * inputs * kernel * kernel);
+    let mut weights = Numbers::new(shape.outputs * inputs * kernel * kernel);
     let each = inputs * kernel * kernel;
     weights.par_chunks_exact_mut(each).enumerate().for_each(|(output, weights)| {
         let (group, output) = (output / outputs, output % outputs);

@@ -1,7 +1,5 @@
 //! A norm's forward pass.
 
-use rayon::prelude::*;
-
 use super::{
     Layer,
     units::{Rows, Units},
@@ -9,18 +7,19 @@ use super::{
 use crate::cpu::{
     lanes::{LANES, Lanes},
     path::{Kernel, Path},
-    scratch,
+    memory::Numbers,
     shared::Shared,
+    tasks,
 };
 
 /// The layer's output. A residual has the shape of `x` and is not pooled away: with one, the layer
 /// does not pool.
-pub(crate) fn apply(path: Path, layer: &Layer, x: &[f32], residual: Option<&[f32]>) -> Vec<f32> {
-    let mut y = scratch::result(layer.output().length());
+pub(crate) fn apply(path: Path, layer: &Layer, x: &[f32], residual: Option<&[f32]>) -> Numbers {
+    let mut y = Numbers::new(layer.output().length());
     let out = Shared::new(&mut y);
     let (units, rows) = (Units::new(layer.map), Rows::new(layer.map));
     let blocks = if layer.pool { rows.blocks() } else { units.blocks() };
-    (0..blocks).into_par_iter().for_each(|block| {
+    tasks::each(blocks, x.len(), |block| {
         // SAFETY: each block writes its own pixels.
         unsafe { path.run(Block { layer, x, residual, units, rows, block, out }) };
     });

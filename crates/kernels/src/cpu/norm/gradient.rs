@@ -1,7 +1,5 @@
 //! A norm's backward pass: one pass for the sums that every gradient needs, one that writes.
 
-use rayon::prelude::*;
-
 use super::{
     Layer,
     units::{Rows, Units},
@@ -9,20 +7,21 @@ use super::{
 use crate::{Activation, cpu::{
     lanes::{LANES, Lanes},
     path::{Kernel, Path},
-    scratch::{self, Scratch},
+    memory::{Numbers, Scratch},
     shared::Shared,
+    tasks,
 }};
 
 /// Gradients of a norm's inputs.
 pub(crate) struct Gradients {
     /// In the shape of the maps.
-    pub(crate) x: Vec<f32>,
+    pub(crate) x: Numbers,
     /// Of the scale γ, `[channels]`.
     pub(crate) gamma: Vec<f32>,
     /// Of the shift β, `[channels]`.
     pub(crate) beta: Vec<f32>,
     /// In the shape of the maps; `None` where it is the gradient that came in.
-    pub(crate) residual: Option<Vec<f32>>,
+    pub(crate) residual: Option<Numbers>,
 }
 
 /// Gradients from the gradient `dy` of the output. `mean` and `variance` are those that the layer was
@@ -48,7 +47,7 @@ pub(crate) fn gradients(
 
     let mut sums = Scratch::new(blocks * 2 * wide);
     let shared = Shared::new(&mut sums);
-    (0..blocks).into_par_iter().for_each(|block| {
+    tasks::each(blocks, x.len(), |block| {
         // SAFETY: each block has its own sums.
         unsafe { path.run(Sums { pass: &pass, block, means: &means, sums: shared.at(block * 2 * wide) }) };
     });
@@ -76,11 +75,11 @@ pub(crate) fn gradients(
         }
     }
 
-    let mut dx = scratch::result(map.length());
+    let mut dx = Numbers::new(map.length());
     let keep = residual.is_some() && layer.activation != Activation::Identity;
-    let mut masked = keep.then(|| scratch::result(map.length()));
+    let mut masked = keep.then(|| Numbers::new(map.length()));
     let (out, kept) = (Shared::new(&mut dx), masked.as_mut().map(|values| Shared::new(values)));
-    (0..blocks).into_par_iter().for_each(|block| {
+    tasks::each(blocks, x.len(), |block| {
         // SAFETY: each block writes its own pixels.
         unsafe { path.run(Write { pass: &pass, block, factors: &factors, out, kept }) };
     });

@@ -1,14 +1,13 @@
 //! Mean and variance of each channel.
 
-use rayon::prelude::*;
-
 use super::units::Units;
 use crate::cpu::{
     lanes::{LANES, Lanes},
     map::Map,
     path::{Kernel, Path},
-    scratch::Scratch,
+    memory::Scratch,
     shared::Shared,
+    tasks,
 };
 
 /// Mean and biased variance of each channel, `[channels]` each.
@@ -21,7 +20,7 @@ pub(crate) fn statistics(path: Path, x: &[f32], map: Map) -> (Vec<f32>, Vec<f32>
     let wide = map.channels.next_multiple_of(LANES);
     let mut sums = Scratch::new(blocks * 3 * wide);
     let shared = Shared::new(&mut sums);
-    (0..blocks).into_par_iter().for_each(|block| {
+    tasks::each(blocks, x.len(), |block| {
         // SAFETY: each block has its own sums.
         unsafe { path.run(Block { x, map, units, block, sums: shared.at(block * 3 * wide) }) };
     });
@@ -97,7 +96,7 @@ pub(crate) fn channel_sums(path: Path, x: &[f32], map: Map) -> Vec<f32> {
     let wide = map.channels.next_multiple_of(LANES);
     let mut sums = Scratch::new(units.blocks() * wide);
     let shared = Shared::new(&mut sums);
-    (0..units.blocks()).into_par_iter().for_each(|block| {
+    tasks::each(units.blocks(), x.len(), |block| {
         // SAFETY: each block has its own sums.
         unsafe { path.run(Total { x, map, units, block, sums: shared.at(block * wide) }) };
     });

@@ -15,7 +15,7 @@ use crate::cpu::{
     map::Map,
     panels::Panels,
     path::{Kernel, Path},
-    scratch::{self, Scratch},
+    memory::{Numbers, Scratch},
     shared::Shared,
     tile::{Rows, rows_by_panel},
 };
@@ -36,10 +36,10 @@ pub(crate) fn forward<T: Tiling>(
     packed: &[f32],
     outputs: usize,
     finish: &Finish<'_>,
-) -> Vec<f32> {
+) -> Numbers {
     let tiles = Tiles::new::<T>(map);
     let panels = Panels::new(path, map.channels, outputs);
-    let mut y = scratch::result(map.pixels() * outputs);
+    let mut y = Numbers::new(map.pixels() * outputs);
     let work = Work { x, map, tiles, panels, outputs, packed, finish, out: Shared::new(&mut y) };
     let each = T::IN * T::IN * (work.deep() + panels.padded);
     if T::IN * T::IN * panels.length() > HEAVY {

@@ -14,8 +14,9 @@ use crate::cpu::{
     lanes::{LANES, Lanes},
     map::Map,
     path::{Kernel, Path},
-    scratch::{self, Scratch},
+    memory::{Numbers, Scratch},
     shared::Shared,
+    tasks,
     tile::columns_by_rows,
 };
 
@@ -39,7 +40,7 @@ pub(crate) fn gradient<T: Tiling>(
     map: Map,
     dy: &[f32],
     outputs: usize,
-) -> Vec<f32> {
+) -> Numbers {
     let (deep, wide) = (map.channels.next_multiple_of(LANES), outputs.next_multiple_of(LANES));
     let work = Work { x, dy, map, outputs, tiles: Tiles::new::<T>(map), deep, wide };
     let length = T::IN * T::IN * map.channels * wide;
@@ -49,9 +50,9 @@ pub(crate) fn gradient<T: Tiling>(
         (together::<T>(path, &work, length), 1)
     };
 
-    let mut windows = scratch::result(outputs * map.channels * 9);
+    let mut windows = Numbers::new(outputs * map.channels * 9);
     let out = Shared::new(&mut windows);
-    (0..wide / LANES).into_par_iter().for_each(|block| {
+    tasks::each(wide / LANES, groups * length, |block| {
         let columns = block * LANES..outputs.min((block + 1) * LANES);
         let task = Windows::<T> { work: &work, groups, sums: &sums, columns, out, tiling: PhantomData };
         // SAFETY: each task writes the windows of its own outputs.

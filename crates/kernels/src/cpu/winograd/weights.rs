@@ -1,14 +1,13 @@
 //! Windows of three, transformed and packed into the panels that the products take.
 
-use rayon::prelude::*;
-
 use super::{Direction, transform::Tiling};
 use crate::cpu::{
     lanes::{LANES, Lanes},
     panels::Panels,
     path::{Kernel, Path},
-    scratch,
+    memory::Numbers,
     shared::Shared,
+    tasks,
 };
 
 /// Transformed windows: `[positions, depth, columns]`, the last two in panels.
@@ -22,16 +21,16 @@ pub(crate) fn pack<T: Tiling>(
     outputs: usize,
     inputs: usize,
     direction: Direction,
-) -> Vec<f32> {
+) -> Numbers {
     let (depth, columns) = match direction {
         Direction::Forward => (inputs, outputs),
         Direction::Backward => (outputs, inputs),
     };
     let panels = Panels::new(path, depth, columns);
-    let mut packed = scratch::result(T::IN * T::IN * panels.length());
+    let mut packed = Numbers::new(T::IN * T::IN * panels.length());
     let shared = Shared::new(&mut packed);
     let blocks = columns.div_ceil(LANES);
-    (0..blocks).into_par_iter().for_each(|block| {
+    tasks::each(blocks, weights.len(), |block| {
         let task = Pack::<T> {
             weights,
             inputs,
