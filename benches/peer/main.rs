@@ -20,6 +20,9 @@ use distill_objective::{
     CrossEntropyConfig, Objective, Signals, SoftTargetsConfig, TermConfig,
 };
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const BATCH: usize = 64;
 const CLASSES: usize = 10;
 

@@ -11,6 +11,9 @@ pub(crate) struct Arguments {
     /// Say more on standard error; twice for the libraries too
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+    /// Threads that compute on the CPU [default: one a core]. Results do not depend on it
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
 }
 
 #[derive(Debug, Subcommand)]
