@@ -1,13 +1,9 @@
 //! What other programs say of our files and we of theirs: PyTorch and onnxruntime from a virtual
 //! environment of the target folder. It downloads gigabytes once, so it is no part of `ci`.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, process::Command};
 
-use crate::{cargo, distill};
+use crate::{cargo, distill, python};
 
 const PACKAGES: [&str; 7] =
     ["torch", "torchvision", "numpy", "pillow", "onnx", "onnxruntime", "safetensors"];
@@ -17,7 +13,7 @@ const STUDENTS: [&str; 2] = ["vgg-small", "resnet20"];
 
 pub(crate) fn run() -> anyhow::Result<()> {
     let folder = cargo::target_folder()?.join("interop");
-    let python = environment(&folder)?;
+    let python = python::environment(&folder, &PACKAGES)?;
     let script = |place: &str| cargo::root().join(place);
 
     let reference = script("crates/models/tests/pytorch/reference.py");
@@ -43,20 +39,4 @@ pub(crate) fn run() -> anyhow::Result<()> {
         cargo::run(Command::new(&python).arg(&export).arg("check").arg(&folder).arg(model))?;
     }
     Ok(())
-}
-
-/// The Python of the virtual environment, made where it is missing. `DISTILL_PYTHON` names one that
-/// has the packages already.
-fn environment(folder: &Path) -> anyhow::Result<PathBuf> {
-    if let Some(python) = std::env::var_os("DISTILL_PYTHON") {
-        return Ok(python.into());
-    }
-    let venv = folder.join("venv");
-    let python = venv.join("bin/python");
-    if !python.is_file() {
-        cargo::run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-    }
-    let mut install = Command::new(&python);
-    cargo::run(install.args(["-m", "pip", "install", "--quiet"]).args(PACKAGES))?;
-    Ok(python)
 }

@@ -8,6 +8,8 @@ mod ci;
 mod distill;
 mod golden;
 mod interop;
+mod peer;
+mod python;
 mod tidy;
 
 use clap::{Parser, Subcommand};
@@ -33,7 +35,15 @@ enum Task {
     /// Check the GPU backends as far as they compile without their hardware (slow)
     Backends,
     /// Run the criterion benches, or those whose name holds FILTER
-    Bench { filter: Option<String> },
+    Bench {
+        filter: Option<String>,
+        /// Compare with another program doing the same work, in alternation: `pytorch`, from a virtual
+        /// environment in the target folder (downloads gigabytes once)
+        #[arg(long, value_parser = ["pytorch"])]
+        peer: Option<String>,
+        #[command(flatten)]
+        rounds: peer::Rounds,
+    },
     /// Write the golden files again with the scripts that stand beside them
     Golden,
     /// Compare with PyTorch and onnxruntime, from a virtual environment in the target folder (downloads
@@ -50,7 +60,8 @@ fn main() -> anyhow::Result<()> {
         Task::Distill { arguments } => distill::run(&arguments),
         Task::Ci => ci::run(),
         Task::Backends => ci::backends(),
-        Task::Bench { filter } => bench::run(filter.as_deref()),
+        Task::Bench { filter, peer: Some(_), rounds } => peer::run(filter.as_deref(), &rounds),
+        Task::Bench { filter, .. } => bench::run(filter.as_deref()),
         Task::Golden => golden::run(),
         Task::Interop => interop::run(),
         Task::Docs => ci::docs(),
