@@ -16,9 +16,7 @@ use burn::{
 use distill_benches::{labels, numbers};
 use distill_datasets::keyed::{KeyedRng, Operation};
 use distill_models::{Architecture, Network, Overrides, Signature};
-use distill_objective::{
-    CrossEntropyConfig, Objective, Signals, SoftTargetsConfig, TermConfig,
-};
+use distill_objective::{CrossEntropyConfig, Objective, Signals, SoftTargetsConfig, TermConfig};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -70,9 +68,10 @@ struct Bench {
 impl Bench {
     /// Training steps: forward, 0.40·T²·KL(T=5) + 0.50·CE, backward, Adam.
     fn train(&mut self, name: &str, steps: usize) -> f64 {
-        let (mut network, mut optimizer) = self.learning.remove(name).unwrap_or_else(|| {
-            (network(name, &self.device).train(), AdamConfig::new().init())
-        });
+        let (mut network, mut optimizer) = self
+            .learning
+            .remove(name)
+            .unwrap_or_else(|| (network(name, &self.device).train(), AdamConfig::new().init()));
         let started = Instant::now();
         for _ in 0..steps {
             let logits = network.forward(self.images.clone().autodiff());

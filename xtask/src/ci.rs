@@ -31,6 +31,18 @@ pub(crate) fn backends() -> anyhow::Result<()> {
     cargo::run(cargo::cargo().args(check))
 }
 
+/// The kernels' tests under the address sanitizer, which a stable compiler has but does not promise.
+pub(crate) fn sanitize() -> anyhow::Result<()> {
+    let target = "x86_64-unknown-linux-gnu";
+    let mut command = cargo::cargo();
+    command.args(["test", "--package", "distill-kernels", "--lib", "--no-default-features"]);
+    command
+        .args(["--target", target, "--target-dir"])
+        .arg(cargo::target_folder()?.join("sanitize"));
+    command.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", "-Zsanitizer=address");
+    cargo::run(&mut command)
+}
+
 fn licences() -> anyhow::Result<()> {
     let installed = Command::new("cargo-deny").arg("--version").output();
     if installed.is_ok_and(|output| output.status.success()) {

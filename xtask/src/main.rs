@@ -32,6 +32,8 @@ enum Task {
     },
     /// Every check that a change must pass, the cheapest first
     Ci,
+    /// Run the tests of the CPU kernels under the address sanitizer (slow, Linux on x86-64)
+    Sanitize,
     /// Check the GPU backends as far as they compile without their hardware (slow)
     Backends,
     /// Run the criterion benches, or those whose name holds FILTER
@@ -59,6 +61,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().task {
         Task::Distill { arguments } => distill::run(&arguments),
         Task::Ci => ci::run(),
+        Task::Sanitize => ci::sanitize(),
         Task::Backends => ci::backends(),
         Task::Bench { filter, peer: Some(_), rounds } => peer::run(filter.as_deref(), &rounds),
         Task::Bench { filter, .. } => bench::run(filter.as_deref()),

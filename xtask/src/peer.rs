@@ -72,7 +72,8 @@ pub(crate) fn run(filter: Option<&str>, rounds: &Rounds) -> anyhow::Result<()> {
         ("NCHW bf16", &|| start_theirs("nchw", "bf16")),
         ("channels_last bf16", &|| start_theirs("channels_last", "bf16")),
     ];
-    let start = |(name, command): &(&'static str, &dyn Fn() -> Command)| Side::start(name, command());
+    let start =
+        |(name, command): &(&'static str, &dyn Fn() -> Command)| Side::start(name, command());
     let mut sides = commands.iter().map(start).collect::<anyhow::Result<Vec<_>>>()?;
 
     let path = sides[0].ask("path")?;

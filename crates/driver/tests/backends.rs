@@ -5,7 +5,7 @@ mod common;
 use std::{
     fs,
     path::{Path, PathBuf},
-     sync::atomic::AtomicBool,
+    sync::atomic::AtomicBool,
 };
 
 use burn::tensor::Device;
@@ -16,12 +16,8 @@ use distill_testkit::cpu_devices;
 const STEPS: usize = 20;
 
 /// Dropout masks come from the backend's own generator and are no part of this.
-const SETTINGS: [&str; 4] = [
-    "teacher.epochs=4",
-    "student.epochs=4",
-    "optimizer.learning_rate=1e-3",
-    "teacher.dropout=0.0",
-];
+const SETTINGS: [&str; 4] =
+    ["teacher.epochs=4", "student.epochs=4", "optimizer.learning_rate=1e-3", "teacher.dropout=0.0"];
 
 #[test]
 fn the_first_twenty_losses_agree_to_one_in_ten_thousand() {
@@ -64,10 +60,11 @@ fn losses(
     if teacher.is_some() {
         (config.recipe.teacher.epochs, config.recipe.teacher.weights) = (0, teacher);
     }
-    run(&config, &mut Silent, &AtomicBool::new(false)).unwrap();
+    run(&config, &mut Silent, &AtomicBool::new(false)).expect("it runs");
     let losses = |stage: &&str| -> Vec<f64> {
-        let text = fs::read_to_string(out.join(stage).join("metrics.jsonl")).unwrap();
-        let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+        let text =
+            fs::read_to_string(out.join(stage).join("metrics.jsonl")).expect("a stage has metrics");
+        let lines = text.lines().map(|line| serde_json::from_str(line).expect("a line of metrics"));
         let losses = lines.filter_map(|line| match line {
             Line::Steps(steps) => Some(steps.loss),
             Line::Epoch(_) => None,

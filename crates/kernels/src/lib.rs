@@ -2,7 +2,11 @@
 
 mod activation;
 mod conv;
-#[cfg(feature = "flex")]
+#[cfg(any(feature = "flex", test))]
+#[cfg_attr(
+    not(feature = "flex"),
+    expect(dead_code, unused_imports, reason = "for its tests alone")
+)]
 mod cpu;
 mod feature_maps;
 #[cfg(feature = "flex")]
@@ -13,7 +17,7 @@ mod shortcut;
 pub use activation::Activation;
 pub use conv::{ConvOptions, PackedWeights, conv2d, conv2d_then};
 #[cfg(feature = "flex")]
-pub use cpu::{Path, poison};
+pub use cpu::{Path, measured_peak, poison};
 pub use feature_maps::FeatureMaps;
 pub use norm::{After, Statistics, batch_norm, max_pool_2x2};
 pub use shortcut::pad_shortcut;

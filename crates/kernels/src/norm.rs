@@ -11,6 +11,7 @@ use crate::{Activation, FeatureMaps};
 
 /// Which statistics a norm uses.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "one is made a layer, and lives as long as a call")]
 pub enum Statistics {
     /// The batch's own, through which gradients flow.
     OfBatch,

@@ -180,8 +180,7 @@ fn a_convolution_and_its_norm_in_one_are_the_two() {
             batch_norm(apart, gamma.clone(), beta.clone(), statistics.clone(), 1e-5, after);
         let norm = (gamma, beta, statistics, 1e-5);
         let weights = (weight, bias);
-        let one =
-            conv2d_then(maps(), weights, options(1, 1, 1), None, norm, residual, activation);
+        let one = conv2d_then(maps(), weights, options(1, 1, 1), None, norm, residual, activation);
         let off = relative_l2(&values(one.into_tensor()), &values(apart.into_tensor()));
         assert!(off < 1e-6, "off by {off:e}");
     }

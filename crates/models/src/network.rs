@@ -16,8 +16,7 @@ use burn::{
     },
 };
 use distill_kernels::{
-    After, ConvOptions, FeatureMaps, PackedWeights, conv2d, conv2d_then, max_pool_2x2,
-    pad_shortcut,
+    After, ConvOptions, FeatureMaps, PackedWeights, conv2d, conv2d_then, max_pool_2x2, pad_shortcut,
 };
 
 use crate::{
@@ -154,7 +153,7 @@ impl Network {
         match (layer, &node.op) {
             (Some((Layer::Conv(conv), layer)), Op::Conv(config)) => {
                 let options = options(config);
-                let weights = (conv.weight.val(), conv.bias.as_ref().map(|bias| bias.val()));
+                let weights = (conv.weight.val(), conv.bias.as_ref().map(burn::module::Param::val));
                 let packed = Some(&self.packed[layer]);
                 let norm = fusion.norms[index].filter(|_| x.is_fast() && !x.is_autodiff());
                 let given = norm.and_then(|norm| match &self.layers[self.plan.layers[norm]?] {

@@ -82,9 +82,7 @@ pub(crate) fn pack(path: Path, weights: &[f32], shape: Shape, map: Map) -> Packe
     let Shape { inputs, outputs, .. } = shape;
     let method = Method::of(shape, map);
     let values = match method {
-        Method::Four => {
-            winograd::pack::<Four>(path, weights, outputs, inputs, Direction::Forward)
-        }
+        Method::Four => winograd::pack::<Four>(path, weights, outputs, inputs, Direction::Forward),
         Method::Two => winograd::pack::<Two>(path, weights, outputs, inputs, Direction::Forward),
         Method::Direct => direct::pack_forward(path, weights, shape),
         Method::Depthwise => depthwise::pack(weights, shape),

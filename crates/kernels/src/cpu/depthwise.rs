@@ -7,8 +7,8 @@ use super::{
     finish::Finish,
     lanes::{LANES, Lanes},
     map::Map,
-    path::{Kernel, Path},
     memory::{Numbers, Scratch},
+    path::{Kernel, Path},
     shared::Shared,
 };
 
@@ -108,32 +108,30 @@ impl Kernel for Row<'_> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        unsafe {
-            let Self { map, shape, .. } = self;
-            let out = shape.output(map);
-            let wide = map.channels.next_multiple_of(LANES);
-            let (image, y) = (self.row / out.height, self.row % out.height);
-            for x in 0..out.width {
-                for channel in (0..map.channels).step_by(LANES) {
-                    let count = (map.channels - channel).min(LANES);
-                    let mut sum = L::zero();
-                    for down in 0..shape.kernel {
-                        let row = (y * shape.stride + down).wrapping_sub(shape.padding);
-                        for right in 0..shape.kernel {
-                            let column = (x * shape.stride + right).wrapping_sub(shape.padding);
-                            if row < map.height && column < map.width {
-                                let tap = down * shape.kernel + right;
-                                let weight = self.packed.as_ptr().add(tap * wide + channel);
-                                let pixel = self.x.as_ptr().add(map.at(image, row, column));
-                                let pixel = L::load_some(pixel.add(channel), count);
-                                sum = L::mul_add(pixel, L::load(weight), sum);
-                            }
+        let Self { map, shape, .. } = self;
+        let out = shape.output(map);
+        let wide = map.channels.next_multiple_of(LANES);
+        let (image, y) = (self.row / out.height, self.row % out.height);
+        for x in 0..out.width {
+            for channel in (0..map.channels).step_by(LANES) {
+                let count = (map.channels - channel).min(LANES);
+                let mut sum = L::zero();
+                for down in 0..shape.kernel {
+                    let row = (y * shape.stride + down).wrapping_sub(shape.padding);
+                    for right in 0..shape.kernel {
+                        let column = (x * shape.stride + right).wrapping_sub(shape.padding);
+                        if row < map.height && column < map.width {
+                            let tap = down * shape.kernel + right;
+                            let weight = self.packed.as_ptr().add(tap * wide + channel);
+                            let pixel = self.x.as_ptr().add(map.at(image, row, column));
+                            let pixel = L::load_some(pixel.add(channel), count);
+                            sum = L::mul_add(pixel, L::load(weight), sum);
                         }
                     }
-                    let at = out.at(image, y, x) + channel;
-                    let value = self.finish.apply::<L>(sum, channel, at, count);
-                    L::store_some(self.out.at(at), count, value);
                 }
+                let at = out.at(image, y, x) + channel;
+                let value = self.finish.apply::<L>(sum, channel, at, count);
+                L::store_some(self.out.at(at), count, value);
             }
         }
     }
@@ -153,34 +151,32 @@ impl Kernel for GradientRow<'_> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        unsafe {
-            let Self { map, shape, .. } = self;
-            let out = shape.output(map);
-            let wide = map.channels.next_multiple_of(LANES);
-            let (image, y) = (self.row / map.height, self.row % map.height);
-            // The output that sees this pixel through a tap.
-            let seen = |pixel: usize, tap: usize, outputs: usize| {
-                let distance = (pixel + shape.padding).wrapping_sub(tap);
-                let at = distance / shape.stride;
-                (distance % shape.stride == 0 && at < outputs).then_some(at)
-            };
-            for x in 0..map.width {
-                for channel in (0..map.channels).step_by(LANES) {
-                    let count = (map.channels - channel).min(LANES);
-                    let mut sum = L::zero();
-                    for down in 0..shape.kernel {
-                        let Some(row) = seen(y, down, out.height) else { continue };
-                        for right in 0..shape.kernel {
-                            let Some(column) = seen(x, right, out.width) else { continue };
-                            let tap = down * shape.kernel + right;
-                            let weight = self.packed.as_ptr().add(tap * wide + channel);
-                            let from = self.dy.as_ptr().add(out.at(image, row, column));
-                            let from = L::load_some(from.add(channel), count);
-                            sum = L::mul_add(from, L::load(weight), sum);
-                        }
+        let Self { map, shape, .. } = self;
+        let out = shape.output(map);
+        let wide = map.channels.next_multiple_of(LANES);
+        let (image, y) = (self.row / map.height, self.row % map.height);
+        // The output that sees this pixel through a tap.
+        let seen = |pixel: usize, tap: usize, outputs: usize| {
+            let distance = (pixel + shape.padding).wrapping_sub(tap);
+            let at = distance / shape.stride;
+            (distance.is_multiple_of(shape.stride) && at < outputs).then_some(at)
+        };
+        for x in 0..map.width {
+            for channel in (0..map.channels).step_by(LANES) {
+                let count = (map.channels - channel).min(LANES);
+                let mut sum = L::zero();
+                for down in 0..shape.kernel {
+                    let Some(row) = seen(y, down, out.height) else { continue };
+                    for right in 0..shape.kernel {
+                        let Some(column) = seen(x, right, out.width) else { continue };
+                        let tap = down * shape.kernel + right;
+                        let weight = self.packed.as_ptr().add(tap * wide + channel);
+                        let from = self.dy.as_ptr().add(out.at(image, row, column));
+                        let from = L::load_some(from.add(channel), count);
+                        sum = L::mul_add(from, L::load(weight), sum);
                     }
-                    L::store_some(self.out.at(map.at(image, y, x) + channel), count, sum);
                 }
+                L::store_some(self.out.at(map.at(image, y, x) + channel), count, sum);
             }
         }
     }
@@ -200,38 +196,36 @@ impl Kernel for Sums<'_> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        unsafe {
-            let Self { map, shape, .. } = self;
-            let out = shape.output(map);
-            let wide = map.channels.next_multiple_of(LANES);
-            for channel in (0..map.channels).step_by(LANES) {
-                let count = (map.channels - channel).min(LANES);
-                for tap in 0..shape.kernel * shape.kernel {
-                    let (down, right) = (tap / shape.kernel, tap % shape.kernel);
-                    let mut total = L::zero();
-                    for image in self.images.clone() {
-                        for y in 0..out.height {
-                            let row = (y * shape.stride + down).wrapping_sub(shape.padding);
-                            if row >= map.height {
-                                continue;
-                            }
-                            // By rows, so that long sums lose little.
-                            let mut sum = L::zero();
-                            for x in 0..out.width {
-                                let column = (x * shape.stride + right).wrapping_sub(shape.padding);
-                                if column < map.width {
-                                    let pixel = map.at(image, row, column) + channel;
-                                    let pixel = L::load_some(self.x.as_ptr().add(pixel), count);
-                                    let from = out.at(image, y, x) + channel;
-                                    let from = L::load_some(self.dy.as_ptr().add(from), count);
-                                    sum = L::mul_add(pixel, from, sum);
-                                }
-                            }
-                            total = L::add(total, sum);
+        let Self { map, shape, .. } = self;
+        let out = shape.output(map);
+        let wide = map.channels.next_multiple_of(LANES);
+        for channel in (0..map.channels).step_by(LANES) {
+            let count = (map.channels - channel).min(LANES);
+            for tap in 0..shape.kernel * shape.kernel {
+                let (down, right) = (tap / shape.kernel, tap % shape.kernel);
+                let mut total = L::zero();
+                for image in self.images.clone() {
+                    for y in 0..out.height {
+                        let row = (y * shape.stride + down).wrapping_sub(shape.padding);
+                        if row >= map.height {
+                            continue;
                         }
+                        // By rows, so that long sums lose little.
+                        let mut sum = L::zero();
+                        for x in 0..out.width {
+                            let column = (x * shape.stride + right).wrapping_sub(shape.padding);
+                            if column < map.width {
+                                let pixel = map.at(image, row, column) + channel;
+                                let pixel = L::load_some(self.x.as_ptr().add(pixel), count);
+                                let from = out.at(image, y, x) + channel;
+                                let from = L::load_some(self.dy.as_ptr().add(from), count);
+                                sum = L::mul_add(pixel, from, sum);
+                            }
+                        }
+                        total = L::add(total, sum);
                     }
-                    L::store(self.sums.add(tap * wide + channel), total);
                 }
+                L::store(self.sums.add(tap * wide + channel), total);
             }
         }
     }

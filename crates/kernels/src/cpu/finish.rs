@@ -6,13 +6,11 @@ use crate::Activation;
 impl Activation {
     #[inline(always)]
     pub(crate) unsafe fn apply<L: Lanes>(self, x: L::V) -> L::V {
-        unsafe {
-            match self {
-                Self::Identity => x,
-                // In this order what is not a number stays so.
-                Self::Relu => L::max(L::zero(), x),
-                Self::Relu6 => L::min(L::splat(6.0), L::max(L::zero(), x)),
-            }
+        match self {
+            Self::Identity => x,
+            // In this order what is not a number stays so.
+            Self::Relu => L::max(L::zero(), x),
+            Self::Relu6 => L::min(L::splat(6.0), L::max(L::zero(), x)),
         }
     }
 }
@@ -50,20 +48,18 @@ impl<'a> Finish<'a> {
         at: usize,
         count: usize,
     ) -> L::V {
-        unsafe {
-            let mut x = sum;
-            if let Some(shift) = &self.shift {
-                let shift = L::load(shift.as_ptr().add(channel));
-                x = match &self.scale {
-                    Some(scale) => L::mul_add(L::load(scale.as_ptr().add(channel)), x, shift),
-                    None => L::add(x, shift),
-                };
-            }
-            if let Some(residual) = self.residual {
-                x = L::add(x, L::load_some(residual.as_ptr().add(at), count));
-            }
-            self.activation.apply::<L>(x)
+        let mut x = sum;
+        if let Some(shift) = &self.shift {
+            let shift = L::load(shift.as_ptr().add(channel));
+            x = match &self.scale {
+                Some(scale) => L::mul_add(L::load(scale.as_ptr().add(channel)), x, shift),
+                None => L::add(x, shift),
+            };
         }
+        if let Some(residual) = self.residual {
+            x = L::add(x, L::load_some(residual.as_ptr().add(at), count));
+        }
+        self.activation.apply::<L>(x)
     }
 
     /// Whether it changes anything.
@@ -83,13 +79,11 @@ impl<'a> Finish<'a> {
         channel: usize,
         at: usize,
     ) {
-        unsafe {
-            for column in (0..columns).step_by(LANES) {
-                let count = (columns - column).min(LANES);
-                let sum = L::load_some(sums.add(column), count);
-                let value = self.apply::<L>(sum, channel + column, at + column, count);
-                L::store_some(to.add(column), count, value);
-            }
+        for column in (0..columns).step_by(LANES) {
+            let count = (columns - column).min(LANES);
+            let sum = L::load_some(sums.add(column), count);
+            let value = self.apply::<L>(sum, channel + column, at + column, count);
+            L::store_some(to.add(column), count, value);
         }
     }
 }

@@ -37,32 +37,28 @@ pub(crate) trait Lanes: Copy + 'static {
     /// The first `count` lanes, from 1 to 16; zeros behind.
     #[inline(always)]
     unsafe fn load_some(from: *const f32, count: usize) -> Self::V {
-        unsafe {
-            if count >= LANES {
-                return Self::load(from);
-            }
-            let mut lanes = [0.0_f32; LANES];
-            std::ptr::copy_nonoverlapping(from, lanes.as_mut_ptr(), count);
-            Self::load(lanes.as_ptr())
+        if count >= LANES {
+            return Self::load(from);
         }
+        let mut lanes = [0.0_f32; LANES];
+        std::ptr::copy_nonoverlapping(from, lanes.as_mut_ptr(), count);
+        Self::load(lanes.as_ptr())
     }
 
     /// Stores the first `count` lanes, from 1 to 16.
     #[inline(always)]
     unsafe fn store_some(to: *mut f32, count: usize, x: Self::V) {
-        unsafe {
-            if count >= LANES {
-                return Self::store(to, x);
-            }
-            let mut lanes = [0.0_f32; LANES];
-            Self::store(lanes.as_mut_ptr(), x);
-            std::ptr::copy_nonoverlapping(lanes.as_ptr(), to, count);
+        if count >= LANES {
+            return Self::store(to, x);
         }
+        let mut lanes = [0.0_f32; LANES];
+        Self::store(lanes.as_mut_ptr(), x);
+        std::ptr::copy_nonoverlapping(lanes.as_ptr(), to, count);
     }
 
     #[inline(always)]
     unsafe fn zero() -> Self::V {
-        unsafe { Self::splat(0.0) }
+        Self::splat(0.0)
     }
 }
 
@@ -90,11 +86,11 @@ impl Lanes for Portable {
     }
     #[inline(always)]
     unsafe fn load(from: *const f32) -> Self::V {
-        unsafe { from.cast::<Self::V>().read_unaligned() }
+        from.cast::<Self::V>().read_unaligned()
     }
     #[inline(always)]
     unsafe fn store(to: *mut f32, x: Self::V) {
-        unsafe { to.cast::<Self::V>().write_unaligned(x) }
+        to.cast::<Self::V>().write_unaligned(x);
     }
     #[inline(always)]
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V {
@@ -151,56 +147,54 @@ mod x86 {
 
         #[inline(always)]
         unsafe fn splat(x: f32) -> Self::V {
-            unsafe { _mm512_set1_ps(x) }
+            _mm512_set1_ps(x)
         }
         #[inline(always)]
         unsafe fn load(from: *const f32) -> Self::V {
-            unsafe { _mm512_loadu_ps(from) }
+            _mm512_loadu_ps(from)
         }
         #[inline(always)]
         unsafe fn store(to: *mut f32, x: Self::V) {
-            unsafe { _mm512_storeu_ps(to, x) }
+            _mm512_storeu_ps(to, x);
         }
         #[inline(always)]
         unsafe fn add(a: Self::V, b: Self::V) -> Self::V {
-            unsafe { _mm512_add_ps(a, b) }
+            _mm512_add_ps(a, b)
         }
         #[inline(always)]
         unsafe fn sub(a: Self::V, b: Self::V) -> Self::V {
-            unsafe { _mm512_sub_ps(a, b) }
+            _mm512_sub_ps(a, b)
         }
         #[inline(always)]
         unsafe fn mul(a: Self::V, b: Self::V) -> Self::V {
-            unsafe { _mm512_mul_ps(a, b) }
+            _mm512_mul_ps(a, b)
         }
         #[inline(always)]
         unsafe fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-            unsafe { _mm512_fmadd_ps(a, b, c) }
+            _mm512_fmadd_ps(a, b, c)
         }
         #[inline(always)]
         unsafe fn max(a: Self::V, b: Self::V) -> Self::V {
-            unsafe { _mm512_max_ps(a, b) }
+            _mm512_max_ps(a, b)
         }
         #[inline(always)]
         unsafe fn min(a: Self::V, b: Self::V) -> Self::V {
-            unsafe { _mm512_min_ps(a, b) }
+            _mm512_min_ps(a, b)
         }
         #[inline(always)]
         unsafe fn if_greater(a: Self::V, b: Self::V, x: Self::V, y: Self::V) -> Self::V {
-            unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b), y, x) }
+            _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b), y, x)
         }
         #[inline(always)]
         unsafe fn load_some(from: *const f32, count: usize) -> Self::V {
-            unsafe { _mm512_maskz_loadu_ps(first(count), from) }
+            _mm512_maskz_loadu_ps(first(count), from)
         }
         #[inline(always)]
         unsafe fn store_some(to: *mut f32, count: usize, x: Self::V) {
-            unsafe {
-                if count >= LANES {
-                    return Self::store(to, x);
-                }
-                _mm512_mask_storeu_ps(to, first(count), x);
+            if count >= LANES {
+                return Self::store(to, x);
             }
+            _mm512_mask_storeu_ps(to, first(count), x);
         }
     }
 
@@ -220,50 +214,46 @@ mod x86 {
 
         #[inline(always)]
         unsafe fn splat(x: f32) -> Self::V {
-            unsafe { [_mm256_set1_ps(x); 2] }
+            [_mm256_set1_ps(x); 2]
         }
         #[inline(always)]
         unsafe fn load(from: *const f32) -> Self::V {
-            unsafe { [_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))] }
+            [_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))]
         }
         #[inline(always)]
         unsafe fn store(to: *mut f32, x: Self::V) {
-            unsafe {
-                _mm256_storeu_ps(to, x[0]);
-                _mm256_storeu_ps(to.add(8), x[1]);
-            }
+            _mm256_storeu_ps(to, x[0]);
+            _mm256_storeu_ps(to.add(8), x[1]);
         }
         #[inline(always)]
         unsafe fn add(a: Self::V, b: Self::V) -> Self::V {
-            unsafe { [_mm256_add_ps(a[0], b[0]), _mm256_add_ps(a[1], b[1])] }
+            [_mm256_add_ps(a[0], b[0]), _mm256_add_ps(a[1], b[1])]
         }
         #[inline(always)]
         unsafe fn sub(a: Self::V, b: Self::V) -> Self::V {
-            unsafe { [_mm256_sub_ps(a[0], b[0]), _mm256_sub_ps(a[1], b[1])] }
+            [_mm256_sub_ps(a[0], b[0]), _mm256_sub_ps(a[1], b[1])]
         }
         #[inline(always)]
         unsafe fn mul(a: Self::V, b: Self::V) -> Self::V {
-            unsafe { [_mm256_mul_ps(a[0], b[0]), _mm256_mul_ps(a[1], b[1])] }
+            [_mm256_mul_ps(a[0], b[0]), _mm256_mul_ps(a[1], b[1])]
         }
         #[inline(always)]
         unsafe fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V {
-            unsafe { [_mm256_fmadd_ps(a[0], b[0], c[0]), _mm256_fmadd_ps(a[1], b[1], c[1])] }
+            [_mm256_fmadd_ps(a[0], b[0], c[0]), _mm256_fmadd_ps(a[1], b[1], c[1])]
         }
         #[inline(always)]
         unsafe fn max(a: Self::V, b: Self::V) -> Self::V {
-            unsafe { [_mm256_max_ps(a[0], b[0]), _mm256_max_ps(a[1], b[1])] }
+            [_mm256_max_ps(a[0], b[0]), _mm256_max_ps(a[1], b[1])]
         }
         #[inline(always)]
         unsafe fn min(a: Self::V, b: Self::V) -> Self::V {
-            unsafe { [_mm256_min_ps(a[0], b[0]), _mm256_min_ps(a[1], b[1])] }
+            [_mm256_min_ps(a[0], b[0]), _mm256_min_ps(a[1], b[1])]
         }
         #[inline(always)]
         unsafe fn if_greater(a: Self::V, b: Self::V, x: Self::V, y: Self::V) -> Self::V {
-            unsafe {
-                let low = _mm256_cmp_ps::<_CMP_GT_OQ>(a[0], b[0]);
-                let high = _mm256_cmp_ps::<_CMP_GT_OQ>(a[1], b[1]);
-                [_mm256_blendv_ps(y[0], x[0], low), _mm256_blendv_ps(y[1], x[1], high)]
-            }
+            let low = _mm256_cmp_ps::<_CMP_GT_OQ>(a[0], b[0]);
+            let high = _mm256_cmp_ps::<_CMP_GT_OQ>(a[1], b[1]);
+            [_mm256_blendv_ps(y[0], x[0], low), _mm256_blendv_ps(y[1], x[1], high)]
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::sync::OnceLock;
 
-use super::lanes::{Lanes, Portable};
 #[cfg(target_arch = "x86_64")]
 use super::lanes::{Avx2, Avx512};
+use super::lanes::{Lanes, Portable};
 
 /// A set of instructions that the kernels are compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,16 +98,14 @@ impl Path {
     #[inline]
     pub(crate) unsafe fn run<K: Kernel>(self, kernel: K) -> K::Output {
         // SAFETY: paths beyond the portable one are only made where the CPU has their instructions.
-        unsafe {
-            match self {
-                Self::Portable => kernel.run::<Portable>(),
-                #[cfg(target_arch = "x86_64")]
-                Self::Avx2 => with_avx2(kernel),
-                #[cfg(target_arch = "x86_64")]
-                Self::Avx512 => with_avx512(kernel),
-                #[cfg(not(target_arch = "x86_64"))]
-                _ => kernel.run::<Portable>(),
-            }
+        match self {
+            Self::Portable => kernel.run::<Portable>(),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => with_avx2(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => with_avx512(kernel),
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => kernel.run::<Portable>(),
         }
     }
 }
@@ -115,11 +113,11 @@ impl Path {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn with_avx2<K: Kernel>(kernel: K) -> K::Output {
-    unsafe { kernel.run::<Avx2>() }
+    kernel.run::<Avx2>()
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 unsafe fn with_avx512<K: Kernel>(kernel: K) -> K::Output {
-    unsafe { kernel.run::<Avx512>() }
+    kernel.run::<Avx512>()
 }

@@ -20,6 +20,6 @@ impl Shared {
     /// The offset lies in the numbers, which are still there; no other task touches what is written.
     #[inline(always)]
     pub(crate) unsafe fn at(self, offset: usize) -> *mut f32 {
-        unsafe { self.0.add(offset) }
+        self.0.add(offset)
     }
 }

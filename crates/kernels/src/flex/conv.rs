@@ -208,8 +208,7 @@ impl Backward<Flex, 3> for ConvBackward {
 impl State {
     fn map_gradient(&self, dy: &Plain) -> Plain {
         let (map, shape) = (self.map, self.shape);
-        let dx =
-            conv::map_gradient(Path::chosen(), numbers(dy), map, numbers(&self.weight), shape);
+        let dx = conv::map_gradient(Path::chosen(), numbers(dy), map, numbers(&self.weight), shape);
         maps(dx, map)
     }
 

@@ -62,8 +62,7 @@ pub(crate) fn batch_norm(
     if !is_autodiff {
         return (FeatureMaps::of_channels_last(Tensor::from_primitive::<Flex>(y)), used);
     }
-    let state =
-        State { x: values, residual: added, layer, mean, variance, epsilon, of_batch };
+    let state = State { x: values, residual: added, layer, mean, variance, epsilon, of_batch };
     let nodes = [x.node(), gamma.node(), beta.node()];
     let y = match residual {
         None => match NormBackward.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
@@ -85,9 +84,7 @@ pub(crate) fn batch_norm(
 pub(crate) fn max_pool_2x2(x: FeatureMaps) -> FeatureMaps {
     // A norm that changes nothing.
     let channels = x.dims()[1];
-    let of = |value: f32| {
-        Tensor::<1>::from_primitive::<Flex>(by_channel(vec![value; channels]))
-    };
+    let of = |value: f32| Tensor::<1>::from_primitive::<Flex>(by_channel(vec![value; channels]));
     let statistics = Statistics::Given(of(0.0), of(1.0));
     let after = After { residual: None, activation: Activation::Identity, pool: true };
     batch_norm(x, of(1.0), of(0.0), statistics, 0.0, after).0

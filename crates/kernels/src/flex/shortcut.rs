@@ -74,14 +74,18 @@ impl Shortcut {
     fn forward(&self, x: &Plain) -> Plain {
         let (x, out) = (numbers(x), self.output());
         let mut y = Numbers::zeros(out.length());
-        self.each(|from, to| y[to..to + self.map.channels].copy_from_slice(&x[from..from + self.map.channels]));
+        self.each(|from, to| {
+            y[to..to + self.map.channels].copy_from_slice(&x[from..from + self.map.channels]);
+        });
         maps(y, out)
     }
 
     fn backward(&self, dy: &Plain) -> Plain {
         let dy = numbers(dy);
         let mut dx = Numbers::zeros(self.map.length());
-        self.each(|to, from| dx[to..to + self.map.channels].copy_from_slice(&dy[from..from + self.map.channels]));
+        self.each(|to, from| {
+            dx[to..to + self.map.channels].copy_from_slice(&dy[from..from + self.map.channels]);
+        });
         maps(dx, self.map)
     }
 

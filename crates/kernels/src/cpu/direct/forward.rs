@@ -14,9 +14,9 @@ use crate::cpu::{
     finish::Finish,
     lanes::{LANES, Lanes},
     map::Map,
+    memory::{Numbers, Scratch},
     panels::Panels,
     path::{Kernel, Path},
-    memory::{Numbers, Scratch},
     shared::Shared,
     tile::{Rows, rows_by_panel},
 };
@@ -110,7 +110,8 @@ pub(crate) fn map_gradient(
         }
         let seen = |at: usize, start: usize| {
             let distance = (start + shape.padding) as isize - at as isize;
-            (distance.rem_euclid(stride as isize) == 0).then(|| distance.div_euclid(stride as isize))
+            (distance.rem_euclid(stride as isize) == 0)
+                .then(|| distance.div_euclid(stride as isize))
         };
         let mut taps = Vec::new();
         let mut places = Vec::new();
@@ -208,56 +209,54 @@ impl Kernel for Pixels<'_> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        unsafe {
-            let Gather { windows, to, groups, .. } = *self.gather;
-            let gather = self.gather;
-            let from = windows.from;
-            let (inputs, outputs) = (from.channels / groups, to.channels / groups);
-            let depth = windows.taps.len() * windows.depth;
-            let all =
-                Panels { depth, padded: outputs.next_multiple_of(LANES), width: L::VECTORS * LANES };
-            // Windows that lie one behind the other are read in place, others are put together.
-            // Likewise, pixels that do not lie one behind the other are put apart.
-            let (in_place, out_of_place) = (windows.are_pixels(), gather.stride > 1);
-            let line = depth + LANES;
-            let mut room = Scratch::new(if in_place { 0 } else { L::ROWS * line });
-            let mut apart = Scratch::new(if out_of_place { L::ROWS * all.width } else { 0 });
-            for pixel in self.pixels.clone().step_by(L::ROWS) {
-                let count = (self.pixels.end - pixel).min(L::ROWS);
-                let mut places = [0; 16];
-                let mut place = windows.place(pixel);
-                for at in places.iter_mut().take(count) {
-                    let [image, y, x] = place;
-                    let row = gather.start.0 + y * gather.stride;
-                    *at = to.at(image, row, gather.start.1 + x * gather.stride);
-                    place = windows.next(place);
-                }
-                for group in 0..groups {
-                    let a = if in_place {
-                        let first = windows.x.as_ptr().add(pixel * from.channels + group * inputs);
-                        Rows { start: first, stride: from.channels }
+        let Gather { windows, to, groups, .. } = *self.gather;
+        let gather = self.gather;
+        let from = windows.from;
+        let (inputs, outputs) = (from.channels / groups, to.channels / groups);
+        let depth = windows.taps.len() * windows.depth;
+        let all =
+            Panels { depth, padded: outputs.next_multiple_of(LANES), width: L::VECTORS * LANES };
+        // Windows that lie one behind the other are read in place, others are put together.
+        // Likewise, pixels that do not lie one behind the other are put apart.
+        let (in_place, out_of_place) = (windows.are_pixels(), gather.stride > 1);
+        let line = depth + LANES;
+        let mut room = Scratch::new(if in_place { 0 } else { L::ROWS * line });
+        let mut apart = Scratch::new(if out_of_place { L::ROWS * all.width } else { 0 });
+        for pixel in self.pixels.clone().step_by(L::ROWS) {
+            let count = (self.pixels.end - pixel).min(L::ROWS);
+            let mut places = [0; 16];
+            let mut place = windows.place(pixel);
+            for at in places.iter_mut().take(count) {
+                let [image, y, x] = place;
+                let row = gather.start.0 + y * gather.stride;
+                *at = to.at(image, row, gather.start.1 + x * gather.stride);
+                place = windows.next(place);
+            }
+            for group in 0..groups {
+                let a = if in_place {
+                    let first = windows.x.as_ptr().add(pixel * from.channels + group * inputs);
+                    Rows { start: first, stride: from.channels }
+                } else {
+                    let (taps, to) = (0..windows.taps.len(), (room.as_mut_ptr(), line));
+                    windows.copy::<L>((pixel, count), taps, group * inputs, to);
+                    Rows { start: room.as_ptr(), stride: line }
+                };
+                let packed = gather.packed.as_ptr().add(group * all.length());
+                for panel in 0..all.count() {
+                    let channel = group * outputs + panel * all.width;
+                    let columns = (outputs - panel * all.width).min(all.width);
+                    let out = if out_of_place {
+                        Rows { start: apart.as_mut_ptr(), stride: all.width }
                     } else {
-                        let (taps, to) = (0..windows.taps.len(), (room.as_mut_ptr(), line));
-                        windows.copy::<L>((pixel, count), taps, group * inputs, to);
-                        Rows { start: room.as_ptr(), stride: line }
+                        Rows { start: gather.out.at(places[0] + channel), stride: to.channels }
                     };
-                    let packed = gather.packed.as_ptr().add(group * all.length());
-                    for panel in 0..all.count() {
-                        let channel = group * outputs + panel * all.width;
-                        let columns = (outputs - panel * all.width).min(all.width);
-                        let out = if out_of_place {
-                            Rows { start: apart.as_mut_ptr(), stride: all.width }
-                        } else {
-                            Rows { start: gather.out.at(places[0] + channel), stride: to.channels }
-                        };
-                        rows_by_panel::<L>(depth, a, packed.add(all.start(panel)), columns, count, out);
-                        if out_of_place || gather.finish.is_something() {
-                            for at in 0..count {
-                                let place = places[at] + channel;
-                                let sums = out.start.add(at * out.stride).cast_const();
-                                let to = gather.out.at(place);
-                                gather.finish.write::<L>(sums, to, columns, channel, place);
-                            }
+                    rows_by_panel::<L>(depth, a, packed.add(all.start(panel)), columns, count, out);
+                    if out_of_place || gather.finish.is_something() {
+                        for at in 0..count {
+                            let place = places[at] + channel;
+                            let sums = out.start.add(at * out.stride).cast_const();
+                            let to = gather.out.at(place);
+                            gather.finish.write::<L>(sums, to, columns, channel, place);
                         }
                     }
                 }

@@ -14,8 +14,8 @@ use crate::cpu::{
     conv::Shape,
     lanes::{LANES, Lanes},
     map::Map,
-    path::{Kernel, Path},
     memory::{Numbers, Scratch},
+    path::{Kernel, Path},
     shared::Shared,
     tile::columns_by_rows,
 };
@@ -115,43 +115,41 @@ impl Kernel for Sums<'_> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        unsafe {
-            let Work { windows, dy, out, groups, wide } = *self.work;
-            let (inputs, outputs) = (windows.from.channels / groups, out.channels / groups);
-            let depth = self.taps.len() * windows.depth;
-            let (in_place, line) = (windows.are_pixels(), depth + LANES);
-            let most = (NEAR / line).clamp(8, 96);
-            let mut room = Scratch::new(if in_place { 0 } else { most * line });
-            // Products read whole vectors of the outputs; lines that end within one are copied.
-            let whole = out.channels == wide;
-            let mut copy = Scratch::new(if whole { 0 } else { most * wide });
-            let places = windows.places.0 * windows.places.1;
-            for first in (self.images.start * places..self.images.end * places).step_by(most) {
-                let count = (self.images.end * places - first).min(most);
-                let channel = self.group * inputs;
-                let a = if in_place {
-                    let start = first * windows.from.channels + channel;
-                    (windows.x.as_ptr().add(start), windows.from.channels)
-                } else {
-                    let to = (room.as_mut_ptr(), line);
-                    windows.copy::<L>((first, count), self.taps.clone(), channel, to);
-                    (room.as_ptr(), line)
-                };
-                let lines = dy.as_ptr().add(first * out.channels + self.group * outputs);
-                let b = if whole {
-                    (lines, out.channels)
-                } else {
-                    for at in 0..count {
-                        for lane in (0..outputs).step_by(LANES) {
-                            let from = lines.add(at * out.channels + lane);
-                            let vector = L::load_some(from, (outputs - lane).min(LANES));
-                            L::store(copy.as_mut_ptr().add(at * wide + lane), vector);
-                        }
+        let Work { windows, dy, out, groups, wide } = *self.work;
+        let (inputs, outputs) = (windows.from.channels / groups, out.channels / groups);
+        let depth = self.taps.len() * windows.depth;
+        let (in_place, line) = (windows.are_pixels(), depth + LANES);
+        let most = (NEAR / line).clamp(8, 96);
+        let mut room = Scratch::new(if in_place { 0 } else { most * line });
+        // Products read whole vectors of the outputs; lines that end within one are copied.
+        let whole = out.channels == wide;
+        let mut copy = Scratch::new(if whole { 0 } else { most * wide });
+        let places = windows.places.0 * windows.places.1;
+        for first in (self.images.start * places..self.images.end * places).step_by(most) {
+            let count = (self.images.end * places - first).min(most);
+            let channel = self.group * inputs;
+            let a = if in_place {
+                let start = first * windows.from.channels + channel;
+                (windows.x.as_ptr().add(start), windows.from.channels)
+            } else {
+                let to = (room.as_mut_ptr(), line);
+                windows.copy::<L>((first, count), self.taps.clone(), channel, to);
+                (room.as_ptr(), line)
+            };
+            let lines = dy.as_ptr().add(first * out.channels + self.group * outputs);
+            let b = if whole {
+                (lines, out.channels)
+            } else {
+                for at in 0..count {
+                    for lane in (0..outputs).step_by(LANES) {
+                        let from = lines.add(at * out.channels + lane);
+                        let vector = L::load_some(from, (outputs - lane).min(LANES));
+                        L::store(copy.as_mut_ptr().add(at * wide + lane), vector);
                     }
-                    (copy.as_ptr(), wide)
-                };
-                columns_by_rows::<L>(count, a, b, depth, wide, (self.sums, wide));
-            }
+                }
+                (copy.as_ptr(), wide)
+            };
+            columns_by_rows::<L>(count, a, b, depth, wide, (self.sums, wide));
         }
     }
 }

@@ -16,8 +16,7 @@ pub(super) fn is_folded(shape: Shape) -> bool {
 /// The map with `shape.padding` zeros on every side.
 pub(super) fn pad(x: &[f32], map: Map, shape: Shape) -> (Scratch, Map) {
     let padding = shape.padding;
-    let padded =
-        Map { height: map.height + 2 * padding, width: map.width + 2 * padding, ..map };
+    let padded = Map { height: map.height + 2 * padding, width: map.width + 2 * padding, ..map };
     let mut values = Scratch::new(padded.length());
     let row = map.width * map.channels;
     let one = padded.length() / padded.batch;

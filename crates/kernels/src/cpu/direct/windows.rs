@@ -58,31 +58,29 @@ impl Windows<'_> {
         channel: usize,
         (to, line): (*mut f32, usize),
     ) {
-        unsafe {
-            let (from, depth) = (self.from, self.depth);
-            let mut place = self.place(first);
-            for at in 0..count {
-                let [image, row, column] = place;
-                let mut to = to.add(at * line);
-                for (down, right) in self.taps.get_unchecked(taps.clone()) {
-                    let y = (row * self.step).wrapping_add_signed(*down);
-                    let x = (column * self.step).wrapping_add_signed(*right);
-                    // What is written beyond the tap, the next one overwrites.
-                    if y < from.height && x < from.width {
-                        let pixel = self.x.as_ptr().add(from.at(image, y, x) + channel);
-                        for lane in (0..depth).step_by(LANES) {
-                            let values = L::load_some(pixel.add(lane), (depth - lane).min(LANES));
-                            L::store(to.add(lane), values);
-                        }
-                    } else {
-                        for lane in (0..depth).step_by(LANES) {
-                            L::store(to.add(lane), L::zero());
-                        }
+        let (from, depth) = (self.from, self.depth);
+        let mut place = self.place(first);
+        for at in 0..count {
+            let [image, row, column] = place;
+            let mut to = to.add(at * line);
+            for (down, right) in self.taps.get_unchecked(taps.clone()) {
+                let y = (row * self.step).wrapping_add_signed(*down);
+                let x = (column * self.step).wrapping_add_signed(*right);
+                // What is written beyond the tap, the next one overwrites.
+                if y < from.height && x < from.width {
+                    let pixel = self.x.as_ptr().add(from.at(image, y, x) + channel);
+                    for lane in (0..depth).step_by(LANES) {
+                        let values = L::load_some(pixel.add(lane), (depth - lane).min(LANES));
+                        L::store(to.add(lane), values);
                     }
-                    to = to.add(depth);
+                } else {
+                    for lane in (0..depth).step_by(LANES) {
+                        L::store(to.add(lane), L::zero());
+                    }
                 }
-                place = self.next(place);
+                to = to.add(depth);
             }
+            place = self.next(place);
         }
     }
 }

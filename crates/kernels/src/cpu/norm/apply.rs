@@ -6,8 +6,8 @@ use super::{
 };
 use crate::cpu::{
     lanes::{LANES, Lanes},
-    path::{Kernel, Path},
     memory::Numbers,
+    path::{Kernel, Path},
     shared::Shared,
     tasks,
 };
@@ -41,11 +41,9 @@ impl Kernel for Block<'_> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        unsafe {
-            match self.layer.pool {
-                true => self.pooled::<L>(),
-                false => self.plain::<L>(),
-            }
+        match self.layer.pool {
+            true => self.pooled::<L>(),
+            false => self.plain::<L>(),
         }
     }
 }
@@ -53,23 +51,21 @@ impl Kernel for Block<'_> {
 impl Block<'_> {
     #[inline(always)]
     unsafe fn plain<L: Lanes>(&self) {
-        unsafe {
-            let Layer { map, activation, .. } = *self.layer;
-            let channels = map.channels;
-            for unit in self.units.of(self.block) {
-                for channel in (0..channels).step_by(LANES) {
-                    let count = (channels - channel).min(LANES);
-                    let scale = L::load(self.layer.scale.as_ptr().add(channel));
-                    let shift = L::load(self.layer.shift.as_ptr().add(channel));
-                    for pixel in unit.clone() {
-                        let at = pixel * channels + channel;
-                        let x = L::load_some(self.x.as_ptr().add(at), count);
-                        let mut y = L::mul_add(scale, x, shift);
-                        if let Some(residual) = self.residual {
-                            y = L::add(y, L::load_some(residual.as_ptr().add(at), count));
-                        }
-                        L::store_some(self.out.at(at), count, activation.apply::<L>(y));
+        let Layer { map, activation, .. } = *self.layer;
+        let channels = map.channels;
+        for unit in self.units.of(self.block) {
+            for channel in (0..channels).step_by(LANES) {
+                let count = (channels - channel).min(LANES);
+                let scale = L::load(self.layer.scale.as_ptr().add(channel));
+                let shift = L::load(self.layer.shift.as_ptr().add(channel));
+                for pixel in unit.clone() {
+                    let at = pixel * channels + channel;
+                    let x = L::load_some(self.x.as_ptr().add(at), count);
+                    let mut y = L::mul_add(scale, x, shift);
+                    if let Some(residual) = self.residual {
+                        y = L::add(y, L::load_some(residual.as_ptr().add(at), count));
                     }
+                    L::store_some(self.out.at(at), count, activation.apply::<L>(y));
                 }
             }
         }
@@ -77,33 +73,31 @@ impl Block<'_> {
 
     #[inline(always)]
     unsafe fn pooled<L: Lanes>(&self) {
-        unsafe {
-            let Layer { map, activation, .. } = *self.layer;
-            let out = self.layer.output();
-            let pairs = map.height.div_ceil(2);
-            for row in self.rows.of(self.block) {
-                let (image, row) = (row / pairs, row % pairs);
-                if row >= out.height {
-                    continue;
-                }
-                for channel in (0..map.channels).step_by(LANES) {
-                    let count = (map.channels - channel).min(LANES);
-                    let scale = L::load(self.layer.scale.as_ptr().add(channel));
-                    let shift = L::load(self.layer.shift.as_ptr().add(channel));
-                    for column in 0..out.width {
-                        let at = map.at(image, 2 * row, 2 * column) + channel;
-                        let below = at + map.width * map.channels;
-                        let mut values = [L::zero(); 4];
-                        let places = [at, at + map.channels, below, below + map.channels];
-                        for (value, at) in values.iter_mut().zip(places) {
-                            let x = L::load_some(self.x.as_ptr().add(at), count);
-                            *value = L::mul_add(scale, x, shift);
-                        }
-                        let upper = L::max(values[1], values[0]);
-                        let lower = L::max(values[3], values[2]);
-                        let y = activation.apply::<L>(L::max(lower, upper));
-                        L::store_some(self.out.at(out.at(image, row, column) + channel), count, y);
+        let Layer { map, activation, .. } = *self.layer;
+        let out = self.layer.output();
+        let pairs = map.height.div_ceil(2);
+        for row in self.rows.of(self.block) {
+            let (image, row) = (row / pairs, row % pairs);
+            if row >= out.height {
+                continue;
+            }
+            for channel in (0..map.channels).step_by(LANES) {
+                let count = (map.channels - channel).min(LANES);
+                let scale = L::load(self.layer.scale.as_ptr().add(channel));
+                let shift = L::load(self.layer.shift.as_ptr().add(channel));
+                for column in 0..out.width {
+                    let at = map.at(image, 2 * row, 2 * column) + channel;
+                    let below = at + map.width * map.channels;
+                    let mut values = [L::zero(); 4];
+                    let places = [at, at + map.channels, below, below + map.channels];
+                    for (value, at) in values.iter_mut().zip(places) {
+                        let x = L::load_some(self.x.as_ptr().add(at), count);
+                        *value = L::mul_add(scale, x, shift);
                     }
+                    let upper = L::max(values[1], values[0]);
+                    let lower = L::max(values[3], values[2]);
+                    let y = activation.apply::<L>(L::max(lower, upper));
+                    L::store_some(self.out.at(out.at(image, row, column) + channel), count, y);
                 }
             }
         }

@@ -4,13 +4,16 @@ use super::{
     Layer,
     units::{Rows, Units},
 };
-use crate::{Activation, cpu::{
-    lanes::{LANES, Lanes},
-    path::{Kernel, Path},
-    memory::{Numbers, Scratch},
-    shared::Shared,
-    tasks,
-}};
+use crate::{
+    Activation,
+    cpu::{
+        lanes::{LANES, Lanes},
+        memory::{Numbers, Scratch},
+        path::{Kernel, Path},
+        shared::Shared,
+        tasks,
+    },
+};
 
 /// Gradients of a norm's inputs.
 pub(crate) struct Gradients {
@@ -49,7 +52,9 @@ pub(crate) fn gradients(
     let shared = Shared::new(&mut sums);
     tasks::each(blocks, x.len(), |block| {
         // SAFETY: each block has its own sums.
-        unsafe { path.run(Sums { pass: &pass, block, means: &means, sums: shared.at(block * 2 * wide) }) };
+        unsafe {
+            path.run(Sums { pass: &pass, block, means: &means, sums: shared.at(block * 2 * wide) });
+        };
     });
 
     let (mut gamma, mut beta) = (vec![0.0; channels], vec![0.0; channels]);
@@ -119,12 +124,10 @@ impl Kernel for Sums<'_> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        unsafe {
-            self.sums.write_bytes(0, 2 * self.means.len());
-            let zero = L::zero();
-            let Self { pass, block, means, sums } = self;
-            pass.visit::<L>(block, Summing { means, sums, mean: zero, sum: zero, moment: zero });
-        }
+        self.sums.write_bytes(0, 2 * self.means.len());
+        let zero = L::zero();
+        let Self { pass, block, means, sums } = self;
+        pass.visit::<L>(block, Summing { means, sums, mean: zero, sum: zero, moment: zero });
     }
 }
 
@@ -139,28 +142,22 @@ struct Summing<'a, L: Lanes> {
 impl<L: Lanes> Visitor<L> for Summing<'_, L> {
     #[inline(always)]
     unsafe fn begin(&mut self, channel: usize) {
-        unsafe {
-            self.mean = L::load(self.means.as_ptr().add(channel));
-            (self.sum, self.moment) = (L::zero(), L::zero());
-        }
+        self.mean = L::load(self.means.as_ptr().add(channel));
+        (self.sum, self.moment) = (L::zero(), L::zero());
     }
 
     #[inline(always)]
     unsafe fn pixel(&mut self, _at: usize, _count: usize, x: L::V, g: L::V) {
-        unsafe {
-            self.sum = L::add(self.sum, g);
-            self.moment = L::mul_add(g, L::sub(x, self.mean), self.moment);
-        }
+        self.sum = L::add(self.sum, g);
+        self.moment = L::mul_add(g, L::sub(x, self.mean), self.moment);
     }
 
     #[inline(always)]
     unsafe fn end(&mut self, channel: usize) {
-        unsafe {
-            let sum = self.sums.add(channel);
-            let moment = sum.add(self.means.len());
-            L::store(sum, L::add(L::load(sum), self.sum));
-            L::store(moment, L::add(L::load(moment), self.moment));
-        }
+        let sum = self.sums.add(channel);
+        let moment = sum.add(self.means.len());
+        L::store(sum, L::add(L::load(sum), self.sum));
+        L::store(moment, L::add(L::load(moment), self.moment));
     }
 }
 
@@ -178,12 +175,10 @@ impl Kernel for Write<'_> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        unsafe {
-            let zero = L::zero();
-            let Self { pass, block, factors, out, kept } = self;
-            let visitor = Writing { factors, out, kept, factor: zero, slope: zero, offset: zero };
-            pass.visit::<L>(block, visitor);
-        }
+        let zero = L::zero();
+        let Self { pass, block, factors, out, kept } = self;
+        let visitor = Writing { factors, out, kept, factor: zero, slope: zero, offset: zero };
+        pass.visit::<L>(block, visitor);
     }
 }
 
@@ -199,23 +194,19 @@ struct Writing<'a, L: Lanes> {
 impl<L: Lanes> Visitor<L> for Writing<'_, L> {
     #[inline(always)]
     unsafe fn begin(&mut self, channel: usize) {
-        unsafe {
-            let wide = self.factors.len() / 3;
-            let factors = self.factors.as_ptr().add(channel);
-            self.factor = L::load(factors);
-            self.slope = L::load(factors.add(wide));
-            self.offset = L::load(factors.add(2 * wide));
-        }
+        let wide = self.factors.len() / 3;
+        let factors = self.factors.as_ptr().add(channel);
+        self.factor = L::load(factors);
+        self.slope = L::load(factors.add(wide));
+        self.offset = L::load(factors.add(2 * wide));
     }
 
     #[inline(always)]
     unsafe fn pixel(&mut self, at: usize, count: usize, x: L::V, g: L::V) {
-        unsafe {
-            let dx = L::mul_add(self.factor, g, L::mul_add(self.slope, x, self.offset));
-            L::store_some(self.out.at(at), count, dx);
-            if let Some(kept) = self.kept {
-                L::store_some(kept.at(at), count, g);
-            }
+        let dx = L::mul_add(self.factor, g, L::mul_add(self.slope, x, self.offset));
+        L::store_some(self.out.at(at), count, dx);
+        if let Some(kept) = self.kept {
+            L::store_some(kept.at(at), count, g);
         }
     }
 
@@ -227,24 +218,22 @@ impl Pass<'_> {
     /// Shows a block's pixels to the visitor, one vector of channels after the other.
     #[inline(always)]
     unsafe fn visit<L: Lanes>(&self, block: usize, mut visitor: impl Visitor<L>) {
-        unsafe {
-            let Layer { map, pool, .. } = *self.layer;
-            if pool {
-                let pairs = map.height.div_ceil(2);
-                for row in self.rows.of(block) {
-                    for channel in (0..map.channels).step_by(LANES) {
-                        visitor.begin(channel);
-                        self.windows::<L>(row / pairs, row % pairs, channel, &mut visitor);
-                        visitor.end(channel);
-                    }
+        let Layer { map, pool, .. } = *self.layer;
+        if pool {
+            let pairs = map.height.div_ceil(2);
+            for row in self.rows.of(block) {
+                for channel in (0..map.channels).step_by(LANES) {
+                    visitor.begin(channel);
+                    self.windows::<L>(row / pairs, row % pairs, channel, &mut visitor);
+                    visitor.end(channel);
                 }
-            } else {
-                for unit in self.units.of(block) {
-                    for channel in (0..map.channels).step_by(LANES) {
-                        visitor.begin(channel);
-                        self.run::<L>(unit.start, unit.end, channel, &mut visitor);
-                        visitor.end(channel);
-                    }
+            }
+        } else {
+            for unit in self.units.of(block) {
+                for channel in (0..map.channels).step_by(LANES) {
+                    visitor.begin(channel);
+                    self.run::<L>(unit.start, unit.end, channel, &mut visitor);
+                    visitor.end(channel);
                 }
             }
         }
@@ -259,21 +248,19 @@ impl Pass<'_> {
         channel: usize,
         visitor: &mut impl Visitor<L>,
     ) {
-        unsafe {
-            let Layer { map, activation, .. } = *self.layer;
-            let count = (map.channels - channel).min(LANES);
-            let scale = L::load(self.layer.scale.as_ptr().add(channel));
-            let shift = L::load(self.layer.shift.as_ptr().add(channel));
-            for pixel in start..end {
-                let at = pixel * map.channels + channel;
-                let x = L::load_some(self.x.as_ptr().add(at), count);
-                let mut z = L::mul_add(scale, x, shift);
-                if let Some(residual) = self.residual {
-                    z = L::add(z, L::load_some(residual.as_ptr().add(at), count));
-                }
-                let dy = L::load_some(self.dy.as_ptr().add(at), count);
-                visitor.pixel(at, count, x, passed::<L>(activation, z, dy));
+        let Layer { map, activation, .. } = *self.layer;
+        let count = (map.channels - channel).min(LANES);
+        let scale = L::load(self.layer.scale.as_ptr().add(channel));
+        let shift = L::load(self.layer.shift.as_ptr().add(channel));
+        for pixel in start..end {
+            let at = pixel * map.channels + channel;
+            let x = L::load_some(self.x.as_ptr().add(at), count);
+            let mut z = L::mul_add(scale, x, shift);
+            if let Some(residual) = self.residual {
+                z = L::add(z, L::load_some(residual.as_ptr().add(at), count));
             }
+            let dy = L::load_some(self.dy.as_ptr().add(at), count);
+            visitor.pixel(at, count, x, passed::<L>(activation, z, dy));
         }
     }
 
@@ -286,39 +273,37 @@ impl Pass<'_> {
         channel: usize,
         visitor: &mut impl Visitor<L>,
     ) {
-        unsafe {
-            let Layer { map, activation, .. } = *self.layer;
-            let count = (map.channels - channel).min(LANES);
-            let scale = L::load(self.layer.scale.as_ptr().add(channel));
-            let shift = L::load(self.layer.shift.as_ptr().add(channel));
-            let zero = L::zero();
-            let out = self.layer.output();
-            let columns = if row < out.height { out.width } else { 0 };
-            for column in 0..columns {
-                let at = map.at(image, 2 * row, 2 * column) + channel;
-                let below = at + map.width * map.channels;
-                let places = [at, at + map.channels, below, below + map.channels];
-                let (mut xs, mut zs) = ([zero; 4], [zero; 4]);
-                for window in 0..4 {
-                    xs[window] = L::load_some(self.x.as_ptr().add(places[window]), count);
-                    zs[window] = L::mul_add(scale, xs[window], shift);
-                }
-                let largest = L::max(L::max(zs[3], zs[2]), L::max(zs[1], zs[0]));
-                let dy = self.dy.as_ptr().add(out.at(image, row, column) + channel);
-                // The first of the largest ones has it all.
-                let mut left = passed::<L>(activation, largest, L::load_some(dy, count));
-                for window in 0..4 {
-                    let g = L::if_greater(largest, zs[window], zero, left);
-                    left = L::if_greater(largest, zs[window], left, zero);
-                    visitor.pixel(places[window], count, xs[window], g);
-                }
+        let Layer { map, activation, .. } = *self.layer;
+        let count = (map.channels - channel).min(LANES);
+        let scale = L::load(self.layer.scale.as_ptr().add(channel));
+        let shift = L::load(self.layer.shift.as_ptr().add(channel));
+        let zero = L::zero();
+        let out = self.layer.output();
+        let columns = if row < out.height { out.width } else { 0 };
+        for column in 0..columns {
+            let at = map.at(image, 2 * row, 2 * column) + channel;
+            let below = at + map.width * map.channels;
+            let places = [at, at + map.channels, below, below + map.channels];
+            let (mut xs, mut zs) = ([zero; 4], [zero; 4]);
+            for window in 0..4 {
+                xs[window] = L::load_some(self.x.as_ptr().add(places[window]), count);
+                zs[window] = L::mul_add(scale, xs[window], shift);
             }
-            for down in 0..(map.height - 2 * row).min(2) {
-                for x in 2 * columns..map.width {
-                    let at = map.at(image, 2 * row + down, x) + channel;
-                    let x = L::load_some(self.x.as_ptr().add(at), count);
-                    visitor.pixel(at, count, x, zero);
-                }
+            let largest = L::max(L::max(zs[3], zs[2]), L::max(zs[1], zs[0]));
+            let dy = self.dy.as_ptr().add(out.at(image, row, column) + channel);
+            // The first of the largest ones has it all.
+            let mut left = passed::<L>(activation, largest, L::load_some(dy, count));
+            for window in 0..4 {
+                let g = L::if_greater(largest, zs[window], zero, left);
+                left = L::if_greater(largest, zs[window], left, zero);
+                visitor.pixel(places[window], count, xs[window], g);
+            }
+        }
+        for down in 0..(map.height - 2 * row).min(2) {
+            for x in 2 * columns..map.width {
+                let at = map.at(image, 2 * row + down, x) + channel;
+                let x = L::load_some(self.x.as_ptr().add(at), count);
+                visitor.pixel(at, count, x, zero);
             }
         }
     }
@@ -327,14 +312,12 @@ impl Pass<'_> {
 /// The gradient before a nonlinearity of z.
 #[inline(always)]
 unsafe fn passed<L: Lanes>(activation: Activation, z: L::V, dy: L::V) -> L::V {
-    unsafe {
-        let zero = L::zero();
-        match activation {
-            Activation::Identity => dy,
-            Activation::Relu => L::if_greater(z, zero, dy, zero),
-            Activation::Relu6 => {
-                L::if_greater(z, zero, L::if_greater(L::splat(6.0), z, dy, zero), zero)
-            }
+    let zero = L::zero();
+    match activation {
+        Activation::Identity => dy,
+        Activation::Relu => L::if_greater(z, zero, dy, zero),
+        Activation::Relu6 => {
+            L::if_greater(z, zero, L::if_greater(L::splat(6.0), z, dy, zero), zero)
         }
     }
 }

@@ -4,8 +4,8 @@ use super::units::Units;
 use crate::cpu::{
     lanes::{LANES, Lanes},
     map::Map,
-    path::{Kernel, Path},
     memory::Scratch,
+    path::{Kernel, Path},
     shared::Shared,
     tasks,
 };
@@ -25,7 +25,8 @@ pub(crate) fn statistics(path: Path, x: &[f32], map: Map) -> (Vec<f32>, Vec<f32>
         unsafe { path.run(Block { x, map, units, block, sums: shared.at(block * 3 * wide) }) };
     });
     let count = map.pixels() as f64;
-    let counts: Vec<f64> = (0..blocks).map(|b| units.of(b).map(|unit| unit.len()).sum::<usize>() as f64).collect();
+    let counts: Vec<f64> =
+        (0..blocks).map(|b| units.of(b).map(|unit| unit.len()).sum::<usize>() as f64).collect();
     let of = |channel: usize| {
         let part = |block: usize| {
             let at = |which: usize| f64::from(sums[(3 * block + which) * wide + channel]);
@@ -54,38 +55,36 @@ impl Kernel for Block<'_> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        unsafe {
-            let channels = self.map.channels;
-            let wide = channels.next_multiple_of(LANES);
-            let mut first = true;
-            for unit in self.units.of(self.block) {
-                for channel in (0..channels).step_by(LANES) {
-                    let count = (channels - channel).min(LANES);
-                    let mut from = self.x.as_ptr().add(unit.start * channels + channel);
-                    let to = self.sums.add(channel);
-                    if first {
-                        let mut sum = L::zero();
-                        for pixel in 0..unit.len() {
-                            sum = L::add(sum, L::load_some(from.add(pixel * channels), count));
-                        }
-                        L::store(to, L::mul(sum, L::splat(1.0 / unit.len() as f32)));
-                        L::store(to.add(wide), L::zero());
-                        L::store(to.add(2 * wide), L::zero());
+        let channels = self.map.channels;
+        let wide = channels.next_multiple_of(LANES);
+        let mut first = true;
+        for unit in self.units.of(self.block) {
+            for channel in (0..channels).step_by(LANES) {
+                let count = (channels - channel).min(LANES);
+                let mut from = self.x.as_ptr().add(unit.start * channels + channel);
+                let to = self.sums.add(channel);
+                if first {
+                    let mut sum = L::zero();
+                    for pixel in 0..unit.len() {
+                        sum = L::add(sum, L::load_some(from.add(pixel * channels), count));
                     }
-                    let pivot = L::load(to);
-                    let (mut sum, mut squares) = (L::zero(), L::zero());
-                    for _ in 0..unit.len() {
-                        let x = L::sub(L::load_some(from, count), pivot);
-                        sum = L::add(sum, x);
-                        squares = L::mul_add(x, x, squares);
-                        from = from.wrapping_add(channels);
-                    }
-                    let (total, all) = (to.add(wide), to.add(2 * wide));
-                    L::store(total, L::add(L::load(total), sum));
-                    L::store(all, L::add(L::load(all), squares));
+                    L::store(to, L::mul(sum, L::splat(1.0 / unit.len() as f32)));
+                    L::store(to.add(wide), L::zero());
+                    L::store(to.add(2 * wide), L::zero());
                 }
-                first = false;
+                let pivot = L::load(to);
+                let (mut sum, mut squares) = (L::zero(), L::zero());
+                for _ in 0..unit.len() {
+                    let x = L::sub(L::load_some(from, count), pivot);
+                    sum = L::add(sum, x);
+                    squares = L::mul_add(x, x, squares);
+                    from = from.wrapping_add(channels);
+                }
+                let (total, all) = (to.add(wide), to.add(2 * wide));
+                L::store(total, L::add(L::load(total), sum));
+                L::store(all, L::add(L::load(all), squares));
             }
+            first = false;
         }
     }
 }
@@ -117,20 +116,18 @@ impl Kernel for Total<'_> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        unsafe {
-            let channels = self.map.channels;
-            self.sums.write_bytes(0, channels.next_multiple_of(LANES));
-            for unit in self.units.of(self.block) {
-                for channel in (0..channels).step_by(LANES) {
-                    let count = (channels - channel).min(LANES);
-                    let from = self.x.as_ptr().add(unit.start * channels + channel);
-                    let mut sum = L::zero();
-                    for pixel in 0..unit.len() {
-                        sum = L::add(sum, L::load_some(from.add(pixel * channels), count));
-                    }
-                    let to = self.sums.add(channel);
-                    L::store(to, L::add(L::load(to), sum));
+        let channels = self.map.channels;
+        self.sums.write_bytes(0, channels.next_multiple_of(LANES));
+        for unit in self.units.of(self.block) {
+            for channel in (0..channels).step_by(LANES) {
+                let count = (channels - channel).min(LANES);
+                let from = self.x.as_ptr().add(unit.start * channels + channel);
+                let mut sum = L::zero();
+                for pixel in 0..unit.len() {
+                    sum = L::add(sum, L::load_some(from.add(pixel * channels), count));
                 }
+                let to = self.sums.add(channel);
+                L::store(to, L::add(L::load(to), sum));
             }
         }
     }

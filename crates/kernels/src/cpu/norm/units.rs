@@ -37,9 +37,7 @@ impl Units {
     pub(super) fn of(self, block: usize) -> impl Iterator<Item = Range<usize>> {
         let first = block * self.share;
         let last = (first + self.share).min(self.all.div_ceil(self.pixels));
-        (first..last).map(move |unit| {
-            unit * self.pixels..self.all.min((unit + 1) * self.pixels)
-        })
+        (first..last).map(move |unit| unit * self.pixels..self.all.min((unit + 1) * self.pixels))
     }
 }
 

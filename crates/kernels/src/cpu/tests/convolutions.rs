@@ -103,7 +103,8 @@ fn check(round: usize, map: Map, shape: Shape, rng: &mut Draw) {
             ]
         };
         let alone = with_threads(1, ours);
-        for (what, (ours, right)) in ["y", "dx", "dw"].iter().zip(alone.iter().zip([&y, &dx, &dw])) {
+        for (what, (ours, right)) in ["y", "dx", "dw"].iter().zip(alone.iter().zip([&y, &dx, &dw]))
+        {
             let off = relative_l2(ours, right);
             let place = format!("round {round}, {path:?}, {map:?}, {shape:?}, {what}");
             assert!(off < BOUND, "{place}: off by {off:e}");
@@ -118,8 +119,7 @@ fn both_tilings_are_right_where_the_other_is_taken() {
     let mut rng = Draw::new(3);
     for side in [1, 2, 3, 6, 7] {
         let map = Map { batch: 2, height: side, width: side + 1, channels: 20 };
-        let shape =
-            Shape { inputs: 20, outputs: 35, kernel: 3, stride: 1, padding: 1, groups: 1 };
+        let shape = Shape { inputs: 20, outputs: 35, kernel: 3, stride: 1, padding: 1, groups: 1 };
         let (x, dy) = (rng.numbers(map.length()), rng.numbers(shape.output(map).length()));
         let weights = rng.numbers(20 * 35 * 9);
         let [y, _, dw] = reference::convolution(&x, map, &weights, shape, &dy);
@@ -159,7 +159,8 @@ fn what_follows_a_convolution_is_done_to_each_sum() {
             let right: Vec<f64> = y.iter().enumerate().map(finished).collect();
             for path in Path::available() {
                 let mut finish = Finish::affine(Some(&scale), Some(&shift));
-                (finish.residual, finish.activation) = (Some(residual.as_slice()), Activation::Relu6);
+                (finish.residual, finish.activation) =
+                    (Some(residual.as_slice()), Activation::Relu6);
                 let packed = conv::pack(path, &weights, shape, map);
                 let ours = conv::forward(path, &x, map, &packed, shape, &finish);
                 assert!(relative_l2(&ours, &right) < BOUND, "{path:?}, kernel {kernel}");

@@ -6,8 +6,8 @@ use crate::{
     cpu::{
         Path,
         map::Map,
-        norm::{self, Layer},
         memory::poison,
+        norm::{self, Layer},
     },
 };
 
@@ -49,8 +49,7 @@ fn outputs_and_gradients_are_those_of_the_reference() {
         };
         let (mean, variance) = right.statistics();
         let mut draw = Draw::new(round);
-        let (y, dy, [dx, dgamma, dbeta, g]) =
-            right.run(|length| draw.numbers(length));
+        let (y, dy, [dx, dgamma, dbeta, g]) = right.run(|length| draw.numbers(length));
         for path in Path::available() {
             let ours = || {
                 let (mean, variance) = norm::statistics(path, &x, map);
@@ -59,8 +58,7 @@ fn outputs_and_gradients_are_those_of_the_reference() {
                 (layer.activation, layer.pool) = (activation, pool);
                 let residual = residual.as_deref();
                 let y = norm::apply(path, &layer, &x, residual);
-                let back =
-                    norm::gradients(path, &layer, &x, residual, &dy, statistics, 1e-5, true);
+                let back = norm::gradients(path, &layer, &x, residual, &dy, statistics, 1e-5, true);
                 let passed = back.residual.map_or(Vec::new(), |g| g.to_vec());
                 [mean, variance, y.to_vec(), back.x.to_vec(), back.gamma, back.beta, passed]
             };
@@ -70,13 +68,17 @@ fn outputs_and_gradients_are_those_of_the_reference() {
             for (name, (ours, right)) in names.iter().zip(alone.iter().zip(right)) {
                 if ours.is_empty() {
                     // The residual's gradient is what came in.
-                    assert!(*name == "residual" && (!with_residual || activation == Activation::Identity));
+                    assert!(
+                        *name == "residual"
+                            && (!with_residual || activation == Activation::Identity)
+                    );
                     continue;
                 }
                 let off = relative_l2(ours, right);
                 // A mean far from zero costs digits of single precision before the norm sees it.
                 let bound = if x[0].abs() > 5.0 { 10.0 * BOUND } else { BOUND };
-                let place = format!("round {round}, {path:?}, {map:?}, {activation:?}, pool {pool}");
+                let place =
+                    format!("round {round}, {path:?}, {map:?}, {activation:?}, pool {pool}");
                 assert!(off < bound, "{place}, {name}: off by {off:e}");
             }
             assert!(with_threads(3, ours) == alone, "round {round}, {path:?}: threads change bits");
@@ -107,8 +109,7 @@ fn equal_pixels_give_the_gradient_to_the_first() {
         let mut layer = Layer::new(map, [&[1.0], &[0.0]], [&[0.0], &[1.0]], 0.0);
         layer.pool = true;
         let statistics: [&[f32]; 2] = [&[0.0], &[1.0]];
-        let back =
-            norm::gradients(path, &layer, &[0.5; 4], None, &[3.0], statistics, 0.0, false);
+        let back = norm::gradients(path, &layer, &[0.5; 4], None, &[3.0], statistics, 0.0, false);
         assert_eq!(*back.x, [3.0, 0.0, 0.0, 0.0], "{path:?}");
     }
 }

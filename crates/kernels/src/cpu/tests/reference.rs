@@ -71,11 +71,15 @@ impl Norm<'_> {
         (mean, variances)
     }
 
-    pub(super) fn run(&self, dy: impl FnOnce(usize) -> Vec<f32>) -> (Vec<f64>, Vec<f32>, [Vec<f64>; 4]) {
+    pub(super) fn run(
+        &self,
+        dy: impl FnOnce(usize) -> Vec<f32>,
+    ) -> (Vec<f64>, Vec<f32>, [Vec<f64>; 4]) {
         let (map, channels) = (self.map, self.map.channels);
         let (mean, variance) = self.statistics();
         let deviation: Vec<f64> = variance.iter().map(|v| (v + self.epsilon).sqrt()).collect();
-        let hat = |at: usize| (f64::from(self.x[at]) - mean[at % channels]) / deviation[at % channels];
+        let hat =
+            |at: usize| (f64::from(self.x[at]) - mean[at % channels]) / deviation[at % channels];
         let z: Vec<f64> = (0..map.length())
             .map(|at| {
                 let normed = f64::from(self.gamma[at % channels]) * hat(at)

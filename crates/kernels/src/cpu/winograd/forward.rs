@@ -13,9 +13,9 @@ use crate::cpu::{
     finish::Finish,
     lanes::{LANES, Lanes},
     map::Map,
+    memory::{Numbers, Scratch},
     panels::Panels,
     path::{Kernel, Path},
-    memory::{Numbers, Scratch},
     shared::Shared,
     tile::{Rows, rows_by_panel},
 };
@@ -146,19 +146,17 @@ impl<T: Tiling> Kernel for Stage<'_, T> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        unsafe {
-            let chunk = self.chunk;
-            match self.step {
-                Step::Map(rows) => chunk.map::<T, L>(rows),
-                Step::Multiply(position, panels) => chunk.multiply::<T, L>(position, panels),
-                Step::Output(rows) => chunk.output::<T, L>(rows),
-                Step::All => {
-                    chunk.map::<T, L>(0..chunk.rows.len());
-                    for position in 0..T::IN * T::IN {
-                        chunk.multiply::<T, L>(position, 0..chunk.work.panels.count());
-                    }
-                    chunk.output::<T, L>(0..chunk.rows.len());
+        let chunk = self.chunk;
+        match self.step {
+            Step::Map(rows) => chunk.map::<T, L>(rows),
+            Step::Multiply(position, panels) => chunk.multiply::<T, L>(position, panels),
+            Step::Output(rows) => chunk.output::<T, L>(rows),
+            Step::All => {
+                chunk.map::<T, L>(0..chunk.rows.len());
+                for position in 0..T::IN * T::IN {
+                    chunk.multiply::<T, L>(position, 0..chunk.work.panels.count());
                 }
+                chunk.output::<T, L>(0..chunk.rows.len());
             }
         }
     }
@@ -179,77 +177,71 @@ impl Chunk<'_> {
 
     #[inline(always)]
     unsafe fn map<T: Tiling, L: Lanes>(&self, rows: Range<usize>) {
-        unsafe {
-            let Work { x, map, tiles, .. } = *self.work;
-            let deep = self.work.deep();
-            let mut buffer = Scratch::new(line::buffer::<T>(tiles.across));
-            for row in rows {
-                let place = tiles.place::<T>(self.rows.start + row);
-                let to = self.room.at(row * tiles.across * deep);
-                let to = (to, deep, stride(self.count(), deep));
-                let buffer = buffer.as_mut_ptr();
-                line::transform::<Maps, T, L>(x, map, place, tiles.across, buffer, to);
-            }
+        let Work { x, map, tiles, .. } = *self.work;
+        let deep = self.work.deep();
+        let mut buffer = Scratch::new(line::buffer::<T>(tiles.across));
+        for row in rows {
+            let place = tiles.place::<T>(self.rows.start + row);
+            let to = self.room.at(row * tiles.across * deep);
+            let to = (to, deep, stride(self.count(), deep));
+            let buffer = buffer.as_mut_ptr();
+            line::transform::<Maps, T, L>(x, map, place, tiles.across, buffer, to);
         }
     }
 
     #[inline(always)]
     unsafe fn multiply<T: Tiling, L: Lanes>(&self, position: usize, panels: Range<usize>) {
-        unsafe {
-            let (count, deep, all) = (self.count(), self.work.deep(), self.work.panels);
-            let tiles = self.room.at(position * stride(count, deep)).cast_const();
-            let products = self.products::<T>() + position * stride(count, all.padded);
-            for panel in panels {
-                let weights = position * all.length() + all.start(panel);
-                let weights = self.work.packed.as_ptr().add(weights);
-                let out = self.room.at(products + panel * all.width);
-                rows_by_panel::<L>(
-                    all.depth,
-                    Rows { start: tiles, stride: deep },
-                    weights,
-                    all.columns(panel),
-                    count,
-                    Rows { start: out, stride: all.padded },
-                );
-            }
+        let (count, deep, all) = (self.count(), self.work.deep(), self.work.panels);
+        let tiles = self.room.at(position * stride(count, deep)).cast_const();
+        let products = self.products::<T>() + position * stride(count, all.padded);
+        for panel in panels {
+            let weights = position * all.length() + all.start(panel);
+            let weights = self.work.packed.as_ptr().add(weights);
+            let out = self.room.at(products + panel * all.width);
+            rows_by_panel::<L>(
+                all.depth,
+                Rows { start: tiles, stride: deep },
+                weights,
+                all.columns(panel),
+                count,
+                Rows { start: out, stride: all.padded },
+            );
         }
     }
 
     #[inline(always)]
     unsafe fn output<T: Tiling, L: Lanes>(&self, rows: Range<usize>) {
-        unsafe {
-            let Work { map, tiles, panels, outputs, finish, .. } = *self.work;
-            let stride = stride(self.count(), panels.padded);
-            let products = self.room.at(self.products::<T>());
-            for tile in rows.start * tiles.across..rows.end * tiles.across {
-                let (image, top) = tiles.place::<T>(self.rows.start + tile / tiles.across);
-                let left = tile % tiles.across * T::OUT;
-                let (height, width) = ((map.height - top).min(T::OUT), (map.width - left).min(T::OUT));
-                let first = ((image * map.height + top) * map.width + left) * outputs;
-                for channel in (0..outputs).step_by(LANES) {
-                    let count = (outputs - channel).min(LANES);
-                    let from = products.add(tile * panels.padded + channel);
-                    let mut half = [[L::zero(); 6]; 6];
-                    for x in 0..T::IN {
-                        let mut line = [L::zero(); 6];
-                        for y in 0..T::IN {
-                            line[y] = L::load(from.add((y * T::IN + x) * stride));
-                        }
-                        half[x] = T::output::<L>(line);
+        let Work { map, tiles, panels, outputs, finish, .. } = *self.work;
+        let stride = stride(self.count(), panels.padded);
+        let products = self.room.at(self.products::<T>());
+        for tile in rows.start * tiles.across..rows.end * tiles.across {
+            let (image, top) = tiles.place::<T>(self.rows.start + tile / tiles.across);
+            let left = tile % tiles.across * T::OUT;
+            let (height, width) = ((map.height - top).min(T::OUT), (map.width - left).min(T::OUT));
+            let first = ((image * map.height + top) * map.width + left) * outputs;
+            for channel in (0..outputs).step_by(LANES) {
+                let count = (outputs - channel).min(LANES);
+                let from = products.add(tile * panels.padded + channel);
+                let mut half = [[L::zero(); 6]; 6];
+                for x in 0..T::IN {
+                    let mut line = [L::zero(); 6];
+                    for y in 0..T::IN {
+                        line[y] = L::load(from.add((y * T::IN + x) * stride));
                     }
-                    for y in 0..T::OUT {
-                        let mut line = [L::zero(); 6];
-                        for x in 0..T::IN {
-                            line[x] = half[x][y];
-                        }
-                        let line = T::output::<L>(line);
-                        if y < height {
-                            for x in 0..T::OUT {
-                                if x < width {
-                                    let at = first + (y * map.width + x) * outputs + channel;
-                                    let value = finish.apply::<L>(line[x], channel, at, count);
-                                    L::store_some(self.work.out.at(at), count, value);
-                                }
+                    half[x] = T::output::<L>(line);
+                }
+                for y in 0..T::OUT {
+                    let mut line = [L::zero(); 6];
+                    for x in 0..T::IN {
+                        line[x] = half[x][y];
+                    }
+                    let line = T::output::<L>(line);
+                    if y < height {
+                        for x in 0..T::OUT {
+                            if x < width {
+                                let at = first + (y * map.width + x) * outputs + channel;
+                                let value = finish.apply::<L>(line[x], channel, at, count);
+                                L::store_some(self.work.out.at(at), count, value);
                             }
                         }
                     }

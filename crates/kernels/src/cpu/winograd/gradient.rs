@@ -13,8 +13,8 @@ use super::{
 use crate::cpu::{
     lanes::{LANES, Lanes},
     map::Map,
-    path::{Kernel, Path},
     memory::{Numbers, Scratch},
+    path::{Kernel, Path},
     shared::Shared,
     tasks,
     tile::columns_by_rows,
@@ -54,7 +54,8 @@ pub(crate) fn gradient<T: Tiling>(
     let out = Shared::new(&mut windows);
     tasks::each(wide / LANES, groups * length, |block| {
         let columns = block * LANES..outputs.min((block + 1) * LANES);
-        let task = Windows::<T> { work: &work, groups, sums: &sums, columns, out, tiling: PhantomData };
+        let task =
+            Windows::<T> { work: &work, groups, sums: &sums, columns, out, tiling: PhantomData };
         // SAFETY: each task writes the windows of its own outputs.
         unsafe { path.run(task) };
     });
@@ -113,7 +114,15 @@ fn together<T: Tiling>(path: Path, work: &Work<'_>, length: usize) -> Scratch {
                     shared.at(at).write_bytes(0, channels.len() * work.wide);
                 }
                 let sums = shared.at(0);
-                path.run(Multiply::<T> { work, count, position, channels, room, sums, tiling: PhantomData });
+                path.run(Multiply::<T> {
+                    work,
+                    count,
+                    position,
+                    channels,
+                    room,
+                    sums,
+                    tiling: PhantomData,
+                });
             }
         });
     }
@@ -153,21 +162,19 @@ impl Work<'_> {
         part: Range<usize>,
         room: Shared,
     ) {
-        unsafe {
-            let across = self.tiles.across;
-            let count = rows.len() * across;
-            let outs = Map { channels: self.outputs, ..self.map };
-            let mut buffer = Scratch::new(line::buffer::<T>(across));
-            let buffer = buffer.as_mut_ptr();
-            for row in part {
-                let place = self.tiles.place::<T>(rows.start + row);
-                let to = room.at(row * across * self.deep);
-                let to = (to, self.deep, stride(count, self.deep));
-                line::transform::<Maps, T, L>(self.x, self.map, place, across, buffer, to);
-                let to = room.at(self.second::<T>(count) + row * across * self.wide);
-                let to = (to, self.wide, stride(count, self.wide));
-                line::transform::<Gradients, T, L>(self.dy, outs, place, across, buffer, to);
-            }
+        let across = self.tiles.across;
+        let count = rows.len() * across;
+        let outs = Map { channels: self.outputs, ..self.map };
+        let mut buffer = Scratch::new(line::buffer::<T>(across));
+        let buffer = buffer.as_mut_ptr();
+        for row in part {
+            let place = self.tiles.place::<T>(rows.start + row);
+            let to = room.at(row * across * self.deep);
+            let to = (to, self.deep, stride(count, self.deep));
+            line::transform::<Maps, T, L>(self.x, self.map, place, across, buffer, to);
+            let to = room.at(self.second::<T>(count) + row * across * self.wide);
+            let to = (to, self.wide, stride(count, self.wide));
+            line::transform::<Gradients, T, L>(self.dy, outs, place, across, buffer, to);
         }
     }
 
@@ -181,19 +188,17 @@ impl Work<'_> {
         room: Shared,
         sums: *mut f32,
     ) {
-        unsafe {
-            let maps = room.at(position * stride(count, self.deep) + channels.start);
-            let gradients = self.second::<T>(count) + position * stride(count, self.wide);
-            let sums = sums.add((position * self.map.channels + channels.start) * self.wide);
-            columns_by_rows::<L>(
-                count,
-                (maps, self.deep),
-                (room.at(gradients), self.wide),
-                channels.len(),
-                self.wide,
-                (sums, self.wide),
-            );
-        }
+        let maps = room.at(position * stride(count, self.deep) + channels.start);
+        let gradients = self.second::<T>(count) + position * stride(count, self.wide);
+        let sums = sums.add((position * self.map.channels + channels.start) * self.wide);
+        columns_by_rows::<L>(
+            count,
+            (maps, self.deep),
+            (room.at(gradients), self.wide),
+            channels.len(),
+            self.wide,
+            (sums, self.wide),
+        );
     }
 }
 
@@ -212,18 +217,16 @@ impl<T: Tiling> Kernel for Group<'_, T> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        unsafe {
-            let Self { work, near, room, sums, .. } = self;
-            let mut start = self.rows.start;
-            while start < self.rows.end {
-                let rows = start..self.rows.end.min(start + near);
-                work.transform::<T, L>(&rows, 0..rows.len(), room);
-                for position in 0..T::IN * T::IN {
-                    let (count, channels) = (rows.len() * work.tiles.across, 0..work.map.channels);
-                    work.multiply::<T, L>(count, position, channels, room, sums);
-                }
-                start = rows.end;
+        let Self { work, near, room, sums, .. } = self;
+        let mut start = self.rows.start;
+        while start < self.rows.end {
+            let rows = start..self.rows.end.min(start + near);
+            work.transform::<T, L>(&rows, 0..rows.len(), room);
+            for position in 0..T::IN * T::IN {
+                let (count, channels) = (rows.len() * work.tiles.across, 0..work.map.channels);
+                work.multiply::<T, L>(count, position, channels, room, sums);
             }
+            start = rows.end;
         }
     }
 }
@@ -241,7 +244,7 @@ impl<T: Tiling> Kernel for Transform<'_, T> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        unsafe { self.work.transform::<T, L>(&self.rows, self.part, self.room) }
+        self.work.transform::<T, L>(&self.rows, self.part, self.room);
     }
 }
 
@@ -260,10 +263,8 @@ impl<T: Tiling> Kernel for Multiply<'_, T> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        unsafe {
-            let Self { work, count, position, channels, room, sums, .. } = self;
-            work.multiply::<T, L>(count, position, channels, room, sums);
-        }
+        let Self { work, count, position, channels, room, sums, .. } = self;
+        work.multiply::<T, L>(count, position, channels, room, sums);
     }
 }
 
@@ -282,41 +283,39 @@ impl<T: Tiling> Kernel for Windows<'_, T> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        unsafe {
-            let (inputs, wide) = (self.work.map.channels, self.work.wide);
-            let length = T::IN * T::IN * inputs * wide;
-            for input in 0..inputs {
-                let zero = L::zero();
-                let mut half = [[zero; 6]; 6];
+        let (inputs, wide) = (self.work.map.channels, self.work.wide);
+        let length = T::IN * T::IN * inputs * wide;
+        for input in 0..inputs {
+            let zero = L::zero();
+            let mut half = [[zero; 6]; 6];
+            for x in 0..T::IN {
+                let mut line = [zero; 6];
+                for y in 0..T::IN {
+                    let position = y * T::IN + x;
+                    let at = (position * inputs + input) * wide + self.columns.start;
+                    let mut sum = L::load(self.sums.as_ptr().add(at));
+                    for group in 1..self.groups {
+                        sum = L::add(sum, L::load(self.sums.as_ptr().add(group * length + at)));
+                    }
+                    line[y] = sum;
+                }
+                half[x] = T::window_gradient::<L>(line);
+            }
+            let mut taps = [[0.0_f32; LANES]; 9];
+            for y in 0..3 {
+                let mut line = [zero; 6];
                 for x in 0..T::IN {
-                    let mut line = [zero; 6];
-                    for y in 0..T::IN {
-                        let position = y * T::IN + x;
-                        let at = (position * inputs + input) * wide + self.columns.start;
-                        let mut sum = L::load(self.sums.as_ptr().add(at));
-                        for group in 1..self.groups {
-                            sum = L::add(sum, L::load(self.sums.as_ptr().add(group * length + at)));
-                        }
-                        line[y] = sum;
-                    }
-                    half[x] = T::window_gradient::<L>(line);
+                    line[x] = half[x][y];
                 }
-                let mut taps = [[0.0_f32; LANES]; 9];
-                for y in 0..3 {
-                    let mut line = [zero; 6];
-                    for x in 0..T::IN {
-                        line[x] = half[x][y];
-                    }
-                    let line = T::window_gradient::<L>(line);
-                    for x in 0..3 {
-                        L::store(taps[3 * y + x].as_mut_ptr(), line[x]);
-                    }
+                let line = T::window_gradient::<L>(line);
+                for x in 0..3 {
+                    L::store(taps[3 * y + x].as_mut_ptr(), line[x]);
                 }
-                for (lane, output) in self.columns.clone().enumerate() {
-                    let to = self.out.at((output * inputs + input) * 9);
-                    for (tap, line) in taps.iter().enumerate() {
-                        *to.add(tap) = line[lane];
-                    }
+            }
+            for (lane, output) in self.columns.clone().enumerate() {
+                let to = self.out.at((output * inputs + input) * 9);
+                for (tap, line) in taps.iter().enumerate() {
+                    *to.add(tap) = line[lane];
                 }
             }
         }

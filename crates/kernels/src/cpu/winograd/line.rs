@@ -31,7 +31,7 @@ impl Side for Maps {
 
     #[inline(always)]
     unsafe fn line<T: Tiling, L: Lanes>(line: Line<L::V>) -> Line<L::V> {
-        unsafe { T::map::<L>(line) }
+        T::map::<L>(line)
     }
 }
 
@@ -48,7 +48,7 @@ impl Side for Gradients {
 
     #[inline(always)]
     unsafe fn line<T: Tiling, L: Lanes>(line: Line<L::V>) -> Line<L::V> {
-        unsafe { T::gradient::<L>(line) }
+        T::gradient::<L>(line)
     }
 }
 
@@ -69,40 +69,38 @@ pub(super) unsafe fn transform<S: Side, T: Tiling, L: Lanes>(
     buffer: *mut f32,
     (to, deep, stride): (*mut f32, usize, usize),
 ) {
-    unsafe {
-        let taken = S::taken::<T>();
-        let columns = across * T::OUT + 2 * S::PADDING;
-        for channel in (0..map.channels).step_by(LANES) {
-            let count = (map.channels - channel).min(LANES);
-            for column in 0..columns {
-                let at = column.wrapping_sub(S::PADDING);
-                let mut line = [L::zero(); 6];
-                if at < map.width {
-                    for row in 0..taken {
-                        let y = (top + row).wrapping_sub(S::PADDING);
-                        if y < map.height {
-                            let from = map.at(image, y, at) + channel;
-                            line[row] = L::load_some(x.as_ptr().add(from), count);
-                        }
+    let taken = S::taken::<T>();
+    let columns = across * T::OUT + 2 * S::PADDING;
+    for channel in (0..map.channels).step_by(LANES) {
+        let count = (map.channels - channel).min(LANES);
+        for column in 0..columns {
+            let at = column.wrapping_sub(S::PADDING);
+            let mut line = [L::zero(); 6];
+            if at < map.width {
+                for row in 0..taken {
+                    let y = (top + row).wrapping_sub(S::PADDING);
+                    if y < map.height {
+                        let from = map.at(image, y, at) + channel;
+                        line[row] = L::load_some(x.as_ptr().add(from), count);
                     }
-                    line = S::line::<T, L>(line);
                 }
-                for row in 0..T::IN {
-                    L::store(buffer.add((row * columns + column) * LANES), line[row]);
-                }
+                line = S::line::<T, L>(line);
             }
-            for tile in 0..across {
-                let to = to.add(tile * deep + channel);
-                for row in 0..T::IN {
-                    let from = buffer.add((row * columns + tile * T::OUT) * LANES);
-                    let mut line = [L::zero(); 6];
-                    for column in 0..taken {
-                        line[column] = L::load(from.add(column * LANES));
-                    }
-                    let line = S::line::<T, L>(line);
-                    for column in 0..T::IN {
-                        L::store(to.add((row * T::IN + column) * stride), line[column]);
-                    }
+            for row in 0..T::IN {
+                L::store(buffer.add((row * columns + column) * LANES), line[row]);
+            }
+        }
+        for tile in 0..across {
+            let to = to.add(tile * deep + channel);
+            for row in 0..T::IN {
+                let from = buffer.add((row * columns + tile * T::OUT) * LANES);
+                let mut line = [L::zero(); 6];
+                for column in 0..taken {
+                    line[column] = L::load(from.add(column * LANES));
+                }
+                let line = S::line::<T, L>(line);
+                for column in 0..T::IN {
+                    L::store(to.add((row * T::IN + column) * stride), line[column]);
                 }
             }
         }

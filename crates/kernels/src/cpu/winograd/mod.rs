@@ -11,8 +11,8 @@ pub(crate) mod weights;
 use super::map::Map;
 pub(crate) use forward::forward;
 pub(crate) use gradient::gradient;
-pub(crate) use weights::pack;
 pub(crate) use transform::{Four, Tiling, Two};
+pub(crate) use weights::pack;
 
 /// Which way weights are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

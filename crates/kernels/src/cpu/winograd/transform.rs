@@ -42,96 +42,86 @@ impl Tiling for Four {
 
     #[inline(always)]
     unsafe fn map<L: Lanes>([d0, d1, d2, d3, d4, d5]: Line<L::V>) -> Line<L::V> {
-        unsafe {
-            let (four, five, two) = (L::splat(4.0), L::splat(-5.0), L::splat(2.0));
-            let minus_four = L::splat(-4.0);
-            let even = L::mul_add(minus_four, d2, d4);
-            let odd = L::mul_add(minus_four, d1, d3);
-            let half_even = L::sub(d4, d2);
-            let half_odd = L::mul(two, L::sub(d3, d1));
-            [
-                L::mul_add(four, d0, L::mul_add(five, d2, d4)),
-                L::add(even, odd),
-                L::sub(even, odd),
-                L::add(half_even, half_odd),
-                L::sub(half_even, half_odd),
-                L::mul_add(four, d1, L::mul_add(five, d3, d5)),
-            ]
-        }
+        let (four, five, two) = (L::splat(4.0), L::splat(-5.0), L::splat(2.0));
+        let minus_four = L::splat(-4.0);
+        let even = L::mul_add(minus_four, d2, d4);
+        let odd = L::mul_add(minus_four, d1, d3);
+        let half_even = L::sub(d4, d2);
+        let half_odd = L::mul(two, L::sub(d3, d1));
+        [
+            L::mul_add(four, d0, L::mul_add(five, d2, d4)),
+            L::add(even, odd),
+            L::sub(even, odd),
+            L::add(half_even, half_odd),
+            L::sub(half_even, half_odd),
+            L::mul_add(four, d1, L::mul_add(five, d3, d5)),
+        ]
     }
 
     #[inline(always)]
     unsafe fn output<L: Lanes>([m0, m1, m2, m3, m4, m5]: Line<L::V>) -> Line<L::V> {
-        unsafe {
-            let (sum, difference) = (L::add(m1, m2), L::sub(m1, m2));
-            let (far_sum, far_difference) = (L::add(m3, m4), L::sub(m3, m4));
-            let zero = L::zero();
-            [
-                L::add(L::add(m0, sum), far_sum),
-                L::mul_add(L::splat(2.0), far_difference, difference),
-                L::mul_add(L::splat(4.0), far_sum, sum),
-                L::add(L::mul_add(L::splat(8.0), far_difference, difference), m5),
-                zero,
-                zero,
-            ]
-        }
+        let (sum, difference) = (L::add(m1, m2), L::sub(m1, m2));
+        let (far_sum, far_difference) = (L::add(m3, m4), L::sub(m3, m4));
+        let zero = L::zero();
+        [
+            L::add(L::add(m0, sum), far_sum),
+            L::mul_add(L::splat(2.0), far_difference, difference),
+            L::mul_add(L::splat(4.0), far_sum, sum),
+            L::add(L::mul_add(L::splat(8.0), far_difference, difference), m5),
+            zero,
+            zero,
+        ]
     }
 
     #[inline(always)]
     unsafe fn gradient<L: Lanes>([y0, y1, y2, y3, ..]: Line<L::V>) -> Line<L::V> {
-        unsafe {
-            let (even, odd) = (L::add(y0, y2), L::add(y1, y3));
-            let far_even = L::mul_add(L::splat(4.0), y2, y0);
-            let far_odd = L::mul_add(L::splat(8.0), y3, L::mul(L::splat(2.0), y1));
-            [
-                y0,
-                L::add(even, odd),
-                L::sub(even, odd),
-                L::add(far_even, far_odd),
-                L::sub(far_even, far_odd),
-                y3,
-            ]
-        }
+        let (even, odd) = (L::add(y0, y2), L::add(y1, y3));
+        let far_even = L::mul_add(L::splat(4.0), y2, y0);
+        let far_odd = L::mul_add(L::splat(8.0), y3, L::mul(L::splat(2.0), y1));
+        [
+            y0,
+            L::add(even, odd),
+            L::sub(even, odd),
+            L::add(far_even, far_odd),
+            L::sub(far_even, far_odd),
+            y3,
+        ]
     }
 
     #[inline(always)]
     unsafe fn window<L: Lanes>([g0, g1, g2, ..]: Line<L::V>) -> Line<L::V> {
-        unsafe {
-            let sixth = L::splat(-1.0 / 6.0);
-            let outer = L::mul(sixth, L::add(g0, g2));
-            let middle = L::mul(sixth, g1);
-            let far = L::mul_add(L::splat(1.0 / 24.0), g0, L::mul(L::splat(1.0 / 6.0), g2));
-            let far_middle = L::mul(L::splat(1.0 / 12.0), g1);
-            [
-                L::mul(L::splat(0.25), g0),
-                L::add(outer, middle),
-                L::sub(outer, middle),
-                L::add(far, far_middle),
-                L::sub(far, far_middle),
-                g2,
-            ]
-        }
+        let sixth = L::splat(-1.0 / 6.0);
+        let outer = L::mul(sixth, L::add(g0, g2));
+        let middle = L::mul(sixth, g1);
+        let far = L::mul_add(L::splat(1.0 / 24.0), g0, L::mul(L::splat(1.0 / 6.0), g2));
+        let far_middle = L::mul(L::splat(1.0 / 12.0), g1);
+        [
+            L::mul(L::splat(0.25), g0),
+            L::add(outer, middle),
+            L::sub(outer, middle),
+            L::add(far, far_middle),
+            L::sub(far, far_middle),
+            g2,
+        ]
     }
 
     #[inline(always)]
     unsafe fn window_gradient<L: Lanes>([u0, u1, u2, u3, u4, u5]: Line<L::V>) -> Line<L::V> {
-        unsafe {
-            let sixth = L::splat(-1.0 / 6.0);
-            let near = L::mul(sixth, L::add(u1, u2));
-            let near_difference = L::mul(sixth, L::sub(u1, u2));
-            let far = L::add(u3, u4);
-            let far_difference = L::sub(u3, u4);
-            let first = L::mul_add(L::splat(0.25), u0, near);
-            let zero = L::zero();
-            [
-                L::mul_add(L::splat(1.0 / 24.0), far, first),
-                L::mul_add(L::splat(1.0 / 12.0), far_difference, near_difference),
-                L::add(L::mul_add(L::splat(1.0 / 6.0), far, near), u5),
-                zero,
-                zero,
-                zero,
-            ]
-        }
+        let sixth = L::splat(-1.0 / 6.0);
+        let near = L::mul(sixth, L::add(u1, u2));
+        let near_difference = L::mul(sixth, L::sub(u1, u2));
+        let far = L::add(u3, u4);
+        let far_difference = L::sub(u3, u4);
+        let first = L::mul_add(L::splat(0.25), u0, near);
+        let zero = L::zero();
+        [
+            L::mul_add(L::splat(1.0 / 24.0), far, first),
+            L::mul_add(L::splat(1.0 / 12.0), far_difference, near_difference),
+            L::add(L::mul_add(L::splat(1.0 / 6.0), far, near), u5),
+            zero,
+            zero,
+            zero,
+        ]
     }
 }
 
@@ -141,42 +131,34 @@ impl Tiling for Two {
 
     #[inline(always)]
     unsafe fn map<L: Lanes>([d0, d1, d2, d3, rest @ ..]: Line<L::V>) -> Line<L::V> {
-        unsafe { [L::sub(d0, d2), L::add(d1, d2), L::sub(d2, d1), L::sub(d1, d3), rest[0], rest[1]] }
+        [L::sub(d0, d2), L::add(d1, d2), L::sub(d2, d1), L::sub(d1, d3), rest[0], rest[1]]
     }
 
     #[inline(always)]
     unsafe fn output<L: Lanes>([m0, m1, m2, m3, rest @ ..]: Line<L::V>) -> Line<L::V> {
-        unsafe {
-            let first = L::add(m0, L::add(m1, m2));
-            [first, L::sub(L::sub(m1, m2), m3), m2, m3, rest[0], rest[1]]
-        }
+        let first = L::add(m0, L::add(m1, m2));
+        [first, L::sub(L::sub(m1, m2), m3), m2, m3, rest[0], rest[1]]
     }
 
     #[inline(always)]
     unsafe fn gradient<L: Lanes>([y0, y1, _, _, rest @ ..]: Line<L::V>) -> Line<L::V> {
-        unsafe {
-            let minus = L::sub(L::zero(), y1);
-            [y0, L::add(y0, y1), L::sub(y0, y1), minus, rest[0], rest[1]]
-        }
+        let minus = L::sub(L::zero(), y1);
+        [y0, L::add(y0, y1), L::sub(y0, y1), minus, rest[0], rest[1]]
     }
 
     #[inline(always)]
     unsafe fn window<L: Lanes>([g0, g1, g2, _, rest @ ..]: Line<L::V>) -> Line<L::V> {
-        unsafe {
-            let half = L::splat(0.5);
-            let outer = L::mul(half, L::add(g0, g2));
-            let middle = L::mul(half, g1);
-            [g0, L::add(outer, middle), L::sub(outer, middle), g2, rest[0], rest[1]]
-        }
+        let half = L::splat(0.5);
+        let outer = L::mul(half, L::add(g0, g2));
+        let middle = L::mul(half, g1);
+        [g0, L::add(outer, middle), L::sub(outer, middle), g2, rest[0], rest[1]]
     }
 
     #[inline(always)]
     unsafe fn window_gradient<L: Lanes>([u0, u1, u2, u3, rest @ ..]: Line<L::V>) -> Line<L::V> {
-        unsafe {
-            let half = L::splat(0.5);
-            let sum = L::mul(half, L::add(u1, u2));
-            let difference = L::mul(half, L::sub(u1, u2));
-            [L::add(u0, sum), difference, L::add(sum, u3), u3, rest[0], rest[1]]
-        }
+        let half = L::splat(0.5);
+        let sum = L::mul(half, L::add(u1, u2));
+        let difference = L::mul(half, L::sub(u1, u2));
+        [L::add(u0, sum), difference, L::add(sum, u3), u3, rest[0], rest[1]]
     }
 }

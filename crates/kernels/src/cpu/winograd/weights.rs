@@ -3,9 +3,9 @@
 use super::{Direction, transform::Tiling};
 use crate::cpu::{
     lanes::{LANES, Lanes},
+    memory::Numbers,
     panels::Panels,
     path::{Kernel, Path},
-    memory::Numbers,
     shared::Shared,
     tasks,
 };
@@ -61,42 +61,40 @@ impl<T: Tiling> Kernel for Pack<'_, T> {
 
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
-        unsafe {
-            for k in 0..self.panels.depth {
-                // One window for each of the block's columns, tap by tap.
-                let mut taps = [[0.0_f32; LANES]; 9];
-                for (lane, column) in self.columns.clone().enumerate() {
-                    let at = match self.direction {
-                        Direction::Forward => column * self.inputs + k,
-                        Direction::Backward => k * self.inputs + column,
+        for k in 0..self.panels.depth {
+            // One window for each of the block's columns, tap by tap.
+            let mut taps = [[0.0_f32; LANES]; 9];
+            for (lane, column) in self.columns.clone().enumerate() {
+                let at = match self.direction {
+                    Direction::Forward => column * self.inputs + k,
+                    Direction::Backward => k * self.inputs + column,
+                };
+                let window = self.weights.get_unchecked(9 * at..9 * at + 9);
+                for (tap, weight) in window.iter().enumerate() {
+                    let turned = match self.direction {
+                        Direction::Forward => tap,
+                        Direction::Backward => 8 - tap,
                     };
-                    let window = self.weights.get_unchecked(9 * at..9 * at + 9);
-                    for (tap, weight) in window.iter().enumerate() {
-                        let turned = match self.direction {
-                            Direction::Forward => tap,
-                            Direction::Backward => 8 - tap,
-                        };
-                        taps[turned][lane] = *weight;
-                    }
+                    taps[turned][lane] = *weight;
                 }
-                let zero = L::zero();
-                // Down the columns of the window, then along the rows.
-                let mut half = [[zero; 6]; 3];
-                for x in 0..3 {
-                    let mut line = [zero; 6];
-                    for y in 0..3 {
-                        line[y] = L::load(taps[3 * y + x].as_ptr());
-                    }
-                    half[x] = T::window::<L>(line);
+            }
+            let zero = L::zero();
+            // Down the columns of the window, then along the rows.
+            let mut half = [[zero; 6]; 3];
+            for x in 0..3 {
+                let mut line = [zero; 6];
+                for y in 0..3 {
+                    line[y] = L::load(taps[3 * y + x].as_ptr());
                 }
-                for y in 0..T::IN {
-                    let line = [half[0][y], half[1][y], half[2][y], zero, zero, zero];
-                    let line = T::window::<L>(line);
-                    for x in 0..T::IN {
-                        let position = y * T::IN + x;
-                        let at = self.panels.at(k, self.columns.start);
-                        L::store(self.packed.at(position * self.panels.length() + at), line[x]);
-                    }
+                half[x] = T::window::<L>(line);
+            }
+            for y in 0..T::IN {
+                let line = [half[0][y], half[1][y], half[2][y], zero, zero, zero];
+                let line = T::window::<L>(line);
+                for x in 0..T::IN {
+                    let position = y * T::IN + x;
+                    let at = self.panels.at(k, self.columns.start);
+                    L::store(self.packed.at(position * self.panels.length() + at), line[x]);
                 }
             }
         }

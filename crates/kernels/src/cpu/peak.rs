@@ -1,0 +1,56 @@
+//! What the machine could do at best, to compare kernels with.
+
+use std::{hint::black_box, time::Instant};
+
+use rayon::prelude::*;
+
+use super::{
+    lanes::{LANES, Lanes},
+    path::{Kernel, Path},
+};
+
+/// Vectors that are worked on at once: enough to hide the latency, few enough for the registers.
+const VECTORS: usize = 6;
+const ROUNDS: usize = 2_000_000;
+
+/// Floating-point operations a second of multiply-adds on numbers in registers, by all threads of the
+/// pool together: the best of five measurements of some milliseconds.
+pub fn measured_peak() -> f64 {
+    let path = Path::chosen();
+    let threads = rayon::current_num_threads();
+    let operations = (threads * ROUNDS * 2 * VECTORS * LANES * 2) as f64;
+    let once = || {
+        let started = Instant::now();
+        (0..threads).into_par_iter().for_each(|_| {
+            // SAFETY: the path is one of this machine's.
+            black_box(unsafe { path.run(Chains(black_box(0.999))) });
+        });
+        operations / started.elapsed().as_secs_f64()
+    };
+    (0..5).map(|_| once()).fold(0.0, f64::max)
+}
+
+/// Chains of multiply-adds that do not wait for one another.
+struct Chains(f32);
+
+impl Kernel for Chains {
+    type Output = f32;
+
+    #[inline(always)]
+    unsafe fn run<L: Lanes>(self) -> f32 {
+        let factor = L::splat(self.0);
+        let mut even = [L::splat(1.0); VECTORS];
+        let mut odd = [L::splat(2.0); VECTORS];
+        for _ in 0..ROUNDS {
+            for n in 0..VECTORS {
+                even[n] = L::mul_add(even[n], factor, factor);
+                odd[n] = L::mul_add(odd[n], factor, factor);
+            }
+        }
+        let mut lanes = [0.0; LANES];
+        for n in 0..VECTORS {
+            L::store(lanes.as_mut_ptr(), L::add(even[n], odd[n]));
+        }
+        lanes[0]
+    }
+}
