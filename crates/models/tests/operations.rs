@@ -1,5 +1,5 @@
-//! The fast operations against Burn's own, forward and backward: the same functions on flex and on
-//! ndarray, which has the compositions, and on flex where checkpointing turns the fast ones off.
+//! What networks are made of: the fast operations against Burn's own, forward and backward. The same
+//! functions on flex, on ndarray, which has Burn's, and on flex where checkpointing turns the fast ones off.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use distill_kernels::{
