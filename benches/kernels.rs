@@ -38,26 +38,28 @@ fn convolutions(criterion: &mut Criterion) {
     for [side, inputs, outputs, kernel, stride, groups] in CONVOLUTIONS {
         let device = Device::flex();
         let options = ConvOptions { stride, padding: kernel / 2, groups };
-        let x = numbers([BATCH, inputs, side, side], 1, &device);
         let shape = [outputs, inputs / groups, kernel, kernel];
         let weight: Tensor<4> = numbers(shape, 2, &device);
         let out = side.div_ceil(stride);
         let operations = 2 * BATCH * out * out * outputs * inputs / groups * kernel * kernel;
         let name = format!("{inputs}-{outputs}/{side}x{side}/{kernel}x{kernel}/{stride}/{groups}");
 
-        // In the memory format of the maps, as inside a network.
-        let maps = FeatureMaps::new(x.clone()).map(|x| x * 1.0);
+        // In the memory of channels last, as inside a network.
+        let last = numbers([BATCH, side, side, inputs], 1, &device);
+        let maps = FeatureMaps::new(last.clone().permute([0, 3, 1, 2]));
         let forward = || conv2d(maps.clone(), weight.clone(), None, options, None);
         group.throughput(Throughput::Elements(operations as u64));
         group.bench_function(format!("{name}/forward"), |b| b.iter(forward));
         say(&name, "forward", operations, peak, || drop(forward()));
 
-        let learning = x.autodiff().require_grad();
+        // With a product and a sum of the output, which give it a gradient.
+        let learning = last.autodiff().require_grad();
         let weight = weight.autodiff().require_grad();
+        let wanted = numbers([BATCH, out, out, outputs], 3, &device).autodiff();
         let both = || {
-            let maps = FeatureMaps::new(learning.clone());
-            let y = conv2d(maps, weight.clone(), None, options, None);
-            y.into_tensor().sum().backward()
+            let maps = FeatureMaps::new(learning.clone().permute([0, 3, 1, 2]));
+            let y = conv2d(maps, weight.clone(), None, options, None).into_tensor();
+            (y.permute([0, 2, 3, 1]) * wanted.clone()).sum().backward()
         };
         group.throughput(Throughput::Elements(3 * operations as u64));
         group.bench_function(format!("{name}/forward-backward"), |b| b.iter(both));
@@ -87,7 +89,9 @@ fn norms(criterion: &mut Criterion) {
     group.sample_size(10);
     for (side, channels, pool) in [(32, 32, false), (32, 32, true), (16, 64, true), (8, 64, false)]
     {
-        let x = numbers([BATCH, channels, side, side], 1, &device).require_grad();
+        let x = numbers([BATCH, side, side, channels], 1, &device).require_grad();
+        let out = if pool { side / 2 } else { side };
+        let wanted = numbers([BATCH, out, out, channels], 4, &device);
         let gamma = numbers([channels], 2, &device).require_grad();
         let beta = numbers([channels], 3, &device).require_grad();
         group.throughput(Throughput::Elements((BATCH * channels * side * side) as u64));
@@ -95,10 +99,10 @@ fn norms(criterion: &mut Criterion) {
         group.bench_function(format!("{channels}/{side}x{side}{pooled}"), |b| {
             b.iter(|| {
                 let after = After { residual: None, activation: Activation::Relu, pool };
-                let maps = FeatureMaps::new(x.clone());
+                let maps = FeatureMaps::new(x.clone().permute([0, 3, 1, 2]));
                 let (gamma, beta) = (gamma.clone(), beta.clone());
                 let (y, _) = batch_norm(maps, gamma, beta, Statistics::OfBatch, 1e-5, after);
-                y.into_tensor().sum().backward()
+                (y.into_tensor().permute([0, 2, 3, 1]) * wanted.clone()).sum().backward()
             });
         });
     }

@@ -39,18 +39,26 @@ impl Kernel for Chains {
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) -> f32 {
         let factor = L::splat(self.0);
-        let mut even = [L::splat(1.0); VECTORS];
-        let mut odd = [L::splat(2.0); VECTORS];
+        // Each chain begins elsewhere, or the compiler makes one of them all.
+        let mut even = [L::zero(); VECTORS];
+        let mut odd = even;
+        for n in 0..VECTORS {
+            even[n] = L::splat(black_box(n as f32));
+            odd[n] = L::splat(black_box(-1.0 - n as f32));
+        }
         for _ in 0..ROUNDS {
             for n in 0..VECTORS {
                 even[n] = L::mul_add(even[n], factor, factor);
                 odd[n] = L::mul_add(odd[n], factor, factor);
             }
         }
-        let mut lanes = [0.0; LANES];
+        // Every chain counts, or the compiler leaves it out.
+        let mut sum = L::zero();
         for n in 0..VECTORS {
-            L::store(lanes.as_mut_ptr(), L::add(even[n], odd[n]));
+            sum = L::add(sum, L::add(even[n], odd[n]));
         }
+        let mut lanes = [0.0; LANES];
+        L::store(lanes.as_mut_ptr(), sum);
         lanes[0]
     }
 }
