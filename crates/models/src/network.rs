@@ -110,7 +110,7 @@ impl Network {
         values[0] = Some(FeatureMaps::new(images));
         for (index, node) in nodes.iter().enumerate().skip(1) {
             if !made[index] {
-                let (value, end) = self.step(index, fusion, &mut values);
+                let (value, end) = self.step(index, fusion, &values);
                 let mut at = index;
                 while at != end {
                     at = fusion.next[at].expect("a chain of single readers");
@@ -142,7 +142,7 @@ impl Network {
         &self,
         index: usize,
         fusion: &Fusion,
-        values: &mut [Option<FeatureMaps>],
+        values: &[Option<FeatureMaps>],
     ) -> (FeatureMaps, usize) {
         let nodes = &self.graph().nodes;
         let node = &nodes[index];

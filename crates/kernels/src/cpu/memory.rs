@@ -77,8 +77,8 @@ pub(crate) struct Numbers(Option<Buffer>, usize);
 impl Numbers {
     /// Numbers that are about to be written, each of them.
     pub(crate) fn new(length: usize) -> Self {
-        let mut buffer = if length < SMALL { None } else { take(length) };
-        let mut buffer = buffer.take().unwrap_or_else(|| Buffer::new(length));
+        let kept = if length < SMALL { None } else { take(length) };
+        let mut buffer = kept.unwrap_or_else(|| Buffer::new(length));
         buffer.poison();
         Self(Some(buffer), length)
     }

@@ -6,15 +6,17 @@ use burn::{
     backend::{
         Autodiff, Flex,
         autodiff::{
-            checkpoint::{base::Checkpointer, strategy::NoCheckpointing},
+            checkpoint::base::Checkpointer,
             grads::Gradients,
-            ops::{Backward, Ops, OpsKind},
+            ops::{Backward, Ops},
         },
     },
     tensor::Tensor,
 };
 
-use super::{Plain, by_channel, dense, maps, numbers, plain, sizes, taped, tensor};
+use super::{
+    Plain, Taped, by_channel, dense, maps, numbers, plain, recorded, sizes, taped, tensor,
+};
 use crate::{
     Activation, ConvOptions, FeatureMaps, PackedWeights, Statistics,
     cpu::{
@@ -49,27 +51,15 @@ pub(crate) fn conv2d(
         let y = forward(&x, map, &weight, bias.as_ref(), shape, packed);
         return FeatureMaps::of_channels_last(Tensor::from_primitive::<Flex>(y));
     }
-    let (x, weight) = (taped(x.channels_last()), taped(weight));
-    let y = match bias.map(taped) {
-        None => {
-            let nodes = [x.node(), weight.node()];
-            let (x, weight) = (dense(x.into_primitive()), dense(weight.into_primitive()));
-            let y = forward(&x, map, &weight, None, shape, None);
-            match ConvBackward.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
-                OpsKind::Tracked(prep) => prep.finish(State { x, weight, map, shape }, y),
-                OpsKind::UnTracked(prep) => prep.finish(y),
-            }
-        }
-        Some(bias) => {
-            let nodes = [x.node(), weight.node(), bias.node()];
-            let (x, weight) = (dense(x.into_primitive()), dense(weight.into_primitive()));
-            let bias = dense(bias.into_primitive());
-            let y = forward(&x, map, &weight, Some(&bias), shape, None);
-            match ConvBackward.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
-                OpsKind::Tracked(prep) => prep.finish(State { x, weight, map, shape }, y),
-                OpsKind::UnTracked(prep) => prep.finish(y),
-            }
-        }
+    let (x, weight, bias) = (taped(x.channels_last()), taped(weight), bias.map(taped));
+    let (inputs, of_bias) = ([x.node(), weight.node()], bias.as_ref().map(Taped::node));
+    let (x, weight) = (dense(x.into_primitive()), dense(weight.into_primitive()));
+    let bias = bias.map(|bias| dense(bias.into_primitive()));
+    let y = forward(&x, map, &weight, bias.as_ref(), shape, None);
+    let state = State { x, weight, map, shape };
+    let y = match (inputs, of_bias) {
+        (inputs, None) => recorded(ConvBackward, inputs, state, y),
+        ([x, weight], Some(bias)) => recorded(ConvBackward, [x, weight, bias], state, y),
     };
     FeatureMaps::of_channels_last(Tensor::from_primitive::<Autodiff<Flex>>(y))
 }

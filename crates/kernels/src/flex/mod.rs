@@ -10,7 +10,14 @@ mod results;
 mod shortcut;
 
 use burn::{
-    backend::{Autodiff, DispatchDevice, Flex, tensor::FloatTensor},
+    backend::{
+        Autodiff, DispatchDevice, Flex,
+        autodiff::{
+            checkpoint::strategy::NoCheckpointing,
+            ops::{Backward, NodeGuard, OpsKind},
+        },
+        tensor::FloatTensor,
+    },
     tensor::{DType, GradientCheckpointingStrategy, Tensor, TensorData},
 };
 
@@ -44,6 +51,22 @@ fn plain<const D: usize>(tensor: Tensor<D>) -> Plain {
 /// The tensor and its node; one without a node becomes a constant.
 fn taped<const D: usize>(tensor: Tensor<D>) -> Taped {
     tensor.autodiff().try_into_primitive::<Autodiff<Flex>>().expect("a tensor on flex")
+}
+
+/// Puts an operation and what its backward pass needs into the graph, behind its inputs.
+fn recorded<O, const N: usize>(
+    operation: O,
+    inputs: [NodeGuard; N],
+    state: O::State,
+    y: Plain,
+) -> Taped
+where
+    O: Backward<Flex, N>,
+{
+    match operation.prepare::<NoCheckpointing>(inputs).compute_bound().stateful() {
+        OpsKind::Tracked(prep) => prep.finish(state, y),
+        OpsKind::UnTracked(prep) => prep.finish(y),
+    }
 }
 
 /// The tensor with its numbers in the order of its dimensions.

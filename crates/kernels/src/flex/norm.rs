@@ -5,15 +5,15 @@ use burn::{
         Autodiff, Flex,
         autodiff::{
             NodeId,
-            checkpoint::{base::Checkpointer, strategy::NoCheckpointing},
+            checkpoint::base::Checkpointer,
             grads::Gradients,
-            ops::{Backward, Ops, OpsKind},
+            ops::{Backward, Ops},
         },
     },
     tensor::Tensor,
 };
 
-use super::{Plain, by_channel, dense, maps, numbers, plain, sizes, taped};
+use super::{Plain, by_channel, dense, maps, numbers, plain, recorded, sizes, taped};
 use crate::{
     Activation, After, FeatureMaps, Statistics,
     cpu::{
@@ -63,19 +63,11 @@ pub(crate) fn batch_norm(
         return (FeatureMaps::of_channels_last(Tensor::from_primitive::<Flex>(y)), used);
     }
     let state = State { x: values, residual: added, layer, mean, variance, epsilon, of_batch };
-    let nodes = [x.node(), gamma.node(), beta.node()];
-    let y = match residual {
-        None => match NormBackward.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish(state, y),
-            OpsKind::UnTracked(prep) => prep.finish(y),
-        },
-        Some(residual) => {
-            let [x, gamma, beta] = nodes;
-            let nodes = [x, gamma, beta, residual.node()];
-            match NormBackward.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
-                OpsKind::Tracked(prep) => prep.finish(state, y),
-                OpsKind::UnTracked(prep) => prep.finish(y),
-            }
+    let inputs = [x.node(), gamma.node(), beta.node()];
+    let y = match (inputs, residual) {
+        (inputs, None) => recorded(NormBackward, inputs, state, y),
+        ([x, gamma, beta], Some(residual)) => {
+            recorded(NormBackward, [x, gamma, beta, residual.node()], state, y)
         }
     };
     (FeatureMaps::of_channels_last(Tensor::from_primitive::<Autodiff<Flex>>(y)), used)

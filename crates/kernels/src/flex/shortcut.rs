@@ -4,15 +4,15 @@ use burn::{
     backend::{
         Autodiff, Flex,
         autodiff::{
-            checkpoint::{base::Checkpointer, strategy::NoCheckpointing},
+            checkpoint::base::Checkpointer,
             grads::Gradients,
-            ops::{Backward, Ops, OpsKind, unary},
+            ops::{Backward, Ops, unary},
         },
     },
     tensor::Tensor,
 };
 
-use super::{Plain, dense, maps, numbers, sizes, taped};
+use super::{Plain, dense, maps, numbers, recorded, sizes, taped};
 use crate::{
     FeatureMaps,
     cpu::{Numbers, map::Map},
@@ -33,11 +33,7 @@ pub(crate) fn pad_shortcut(
     if !is_autodiff {
         return FeatureMaps::of_channels_last(Tensor::from_primitive::<Flex>(y));
     }
-    let prepared = ShortcutBackward.prepare::<NoCheckpointing>([node]).compute_bound();
-    let y = match prepared.stateful() {
-        OpsKind::Tracked(prep) => prep.finish(shortcut, y),
-        OpsKind::UnTracked(prep) => prep.finish(y),
-    };
+    let y = recorded(ShortcutBackward, [node], shortcut, y);
     FeatureMaps::of_channels_last(Tensor::from_primitive::<Autodiff<Flex>>(y))
 }
 
