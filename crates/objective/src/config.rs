@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ConfigError, CrossEntropyConfig, DecoupledConfig, DistConfig, JensenShannonConfig,
-    LogitMseConfig, ReverseKlConfig, SoftTargetsConfig, Term,
+    LogitMseConfig, ReverseKlConfig, SkewedKlConfig, SoftTargetsConfig, Term,
 };
 
 /// One weighted term as a recipe writes it: `{ term = "soft-targets", temperature = 5, weight = 0.4 }`.
@@ -24,6 +24,8 @@ pub enum TermConfig {
     ReverseKl(ReverseKlConfig),
     /// Generalised Jensen-Shannon divergence.
     JensenShannon(JensenShannonConfig),
+    /// Divergence from a mixture of both.
+    SkewedKl(SkewedKlConfig),
 }
 
 impl TermConfig {
@@ -37,6 +39,7 @@ impl TermConfig {
             Self::Dist(config) => config.weight,
             Self::ReverseKl(config) => config.weight,
             Self::JensenShannon(config) => config.weight,
+            Self::SkewedKl(config) => config.weight,
         }
     }
 
@@ -57,6 +60,7 @@ impl TermConfig {
             Self::Dist(config) => Box::new(config.build()?),
             Self::ReverseKl(config) => Box::new(config.build()?),
             Self::JensenShannon(config) => Box::new(config.build()?),
+            Self::SkewedKl(config) => Box::new(config.build()?),
         })
     }
 }

@@ -11,6 +11,7 @@ mod logit_mse;
 mod objective;
 mod reverse_kl;
 mod signals;
+mod skewed_kl;
 mod soft_targets;
 mod softened;
 
@@ -24,6 +25,7 @@ pub use logit_mse::{LogitMse, LogitMseConfig};
 pub use objective::{Evaluation, Objective, Term, TermValue};
 pub use reverse_kl::{ReverseKl, ReverseKlConfig};
 pub use signals::Signals;
+pub use skewed_kl::{SkewedKl, SkewedKlConfig};
 pub use soft_targets::{SoftTargets, SoftTargetsConfig};
 pub use softened::{log_softmax_at, soft_target_kl};
 
@@ -83,5 +85,11 @@ pub const TERMS: &[TermInfo] = &[
         formula: "T²·mean_b (β·KL(p_t‖m) + (1−β)·KL(p_s‖m)),  m = β·p_t + (1−β)·p_s",
         needs: "teacher logits",
         source: "Agarwal et al. 2023, arXiv:2306.13649 (GKD)",
+    },
+    TermInfo {
+        name: skewed_kl::NAME,
+        formula: "T²·mean_b KL(p‖α·p + (1−α)·q),  p, q = teacher, student or the reverse",
+        needs: "teacher logits",
+        source: "Ko et al. 2024, arXiv:2402.03898 (DistiLLM)",
     },
 ];

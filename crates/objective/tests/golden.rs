@@ -40,6 +40,11 @@ fn jensen_shannon_matches_its_golden_file() {
     check("jensen_shannon");
 }
 
+#[test]
+fn skewed_kl_matches_its_golden_file() {
+    check("skewed_kl");
+}
+
 /// Values that others published or computed in double precision on the reference vectors.
 #[test]
 fn the_reference_vectors_give_their_published_values() {

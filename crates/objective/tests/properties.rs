@@ -178,7 +178,7 @@ fn recipes_refuse_unknown_fields_and_terms() {
 }
 
 /// One of each term that compares student and teacher.
-const COMPARING: [&str; 7] = [
+const COMPARING: [&str; 9] = [
     r#"{"term": "soft-targets", "temperature": 3}"#,
     r#"{"term": "logit-mse"}"#,
     r#"{"term": "decoupled", "temperature": 3}"#,
@@ -186,6 +186,8 @@ const COMPARING: [&str; 7] = [
     r#"{"term": "dist", "temperature": 3}"#,
     r#"{"term": "reverse-kl", "temperature": 3}"#,
     r#"{"term": "jensen-shannon", "mixing": 0.3}"#,
+    r#"{"term": "skewed-kl", "temperature": 3}"#,
+    r#"{"term": "skewed-kl", "skew": 0.3, "reverse": true}"#,
 ];
 
 fn parsed(term: &str) -> Objective {
@@ -286,6 +288,33 @@ fn jensen_shannon_lies_between_its_ends() {
     assert!((high / reverse - 1.0).abs() < 0.05, "{high} and {reverse}");
 }
 
+/// For a small share of the other distribution it is the plain divergence; for any, it is bounded.
+#[test]
+fn skewed_divergences_have_their_limits() {
+    let (_, device) = cpu_devices().remove(0);
+    let (student, teacher) = logits(&device);
+    let value = |term: &str, student: Tensor<2>, teacher: Tensor<2>| {
+        let signals = Signals::new(student, labels(&device)).unwrap();
+        let signals = signals.with_teacher(teacher).unwrap();
+        values(parsed(term).evaluate(&signals).unwrap().total)[0]
+    };
+    for (skewed, plain) in [
+        (
+            r#"{"term": "skewed-kl", "skew": 0.001}"#,
+            r#"{"term": "soft-targets", "temperature": 1}"#,
+        ),
+        (r#"{"term": "skewed-kl", "skew": 0.001, "reverse": true}"#, r#"{"term": "reverse-kl"}"#),
+    ] {
+        let (skewed, plain) = (
+            value(skewed, student.clone(), teacher.clone()),
+            value(plain, student.clone(), teacher.clone()),
+        );
+        assert!((skewed / plain - 1.0).abs() < 0.02, "{skewed}, {plain}");
+    }
+    let far = value(r#"{"term": "skewed-kl"}"#, student * 1e4, teacher * -1e4);
+    assert!(far <= -(0.1f64.ln()) + 1e-5, "{far}");
+}
+
 #[test]
 fn hard_signals_give_finite_values_and_gradients() {
     let saturated = vec![vec![1e4, -1e4, 0.0], vec![-1e4, 1e4, 1e4], vec![0.0, 0.0, 0.0]];
@@ -332,6 +361,8 @@ fn terms_are_refused_where_they_are_not_defined() {
         (r#"{"term": "reverse-kl", "temperature": 1e9}"#, "objective[0].temperature"),
         (r#"{"term": "jensen-shannon", "mixing": 0}"#, "objective[0].mixing"),
         (r#"{"term": "jensen-shannon", "mixing": 1}"#, "objective[0].mixing"),
+        (r#"{"term": "skewed-kl", "skew": 0}"#, "objective[0].skew"),
+        (r#"{"term": "skewed-kl", "skew": 1}"#, "objective[0].skew"),
     ] {
         assert_eq!(refuse(term), field, "{term}");
     }
@@ -349,6 +380,7 @@ fn formulas_say_what_is_minimised() {
         (r#"{"term": "dist"}"#, "2.00·T²·(1.00·inter + 1.00·intra)(T=4)"),
         (r#"{"term": "reverse-kl"}"#, "1.00·T²·KL(s‖t; T=1)"),
         (r#"{"term": "jensen-shannon"}"#, "1.00·T²·JS(β=0.5; T=1)"),
+        (r#"{"term": "skewed-kl"}"#, "1.00·T²·SKL(t‖s; α=0.1; T=1)"),
     ] {
         assert_eq!(parsed(term).formula(), formula);
     }

@@ -102,6 +102,15 @@ def jensen_shannon(student, teacher, _labels, setting):
     return t * t * total / len(student)
 
 
+def skewed_kl(student, teacher, _labels, setting):
+    t, skew, reverse = setting
+    t, skew, total = Decimal(repr(t)), Decimal(repr(skew)), Decimal(0)
+    for row_s, row_t in zip(student, teacher):
+        p, q = (softmax(row, t) for row in ((row_s, row_t) if reverse else (row_t, row_s)))
+        total += kl(p, [skew * a + (1 - skew) * b for a, b in zip(p, q)])
+    return t * t * total / len(student)
+
+
 def gradient(loss, student, teacher, labels, setting):
     step, out = Decimal("1e-12"), []
     for b, row in enumerate(student):
@@ -214,5 +223,19 @@ write(
         )
         for name, s in SHAPES
         for t, b in ((1.0, 0.1), (1.0, 0.5), (1.0, 0.9), (4.0, 0.5))
+    ],
+)
+write(
+    "skewed_kl",
+    [
+        case(
+            f"{name}, T={t}, α={a}, {'reverse' if reverse else 'forward'}",
+            skewed_kl,
+            {"term": "skewed-kl", "temperature": t, "skew": a, "reverse": reverse},
+            (t, a, reverse),
+            *s,
+        )
+        for name, s in SHAPES
+        for t, a, reverse in ((1.0, 0.1, False), (1.0, 0.1, True), (4.0, 0.5, False))
     ],
 )
