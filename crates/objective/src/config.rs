@@ -1,70 +1,91 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    ConfigError, CrossEntropyConfig, DecoupledConfig, DistConfig, JensenShannonConfig,
-    LogitMseConfig, ReverseKlConfig, SkewedKlConfig, SoftTargetsConfig, Term,
-};
+use crate::{ConfigError, Schedule, Term};
 
-/// One weighted term as a recipe writes it: `{ term = "soft-targets", temperature = 5, weight = 0.4 }`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "term", rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum TermConfig {
+/// Every term, once: its variant and what it is.
+macro_rules! terms {
+    ($($(#[$doc:meta])* $variant:ident($config:ident)),* $(,)?) => {
+        /// One weighted term as a recipe writes it: `{ term = "soft-targets", temperature = 5, weight = 0.4 }`.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "term", rename_all = "kebab-case")]
+        #[non_exhaustive]
+        pub enum TermConfig {
+            $($(#[$doc])* $variant(crate::$config),)*
+        }
+
+        impl TermConfig {
+            /// Factor of the term in the sum.
+            pub fn weight(&self) -> Schedule {
+                match self {
+                    $(Self::$variant(config) => config.weight,)*
+                }
+            }
+
+            /// Checks all ranges, the weight's too, and makes the term.
+            ///
+            /// # Errors
+            /// [`ConfigError`] for a value out of its range.
+            pub fn build(&self) -> Result<Box<dyn Term>, ConfigError> {
+                self.weight().check_weight()?;
+                Ok(match self {
+                    $(Self::$variant(config) => Box::new(config.build()?),)*
+                })
+            }
+        }
+    };
+}
+
+terms! {
     /// Cross entropy with the labels.
     CrossEntropy(CrossEntropyConfig),
     /// Hinton's soft targets.
     SoftTargets(SoftTargetsConfig),
+    /// Cross entropy with soft targets.
+    SoftCrossEntropy(SoftCrossEntropyConfig),
     /// Squared distance of logits.
     LogitMse(LogitMseConfig),
+    /// Soft targets, weighted for each sample.
+    WeightedSoftTargets(WeightedSoftTargetsConfig),
     /// Decoupled knowledge distillation.
     Decoupled(DecoupledConfig),
     /// Correlations over classes and samples.
     Dist(DistConfig),
+    /// Soft targets of the most probable classes.
+    TopK(TopKConfig),
     /// Divergence of the teacher from the student.
     ReverseKl(ReverseKlConfig),
     /// Generalised Jensen-Shannon divergence.
     JensenShannon(JensenShannonConfig),
     /// Divergence from a mixture of both.
     SkewedKl(SkewedKlConfig),
+    /// FitNet's hints.
+    Hint(HintConfig),
+    /// Attention transfer.
+    Attention(AttentionConfig),
+    /// Neuron selectivity transfer.
+    Nst(NstConfig),
+    /// Probabilistic knowledge transfer.
+    Pkt(PktConfig),
+    /// Similarity preserving distillation.
+    Similarity(SimilarityConfig),
+    /// Correlation congruence.
+    Correlation(CorrelationConfig),
+    /// Relational knowledge distillation.
+    Rkd(RkdConfig),
+    /// Variational information distillation.
+    Vid(VidConfig),
+    /// Overhaul of feature distillation.
+    Overhaul(OverhaulConfig),
+    /// Contrastive representation distillation.
+    Crd(CrdConfig),
+    /// Knowledge review.
+    Review(ReviewConfig),
 }
 
-impl TermConfig {
-    /// Factor of the term in the sum.
-    pub fn weight(&self) -> f64 {
-        match self {
-            Self::CrossEntropy(config) => config.weight,
-            Self::SoftTargets(config) => config.weight,
-            Self::LogitMse(config) => config.weight,
-            Self::Decoupled(config) => config.weight,
-            Self::Dist(config) => config.weight,
-            Self::ReverseKl(config) => config.weight,
-            Self::JensenShannon(config) => config.weight,
-            Self::SkewedKl(config) => config.weight,
-        }
-    }
-
-    /// Checks all ranges, the weight's too, and makes the term.
-    ///
-    /// # Errors
-    /// [`ConfigError`] for a value out of its range.
-    pub fn build(&self) -> Result<Box<dyn Term>, ConfigError> {
-        let weight = self.weight();
-        if !(0.0..=1e9).contains(&weight) {
-            return Err(ConfigError::new("weight", weight, "a number from 0 to 1e9"));
-        }
-        Ok(match self {
-            Self::CrossEntropy(config) => Box::new(config.build()?),
-            Self::SoftTargets(config) => Box::new(config.build()?),
-            Self::LogitMse(config) => Box::new(config.build()?),
-            Self::Decoupled(config) => Box::new(config.build()?),
-            Self::Dist(config) => Box::new(config.build()?),
-            Self::ReverseKl(config) => Box::new(config.build()?),
-            Self::JensenShannon(config) => Box::new(config.build()?),
-            Self::SkewedKl(config) => Box::new(config.build()?),
-        })
-    }
+pub(crate) fn one() -> Schedule {
+    Schedule::constant(1.0)
 }
 
-pub(crate) fn one() -> f64 {
-    1.0
+pub(crate) fn four() -> Schedule {
+    Schedule::constant(4.0)
 }

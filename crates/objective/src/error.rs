@@ -1,7 +1,9 @@
+use std::borrow::Cow;
+
 use thiserror::Error;
 
 /// A term's configuration is out of its range.
-#[derive(Debug, Clone, PartialEq, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("`{field}` is `{value}`, expected {expected}")]
 #[non_exhaustive]
 pub struct ConfigError {
@@ -9,13 +11,17 @@ pub struct ConfigError {
     pub field: String,
     /// What was given.
     pub value: String,
-    /// The range that is allowed, in words.
-    pub expected: &'static str,
+    /// What is allowed, in words.
+    pub expected: Cow<'static, str>,
 }
 
 impl ConfigError {
-    pub(crate) fn new(field: &str, value: impl ToString, expected: &'static str) -> Self {
-        Self { field: field.to_owned(), value: value.to_string(), expected }
+    pub(crate) fn new(
+        field: &str,
+        value: impl ToString,
+        expected: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { field: field.to_owned(), value: value.to_string(), expected: expected.into() }
     }
 
     /// The same error with `prefix` before its field.
@@ -26,7 +32,7 @@ impl ConfigError {
     }
 }
 
-/// Signals that do not belong together.
+/// Signals that do not belong together, or that a term misses.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SignalError {
@@ -36,22 +42,63 @@ pub enum SignalError {
          hint: both networks need the same classes and the same batch"
     )]
     TeacherShape {
-        /// `[batch, classes]` of the student.
+        /// `[rows, classes]` of the student.
         student: [usize; 2],
-        /// `[batch, classes]` of the teacher.
+        /// `[rows, classes]` of the teacher.
         teacher: [usize; 2],
     },
-    /// Not one label for each row of logits.
-    #[error("{labels} labels, expected one for each of the {batch} rows of logits")]
-    LabelCount {
+    /// Not one label, mask or weight for each row of logits.
+    #[error("{count} {what}, expected one for each of the {rows} rows of logits")]
+    Rows {
+        /// Of what there is another number.
+        what: &'static str,
         /// Rows of the student's logits.
-        batch: usize,
-        /// Labels given.
-        labels: usize,
+        rows: usize,
+        /// How many were given.
+        count: usize,
     },
     /// A term needs the teacher's logits and there are none.
     #[error("the term `{term}` needs the teacher's logits, expected signals with a teacher")]
     NoTeacher {
+        /// The term's name.
+        term: &'static str,
+    },
+    /// A term found no features to compare.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A term needs features that are not among the signals.
+    #[error("the term needs features `{name}` of the {network}, expected one of [{known}]")]
+    NoFeatures {
+        /// Name of the features.
+        name: String,
+        /// `student` or `teacher`.
+        network: &'static str,
+        /// Names of those that are there.
+        known: String,
+    },
+    /// Features that a term cannot compare.
+    #[error("the term `{term}` cannot compare {student:?} with {teacher:?}, expected {expected}")]
+    Features {
+        /// The term's name.
+        term: &'static str,
+        /// `[batch, channels, height, width]` of the student.
+        student: [usize; 4],
+        /// `[batch, channels, height, width]` of the teacher.
+        teacher: [usize; 4],
+        /// What it can compare.
+        expected: &'static str,
+    },
+    /// A term needs the places of samples and negatives.
+    #[error("the term `{term}` contrasts samples, expected signals `with_contrast`")]
+    NoContrast {
+        /// The term's name.
+        term: &'static str,
+    },
+    /// A term trains weights of its own and was evaluated without them.
+    #[error(
+        "the term `{term}` has a connector, expected `evaluate_with` and what `Objective::connect` gave"
+    )]
+    NoConnector {
         /// The term's name.
         term: &'static str,
     },

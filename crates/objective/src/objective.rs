@@ -1,36 +1,9 @@
-use std::fmt::Debug;
-
 use burn::tensor::Tensor;
+use rand_core::RngCore;
 
-use crate::{ConfigError, SignalError, Signals, TermConfig, formula};
-
-/// One loss: a function of signals, without a weight.
-pub trait Term: Debug + Send + Sync {
-    /// Name in recipes and records.
-    fn name(&self) -> &'static str;
-
-    /// Effective formula without the weight: `T²·KL(T=5)`.
-    fn formula(&self) -> String;
-
-    /// Whether it reads the teacher's signals.
-    fn needs_teacher(&self) -> bool {
-        false
-    }
-
-    /// Refuses a number of classes for which it is not defined.
-    ///
-    /// # Errors
-    /// [`ConfigError`] naming the field that is in the way.
-    fn check_classes(&self, _classes: usize) -> Result<(), ConfigError> {
-        Ok(())
-    }
-
-    /// Value, mean over the batch, `[1]`; in nats unless the term says otherwise.
-    ///
-    /// # Errors
-    /// [`SignalError`] where a signal that it needs is missing.
-    fn forward(&self, signals: &Signals) -> Result<Tensor<1>, SignalError>;
-}
+use crate::{
+    ConfigError, Connectors, Places, Schedule, SignalError, Signals, TapShape, Term, TermConfig,
+};
 
 /// A weighted sum of named terms.
 #[derive(Debug)]
@@ -41,16 +14,16 @@ pub struct Objective {
 #[derive(Debug)]
 struct Weighted {
     name: String,
-    weight: f64,
+    weight: Schedule,
     term: Box<dyn Term>,
 }
 
-/// The value of an [`Objective`] on one batch.
+/// The value of an [`Objective`] on one batch. A sum of none is 0 and has no gradient.
 #[derive(Debug, Clone)]
 pub struct Evaluation {
     /// Weighted sum, `[1]`: what is minimised.
     pub total: Tensor<1>,
-    /// Each term, in the order of the configuration.
+    /// Each term that counts in this epoch, in the order of the configuration.
     pub terms: Vec<TermValue>,
 }
 
@@ -59,7 +32,7 @@ pub struct Evaluation {
 pub struct TermValue {
     /// Name of the term; of several with one name, the later ones get a number: `soft-targets-2`.
     pub name: String,
-    /// Its factor in the sum.
+    /// Its factor in the sum, in this epoch.
     pub weight: f64,
     /// Its value without the weight, `[1]`.
     pub value: Tensor<1>,
@@ -74,7 +47,7 @@ impl Objective {
         if terms.is_empty() {
             return Err(ConfigError::new("objective", "[]", "at least one term"));
         }
-        if terms.iter().all(|term| term.weight() == 0.0) {
+        if terms.iter().all(|term| term.weight().is_zero()) {
             return Err(ConfigError::new("objective[..].weight", 0, "at least one weight above 0"));
         }
         let build = |(index, config): (usize, &TermConfig)| {
@@ -86,7 +59,7 @@ impl Objective {
     }
 
     /// The sum of terms with their weights, among them terms of one's own.
-    pub fn of(terms: Vec<(f64, Box<dyn Term>)>) -> Self {
+    pub fn of(terms: Vec<(Schedule, Box<dyn Term>)>) -> Self {
         let mut named: Vec<Weighted> = Vec::with_capacity(terms.len());
         for (weight, term) in terms {
             let same = named.iter().filter(|other| other.term.name() == term.name()).count();
@@ -101,7 +74,17 @@ impl Objective {
 
     /// Whether any term with a weight above zero reads the teacher's signals.
     pub fn needs_teacher(&self) -> bool {
-        self.active().any(|weighted| weighted.term.needs_teacher())
+        self.active().any(|(_, weighted)| weighted.term.needs_teacher())
+    }
+
+    /// Whether any term with a weight above zero compares features.
+    pub fn needs_features(&self) -> bool {
+        self.active().any(|(_, weighted)| weighted.term.places().is_some())
+    }
+
+    /// How many samples of other classes each sample is to be contrasted with, where any term asks.
+    pub fn negatives(&self) -> Option<usize> {
+        self.active().filter_map(|(_, weighted)| weighted.term.negatives()).max()
     }
 
     /// Refuses a number of classes for which one of its terms is not defined.
@@ -109,46 +92,112 @@ impl Objective {
     /// # Errors
     /// [`ConfigError`] naming the term and the field.
     pub fn check_classes(&self, classes: usize) -> Result<(), ConfigError> {
-        let active = self.terms.iter().enumerate().filter(|(_, weighted)| weighted.weight > 0.0);
-        for (index, weighted) in active {
+        for (index, weighted) in self.active() {
             let checked = weighted.term.check_classes(classes);
             checked.map_err(|e| e.within(&format!("objective[{index}]")))?;
         }
         Ok(())
     }
 
+    /// Fixes which features are compared, for networks with these taps, shallow to deep. Where it is not
+    /// called, names are looked up among the signals.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the field `taps` of a term: a name that is not there, or nothing to pair.
+    pub fn resolve(
+        &mut self,
+        student: &[TapShape],
+        teacher: &[TapShape],
+    ) -> Result<(), ConfigError> {
+        let active = self.terms.iter_mut().enumerate().filter(|(_, w)| !w.weight.is_zero());
+        for (index, weighted) in active {
+            if let Some(places) = weighted.term.places_mut() {
+                let resolved = places.resolve(student, teacher);
+                resolved.map_err(|e| e.within(&format!("objective[{index}]")))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Names of the features that its terms compare, of student and teacher, each once; known once it is
+    /// [resolved](Self::resolve).
+    pub fn taps(&self) -> [Vec<&str>; 2] {
+        let places = self.active().filter_map(|(_, weighted)| weighted.term.places());
+        let mut taps = [Vec::new(), Vec::new()];
+        for pair in places.flat_map(Places::pairs) {
+            for (names, name) in taps.iter_mut().zip(pair) {
+                if !names.contains(&name.as_str()) {
+                    names.push(name.as_str());
+                }
+            }
+        }
+        taps
+    }
+
+    /// What the terms train beside the student, made by a dry run: `signals` with the features of both networks, both
+    /// in evaluation. Shapes are taken from them, and margins are measured on them. The connectors are on the
+    /// plain device; [`train`](burn::module::Module::train) makes them ready to learn.
+    ///
+    /// # Errors
+    /// [`SignalError`] for features that a term cannot compare.
+    pub fn connect(
+        &self,
+        signals: &Signals,
+        rng: &mut dyn RngCore,
+    ) -> Result<Connectors, SignalError> {
+        let signals = &signals.without_autodiff();
+        let mut connectors: Vec<_> = self.terms.iter().map(|_| None).collect();
+        for (index, weighted) in self.active() {
+            connectors[index] = weighted.term.connect(signals, rng)?;
+        }
+        Ok(Connectors::of(connectors))
+    }
+
     /// Effective formula of the sum: `0.40·T²·KL(T=5) + 0.50·CE`.
     pub fn formula(&self) -> String {
-        let formula = |w: &Weighted| format!("{}·{}", formula::weight(w.weight), w.term.formula());
+        let formula = |w: &Weighted| format!("{}·{}", w.weight.weight_formula(), w.term.formula());
         self.terms.iter().map(formula).collect::<Vec<_>>().join(" + ")
     }
 
-    /// Names of the terms that count, in the order of the configuration.
+    /// Names of the terms that count in any epoch, in the order of the configuration.
     pub fn names(&self) -> Vec<&str> {
-        self.active().map(|weighted| weighted.name.as_str()).collect()
+        self.active().map(|(_, weighted)| weighted.name.as_str()).collect()
     }
 
-    /// Value on one batch. Terms of weight zero are not computed and not listed.
+    /// Value on one batch, of an objective without connectors.
     ///
     /// # Errors
     /// [`SignalError`] where a signal that a term needs is missing.
     pub fn evaluate(&self, signals: &Signals) -> Result<Evaluation, SignalError> {
-        let terms = self
-            .active()
-            .map(|Weighted { name, weight, term }| {
-                let value = term.forward(signals)?;
-                Ok(TermValue { name: name.clone(), weight: *weight, value })
-            })
-            .collect::<Result<Vec<_>, SignalError>>()?;
-        let total = terms
-            .iter()
-            .map(|term| term.value.clone() * term.weight)
-            .reduce(|sum, term| sum + term)
-            .expect("a checked objective has a term with a weight above zero");
+        self.evaluate_with(signals, &mut Connectors::none())
+    }
+
+    /// Value on one batch. Terms whose weight is zero in the signals' epoch are not computed and not
+    /// listed. Memory banks among the connectors follow the batch.
+    ///
+    /// # Errors
+    /// [`SignalError`] where a signal that a term needs is missing.
+    pub fn evaluate_with(
+        &self,
+        signals: &Signals,
+        connectors: &mut Connectors,
+    ) -> Result<Evaluation, SignalError> {
+        let mut terms = Vec::new();
+        for (index, Weighted { name, weight, term }) in self.active() {
+            let weight = weight.at(signals.epoch());
+            if weight > 0.0 {
+                let value = term.forward(signals, connectors.slot(index))?;
+                terms.push(TermValue { name: name.clone(), weight, value });
+            }
+        }
+        let weighted = terms.iter().map(|term| term.value.clone() * term.weight);
+        let total = weighted.reduce(|sum, term| sum + term);
+        let total = total.unwrap_or_else(|| Tensor::zeros([1], &signals.device()));
         Ok(Evaluation { total, terms })
     }
 
-    fn active(&self) -> impl Iterator<Item = &Weighted> {
-        self.terms.iter().filter(|weighted| weighted.weight > 0.0)
+    /// Terms that count in some epoch, and their places among all.
+    fn active(&self) -> impl Iterator<Item = (usize, &Weighted)> {
+        self.terms.iter().enumerate().filter(|(_, weighted)| !weighted.weight.is_zero())
     }
 }

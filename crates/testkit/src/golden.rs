@@ -11,8 +11,9 @@ pub struct Golden {
     pub cases: Vec<Case>,
 }
 
-/// One set of signals with the loss and its gradient.
+/// One set of signals with the loss and its gradients.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Case {
     /// What is special about it.
     pub name: String,
@@ -24,10 +25,49 @@ pub struct Case {
     pub teacher: Vec<Vec<f64>>,
     /// Labels, `[batch]`.
     pub labels: Vec<i32>,
-    /// The loss without its weight, nats.
+    /// Which rows count, where not all do.
+    #[serde(default)]
+    pub mask: Option<Vec<bool>>,
+    /// Weight of each row, where they differ.
+    #[serde(default)]
+    pub sample_weights: Option<Vec<f64>>,
+    /// Features of the student, with the loss's gradient.
+    #[serde(default)]
+    pub student_features: Vec<Numbers>,
+    /// Features of the teacher.
+    #[serde(default)]
+    pub teacher_features: Vec<Numbers>,
+    /// What is trained beside the student.
+    #[serde(default)]
+    pub connector: Vec<Numbers>,
+    /// Places of the samples in memory banks.
+    #[serde(default)]
+    pub positives: Vec<i32>,
+    /// Places of other samples in them, for each sample.
+    #[serde(default)]
+    pub negatives: Vec<Vec<i32>>,
+    /// The loss without its weight.
     pub loss: f64,
     /// Gradient of the loss with respect to the student logits.
     pub gradient: Vec<Vec<f64>>,
+}
+
+/// A tensor of a golden file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Numbers {
+    /// Its name.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its numbers, flat.
+    pub values: Vec<f64>,
+    /// The loss's gradient with respect to it.
+    #[serde(default)]
+    pub gradient: Option<Vec<f64>>,
+    /// What it is after the loss was evaluated.
+    #[serde(default)]
+    pub after: Option<Vec<f64>>,
 }
 
 /// Reads a golden file.

@@ -6,7 +6,7 @@ mod golden;
 use burn::tensor::{Device, Tensor, TensorData};
 
 pub use differences::{numeric_gradient, relative_l2};
-pub use golden::{Case, Golden, read_golden};
+pub use golden::{Case, Golden, Numbers, read_golden};
 
 /// Every CPU backend that the project runs on, with its name.
 pub fn cpu_devices() -> Vec<(&'static str, Device)> {

@@ -9,32 +9,44 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, SignalError, Signals, Term,
-    softened::{check_temperature, soft_target_kl},
+    ConfigError, Connector, Schedule, SignalError, Signals, Term, TermInfo,
+    softened::{Softening, divergence},
 };
 
-pub(crate) const NAME: &str = "reverse-kl";
+const NAME: &str = "reverse-kl";
+
+pub(crate) const INFO: TermInfo = TermInfo {
+    name: NAME,
+    formula: "T²·mean_b KL(p_s‖p_t),  p = softmax(z/T)",
+    needs: "teacher logits",
+    source: "Gu et al. 2023, arXiv:2306.08543 (MiniLLM)",
+};
 
 /// Configuration of [`ReverseKl`].
 ///
 /// | Name | Default | Range |
 /// |---|---|---|
 /// | `temperature` | 1 | `[0.0001, 1000000]`, no unit |
+/// | `standardise` | false | |
 /// | `weight` | 1 | `[0, ∞)` |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReverseKlConfig {
     /// Softening temperature T.
     #[serde(default = "crate::config::one")]
-    pub temperature: f64,
+    pub temperature: Schedule,
+    /// Whether both networks' logits are [standardised](crate::standardise) first.
+    #[serde(default)]
+    pub standardise: bool,
     /// Factor of this term in the sum; T² is not part of it.
     #[serde(default = "crate::config::one")]
-    pub weight: f64,
+    pub weight: Schedule,
 }
 
 impl Default for ReverseKlConfig {
     fn default() -> Self {
-        Self { temperature: 1.0, weight: 1.0 }
+        let one = crate::config::one();
+        Self { temperature: one, standardise: false, weight: one }
     }
 }
 
@@ -44,14 +56,14 @@ impl ReverseKlConfig {
     /// # Errors
     /// [`ConfigError`] for a temperature out of its range.
     pub fn build(&self) -> Result<ReverseKl, ConfigError> {
-        Ok(ReverseKl { temperature: check_temperature(self.temperature)? })
+        Ok(ReverseKl { softening: Softening::new(self.temperature, self.standardise)? })
     }
 }
 
 /// Divergence of the teacher's softened outputs from the student's.
 #[derive(Debug, Clone)]
 pub struct ReverseKl {
-    temperature: f64,
+    softening: Softening,
 }
 
 impl Term for ReverseKl {
@@ -60,15 +72,23 @@ impl Term for ReverseKl {
     }
 
     fn formula(&self) -> String {
-        format!("T²·KL(s‖t; T={})", self.temperature)
+        format!("T²·KL(s‖t; {})", self.softening.formula())
     }
 
     fn needs_teacher(&self) -> bool {
         true
     }
 
-    fn forward(&self, signals: &Signals) -> Result<Tensor<1>, SignalError> {
-        let teacher = signals.teacher_logits(NAME)?;
-        Ok(soft_target_kl(teacher, signals.student_logits(), self.temperature))
+    fn check_classes(&self, classes: usize) -> Result<(), ConfigError> {
+        self.softening.check_classes(classes)
+    }
+
+    fn forward(
+        &self,
+        signals: &Signals,
+        _: &mut Option<Connector>,
+    ) -> Result<Tensor<1>, SignalError> {
+        let (student, teacher) = self.softening.of_both(signals, NAME)?;
+        Ok(self.softening.mean(signals, divergence(student, teacher)))
     }
 }

@@ -8,9 +8,16 @@
 use burn::tensor::{Tensor, activation::log_softmax};
 use serde::{Deserialize, Serialize};
 
-use crate::{ConfigError, SignalError, Signals, Term, formula, softened::batch_mean};
+use crate::{ConfigError, Connector, Schedule, SignalError, Signals, Term, TermInfo, formula};
 
-pub(crate) const NAME: &str = "cross-entropy";
+const NAME: &str = "cross-entropy";
+
+pub(crate) const INFO: TermInfo = TermInfo {
+    name: NAME,
+    formula: "−mean_b log p_s(y)",
+    needs: "labels",
+    source: "Szegedy et al. 2016, arXiv:1512.00567 (label smoothing, section 7)",
+};
 
 /// Configuration of [`CrossEntropy`].
 ///
@@ -23,7 +30,7 @@ pub(crate) const NAME: &str = "cross-entropy";
 pub struct CrossEntropyConfig {
     /// Factor of this term in the sum.
     #[serde(default = "crate::config::one")]
-    pub weight: f64,
+    pub weight: Schedule,
     /// Probability mass ε that is spread evenly over all classes.
     #[serde(default)]
     pub label_smoothing: f64,
@@ -31,7 +38,7 @@ pub struct CrossEntropyConfig {
 
 impl Default for CrossEntropyConfig {
     fn default() -> Self {
-        Self { weight: 1.0, label_smoothing: 0.0 }
+        Self { weight: crate::config::one(), label_smoothing: 0.0 }
     }
 }
 
@@ -67,14 +74,18 @@ impl Term for CrossEntropy {
         }
     }
 
-    fn forward(&self, signals: &Signals) -> Result<Tensor<1>, SignalError> {
+    fn forward(
+        &self,
+        signals: &Signals,
+        _: &mut Option<Connector>,
+    ) -> Result<Tensor<1>, SignalError> {
         let log_probabilities = log_softmax(signals.student_logits(), 1);
         let labels = signals.labels().unsqueeze_dim(1);
-        let hard = batch_mean(-log_probabilities.clone().gather(1, labels));
+        let hard = signals.mean(-log_probabilities.clone().gather(1, labels));
         if self.label_smoothing == 0.0 {
             return Ok(hard);
         }
-        let uniform = batch_mean(-log_probabilities.mean_dim(1));
+        let uniform = signals.mean(-log_probabilities.mean_dim(1));
         Ok(hard * (1.0 - self.label_smoothing) + uniform * self.label_smoothing)
     }
 }

@@ -14,14 +14,18 @@ use burn::tensor::{Int, Tensor, activation::log_softmax};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, SignalError, Signals, Term, formula,
-    softened::{
-        batch_mean, check_temperature, divergence, log_softmax_at, log_sum_exp,
-        times_temperature_squared,
-    },
+    ConfigError, Connector, Schedule, SignalError, Signals, Term, TermInfo, formula,
+    softened::{NOTHING, Softening, divergence, log_sum_exp},
 };
 
-pub(crate) const NAME: &str = "decoupled";
+const NAME: &str = "decoupled";
+
+pub(crate) const INFO: TermInfo = TermInfo {
+    name: NAME,
+    formula: "T²·mean_b (α·TCKD + β·NCKD)",
+    needs: "teacher logits, labels, more than 2 classes",
+    source: "Zhao et al. 2022, arXiv:2203.08679 (DKD)",
+};
 
 /// Configuration of [`Decoupled`].
 ///
@@ -30,26 +34,30 @@ pub(crate) const NAME: &str = "decoupled";
 /// | `temperature` | 4 | `[0.0001, 1000000]`, no unit |
 /// | `target` | 1 | `[0, 1e9]` |
 /// | `non_target` | 8 | `[0, 1e9]` |
+/// | `standardise` | false | |
 /// | `weight` | 1 | `[0, ∞)` |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DecoupledConfig {
     /// Softening temperature T.
-    #[serde(default = "four")]
-    pub temperature: f64,
+    #[serde(default = "crate::config::four")]
+    pub temperature: Schedule,
     /// Factor α of the target class's part.
-    #[serde(default = "crate::config::one")]
+    #[serde(default = "one")]
     pub target: f64,
     /// Factor β of the other classes' part: 8, 6 or 2 in the paper, the smaller the surer the teacher.
     #[serde(default = "eight")]
     pub non_target: f64,
+    /// Whether both networks' logits are [standardised](crate::standardise) first.
+    #[serde(default)]
+    pub standardise: bool,
     /// Factor of this term in the sum; T² is not part of it.
     #[serde(default = "crate::config::one")]
-    pub weight: f64,
+    pub weight: Schedule,
 }
 
-fn four() -> f64 {
-    4.0
+fn one() -> f64 {
+    1.0
 }
 
 fn eight() -> f64 {
@@ -58,7 +66,13 @@ fn eight() -> f64 {
 
 impl Default for DecoupledConfig {
     fn default() -> Self {
-        Self { temperature: four(), target: 1.0, non_target: eight(), weight: 1.0 }
+        Self {
+            temperature: crate::config::four(),
+            target: one(),
+            non_target: eight(),
+            standardise: false,
+            weight: crate::config::one(),
+        }
     }
 }
 
@@ -68,7 +82,7 @@ impl DecoupledConfig {
     /// # Errors
     /// [`ConfigError`] for a value out of its range, and for two factors of zero.
     pub fn build(&self) -> Result<Decoupled, ConfigError> {
-        let Self { temperature, target, non_target, .. } = *self;
+        let Self { temperature, target, non_target, standardise, .. } = *self;
         for (field, factor) in [("target", target), ("non_target", non_target)] {
             if !(0.0..=1e9).contains(&factor) {
                 return Err(ConfigError::new(field, factor, "a number from 0 to 1e9"));
@@ -77,14 +91,14 @@ impl DecoupledConfig {
         if target == 0.0 && non_target == 0.0 {
             return Err(ConfigError::new("target", 0, "above 0 where `non_target` is 0"));
         }
-        Ok(Decoupled { temperature: check_temperature(temperature)?, target, non_target })
+        Ok(Decoupled { softening: Softening::new(temperature, standardise)?, target, non_target })
     }
 }
 
 /// Target and non-target parts of soft targets, each with a factor of its own.
 #[derive(Debug, Clone)]
 pub struct Decoupled {
-    temperature: f64,
+    softening: Softening,
     target: f64,
     non_target: f64,
 }
@@ -96,7 +110,7 @@ impl Term for Decoupled {
 
     fn formula(&self) -> String {
         let [target, non_target] = [self.target, self.non_target].map(formula::weight);
-        format!("T²·({target}·TCKD + {non_target}·NCKD)(T={})", self.temperature)
+        format!("T²·({target}·TCKD + {non_target}·NCKD)({})", self.softening.formula())
     }
 
     fn needs_teacher(&self) -> bool {
@@ -109,19 +123,22 @@ impl Term for Decoupled {
                 let expected = "0 for two classes: there is nothing to tell apart among the others";
                 Err(ConfigError::new("non_target", self.non_target, expected))
             }
-            _ => Ok(()),
+            _ => self.softening.check_classes(classes),
         }
     }
 
-    fn forward(&self, signals: &Signals) -> Result<Tensor<1>, SignalError> {
-        let teacher = log_softmax_at(signals.teacher_logits(NAME)?, self.temperature);
-        let student = log_softmax_at(signals.student_logits(), self.temperature);
+    fn forward(
+        &self,
+        signals: &Signals,
+        _: &mut Option<Connector>,
+    ) -> Result<Tensor<1>, SignalError> {
+        let (student, teacher) = self.softening.of_both(signals, NAME)?;
         let (teacher, student) =
             (Parts::new(teacher, signals.labels()), Parts::new(student, signals.labels()));
         let target = divergence(teacher.target, student.target);
         let non_target = divergence(teacher.others, student.others);
         let per_sample = target * self.target + non_target * self.non_target;
-        Ok(times_temperature_squared(batch_mean(per_sample), self.temperature))
+        Ok(self.softening.mean(signals, per_sample))
     }
 }
 
@@ -132,10 +149,6 @@ struct Parts {
     /// Among the others, `[batch, classes]`, with nothing at the target.
     others: Tensor<2>,
 }
-
-/// Log of a probability that is none: far below every logit that `f32` can soften, and finite, so
-/// that differences and gradients stay numbers.
-const NOTHING: f32 = -1e30;
 
 impl Parts {
     fn new(log_p: Tensor<2>, labels: Tensor<1, Int>) -> Self {

@@ -14,11 +14,18 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, SignalError, Signals, Term, formula,
-    softened::{check_temperature, log_softmax_at, times_temperature_squared},
+    ConfigError, Connector, Schedule, SignalError, Signals, Term, TermInfo, formula,
+    softened::Softening,
 };
 
-pub(crate) const NAME: &str = "dist";
+const NAME: &str = "dist";
+
+pub(crate) const INFO: TermInfo = TermInfo {
+    name: NAME,
+    formula: "T²·(β·(1 − mean_b ρ_rows) + γ·(1 − mean_c ρ_columns))",
+    needs: "teacher logits",
+    source: "Huang et al. 2022, arXiv:2205.10536 (DIST)",
+};
 
 /// Configuration of [`Dist`].
 ///
@@ -27,35 +34,45 @@ pub(crate) const NAME: &str = "dist";
 /// | `temperature` | 4 | `[0.0001, 1000000]`, no unit |
 /// | `inter` | 1 | `[0, 1e9]` |
 /// | `intra` | 1 | `[0, 1e9]` |
+/// | `standardise` | false | |
 /// | `weight` | 2 | `[0, ∞)` |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DistConfig {
     /// Softening temperature T: 4 for CIFAR, 1 for ImageNet in the paper.
-    #[serde(default = "four")]
-    pub temperature: f64,
+    #[serde(default = "crate::config::four")]
+    pub temperature: Schedule,
     /// Factor β of the relations among classes.
-    #[serde(default = "crate::config::one")]
+    #[serde(default = "one")]
     pub inter: f64,
     /// Factor γ of the relations among samples.
-    #[serde(default = "crate::config::one")]
+    #[serde(default = "one")]
     pub intra: f64,
+    /// Whether both networks' logits are [standardised](crate::standardise) first.
+    #[serde(default)]
+    pub standardise: bool,
     /// Factor of this term in the sum; T² is not part of it.
     #[serde(default = "two")]
-    pub weight: f64,
+    pub weight: Schedule,
 }
 
-fn four() -> f64 {
-    4.0
+fn one() -> f64 {
+    1.0
 }
 
-fn two() -> f64 {
-    2.0
+fn two() -> Schedule {
+    Schedule::constant(2.0)
 }
 
 impl Default for DistConfig {
     fn default() -> Self {
-        Self { temperature: four(), inter: 1.0, intra: 1.0, weight: two() }
+        Self {
+            temperature: crate::config::four(),
+            inter: one(),
+            intra: one(),
+            standardise: false,
+            weight: two(),
+        }
     }
 }
 
@@ -65,7 +82,7 @@ impl DistConfig {
     /// # Errors
     /// [`ConfigError`] for a value out of its range, and for two factors of zero.
     pub fn build(&self) -> Result<Dist, ConfigError> {
-        let Self { temperature, inter, intra, .. } = *self;
+        let Self { temperature, inter, intra, standardise, .. } = *self;
         for (field, factor) in [("inter", inter), ("intra", intra)] {
             if !(0.0..=1e9).contains(&factor) {
                 return Err(ConfigError::new(field, factor, "a number from 0 to 1e9"));
@@ -74,14 +91,14 @@ impl DistConfig {
         if inter == 0.0 && intra == 0.0 {
             return Err(ConfigError::new("inter", 0, "above 0 where `intra` is 0"));
         }
-        Ok(Dist { temperature: check_temperature(temperature)?, inter, intra })
+        Ok(Dist { softening: Softening::new(temperature, standardise)?, inter, intra })
     }
 }
 
 /// One minus the correlations of both outputs.
 #[derive(Debug, Clone)]
 pub struct Dist {
-    temperature: f64,
+    softening: Softening,
     inter: f64,
     intra: f64,
 }
@@ -93,32 +110,49 @@ impl Term for Dist {
 
     fn formula(&self) -> String {
         let [inter, intra] = [self.inter, self.intra].map(formula::weight);
-        format!("T²·({inter}·inter + {intra}·intra)(T={})", self.temperature)
+        format!("T²·({inter}·inter + {intra}·intra)({})", self.softening.formula())
     }
 
     fn needs_teacher(&self) -> bool {
         true
     }
 
-    fn forward(&self, signals: &Signals) -> Result<Tensor<1>, SignalError> {
-        let teacher = log_softmax_at(signals.teacher_logits(NAME)?, self.temperature).exp();
-        let student = log_softmax_at(signals.student_logits(), self.temperature).exp();
-        let inter = uncorrelated(student.clone(), teacher.clone());
-        let intra = uncorrelated(student.transpose(), teacher.transpose());
+    fn check_classes(&self, classes: usize) -> Result<(), ConfigError> {
+        self.softening.check_classes(classes)
+    }
+
+    fn forward(
+        &self,
+        signals: &Signals,
+        _: &mut Option<Connector>,
+    ) -> Result<Tensor<1>, SignalError> {
+        let (student, teacher) = self.softening.of_both(signals, NAME)?;
+        let (student, teacher) = (student.exp(), teacher.exp());
+        let inter = signals.mean(uncorrelated(student.clone(), teacher.clone(), None));
+        let rows = signals.mask().map(|mask| mask.float().unsqueeze_dim(0));
+        let intra = uncorrelated(student.transpose(), teacher.transpose(), rows).mean();
         let sum = inter * self.inter + intra * self.intra;
-        Ok(times_temperature_squared(sum, self.temperature))
+        Ok(self.softening.times_square(signals, sum))
     }
 }
 
 /// Its square stands under the root of the norms' product, for rows that do not vary.
 const EPSILON: f64 = 1e-8;
 
-/// One minus the mean correlation of the rows of two matrices, `[rows, columns]` to `[1]`.
-fn uncorrelated(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
-    let centred = |x: Tensor<2>| x.clone() - x.mean_dim(1);
+/// One minus the correlation of each row of two matrices, `[rows, columns]` to `[rows, 1]`; of the columns
+/// where `counts`, `[1, columns]`, is 1.
+fn uncorrelated(a: Tensor<2>, b: Tensor<2>, counts: Option<Tensor<2>>) -> Tensor<2> {
+    let centred = |x: Tensor<2>| match &counts {
+        None => x.clone() - x.mean_dim(1),
+        Some(counts) => {
+            let columns = counts.clone().sum_dim(1).clamp_min(1.0);
+            let mean = (x.clone() * counts.clone()).sum_dim(1) / columns;
+            (x - mean) * counts.clone()
+        }
+    };
     let (a, b) = (centred(a), centred(b));
     let product = (a.clone() * b.clone()).sum_dim(1);
     let square = |x: Tensor<2>| x.powi_scalar(2).sum_dim(1);
     let norms = (square(a) * square(b) + EPSILON * EPSILON).sqrt();
-    -(product / norms).mean() + 1.0
+    -(product / norms) + 1.0
 }

@@ -9,9 +9,16 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::{ConfigError, SignalError, Signals, Term, softened::batch_mean};
+use crate::{ConfigError, Connector, Schedule, SignalError, Signals, Term, TermInfo};
 
-pub(crate) const NAME: &str = "logit-mse";
+const NAME: &str = "logit-mse";
+
+pub(crate) const INFO: TermInfo = TermInfo {
+    name: NAME,
+    formula: "mean_b (1/C) Σ_c (z_s − z_t)²",
+    needs: "teacher logits",
+    source: "Ba and Caruana 2014, arXiv:1312.6184",
+};
 
 /// Configuration of [`LogitMse`].
 ///
@@ -23,12 +30,12 @@ pub(crate) const NAME: &str = "logit-mse";
 pub struct LogitMseConfig {
     /// Factor of this term in the sum.
     #[serde(default = "crate::config::one")]
-    pub weight: f64,
+    pub weight: Schedule,
 }
 
 impl Default for LogitMseConfig {
     fn default() -> Self {
-        Self { weight: 1.0 }
+        Self { weight: crate::config::one() }
     }
 }
 
@@ -59,8 +66,12 @@ impl Term for LogitMse {
         true
     }
 
-    fn forward(&self, signals: &Signals) -> Result<Tensor<1>, SignalError> {
+    fn forward(
+        &self,
+        signals: &Signals,
+        _: &mut Option<Connector>,
+    ) -> Result<Tensor<1>, SignalError> {
         let gap = signals.student_logits() - signals.teacher_logits(NAME)?;
-        Ok(batch_mean(gap.powi_scalar(2).mean_dim(1)))
+        Ok(signals.mean(gap.powi_scalar(2).mean_dim(1)))
     }
 }

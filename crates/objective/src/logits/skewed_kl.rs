@@ -11,14 +11,18 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, SignalError, Signals, Term,
-    softened::{
-        batch_mean, check_temperature, divergence, log_add_exp, log_softmax_at,
-        times_temperature_squared,
-    },
+    ConfigError, Connector, Schedule, SignalError, Signals, Term, TermInfo,
+    softened::{Softening, divergence, log_add_exp},
 };
 
-pub(crate) const NAME: &str = "skewed-kl";
+const NAME: &str = "skewed-kl";
+
+pub(crate) const INFO: TermInfo = TermInfo {
+    name: NAME,
+    formula: "T²·mean_b KL(p‖α·p + (1−α)·q),  p, q = teacher, student or the reverse",
+    needs: "teacher logits",
+    source: "Ko et al. 2024, arXiv:2402.03898 (DistiLLM)",
+};
 
 /// Configuration of [`SkewedKl`].
 ///
@@ -27,22 +31,26 @@ pub(crate) const NAME: &str = "skewed-kl";
 /// | `temperature` | 1 | `[0.0001, 1000000]`, no unit |
 /// | `skew` | 0.1 | `(0, 1)` |
 /// | `reverse` | false | |
+/// | `standardise` | false | |
 /// | `weight` | 1 | `[0, ∞)` |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SkewedKlConfig {
     /// Softening temperature T.
     #[serde(default = "crate::config::one")]
-    pub temperature: f64,
+    pub temperature: Schedule,
     /// Share α that the mixture takes from the distribution that it is compared with.
     #[serde(default = "tenth")]
     pub skew: f64,
     /// Whether the student's distribution is compared with the mixture, not the teacher's.
     #[serde(default)]
     pub reverse: bool,
+    /// Whether both networks' logits are [standardised](crate::standardise) first.
+    #[serde(default)]
+    pub standardise: bool,
     /// Factor of this term in the sum; T² is not part of it.
     #[serde(default = "crate::config::one")]
-    pub weight: f64,
+    pub weight: Schedule,
 }
 
 fn tenth() -> f64 {
@@ -51,7 +59,8 @@ fn tenth() -> f64 {
 
 impl Default for SkewedKlConfig {
     fn default() -> Self {
-        Self { temperature: 1.0, skew: tenth(), reverse: false, weight: 1.0 }
+        let one = crate::config::one();
+        Self { temperature: one, skew: tenth(), reverse: false, standardise: false, weight: one }
     }
 }
 
@@ -61,19 +70,19 @@ impl SkewedKlConfig {
     /// # Errors
     /// [`ConfigError`] for a value out of its range.
     pub fn build(&self) -> Result<SkewedKl, ConfigError> {
-        let Self { temperature, skew, reverse, .. } = *self;
+        let Self { temperature, skew, reverse, standardise, .. } = *self;
         if !(skew > 0.0 && skew < 1.0) {
             let expected = "a number between 0 and 1: at 0 it is `soft-targets` or `reverse-kl`";
             return Err(ConfigError::new("skew", skew, expected));
         }
-        Ok(SkewedKl { temperature: check_temperature(temperature)?, skew, reverse })
+        Ok(SkewedKl { softening: Softening::new(temperature, standardise)?, skew, reverse })
     }
 }
 
 /// Divergence of one output from its mixture with the other.
 #[derive(Debug, Clone)]
 pub struct SkewedKl {
-    temperature: f64,
+    softening: Softening,
     skew: f64,
     reverse: bool,
 }
@@ -85,19 +94,26 @@ impl Term for SkewedKl {
 
     fn formula(&self) -> String {
         let order = if self.reverse { "s‖t" } else { "t‖s" };
-        format!("T²·SKL({order}; α={}; T={})", self.skew, self.temperature)
+        format!("T²·SKL({order}; α={}; {})", self.skew, self.softening.formula())
     }
 
     fn needs_teacher(&self) -> bool {
         true
     }
 
-    fn forward(&self, signals: &Signals) -> Result<Tensor<1>, SignalError> {
-        let Self { temperature, skew, reverse } = *self;
-        let teacher = log_softmax_at(signals.teacher_logits(NAME)?, temperature);
-        let student = log_softmax_at(signals.student_logits(), temperature);
+    fn check_classes(&self, classes: usize) -> Result<(), ConfigError> {
+        self.softening.check_classes(classes)
+    }
+
+    fn forward(
+        &self,
+        signals: &Signals,
+        _: &mut Option<Connector>,
+    ) -> Result<Tensor<1>, SignalError> {
+        let Self { skew, reverse, .. } = *self;
+        let (student, teacher) = self.softening.of_both(signals, NAME)?;
         let (p, q) = if reverse { (student, teacher) } else { (teacher, student) };
         let mixture = log_add_exp(p.clone() + skew.ln(), q + (1.0 - skew).ln());
-        Ok(times_temperature_squared(batch_mean(divergence(p, mixture)), temperature))
+        Ok(self.softening.mean(signals, divergence(p, mixture)))
     }
 }

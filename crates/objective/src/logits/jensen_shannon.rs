@@ -11,14 +11,18 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, SignalError, Signals, Term,
-    softened::{
-        batch_mean, check_temperature, divergence, log_add_exp, log_softmax_at,
-        times_temperature_squared,
-    },
+    ConfigError, Connector, Schedule, SignalError, Signals, Term, TermInfo,
+    softened::{Softening, divergence, log_add_exp},
 };
 
-pub(crate) const NAME: &str = "jensen-shannon";
+const NAME: &str = "jensen-shannon";
+
+pub(crate) const INFO: TermInfo = TermInfo {
+    name: NAME,
+    formula: "T²·mean_b (β·KL(p_t‖m) + (1−β)·KL(p_s‖m)),  m = β·p_t + (1−β)·p_s",
+    needs: "teacher logits",
+    source: "Agarwal et al. 2023, arXiv:2306.13649 (GKD)",
+};
 
 /// Configuration of [`JensenShannon`].
 ///
@@ -26,19 +30,23 @@ pub(crate) const NAME: &str = "jensen-shannon";
 /// |---|---|---|
 /// | `temperature` | 1 | `[0.0001, 1000000]`, no unit |
 /// | `mixing` | 0.5 | `(0, 1)` |
+/// | `standardise` | false | |
 /// | `weight` | 1 | `[0, ∞)` |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JensenShannonConfig {
     /// Softening temperature T.
     #[serde(default = "crate::config::one")]
-    pub temperature: f64,
+    pub temperature: Schedule,
     /// The teacher's share β of the mixture.
     #[serde(default = "half")]
     pub mixing: f64,
+    /// Whether both networks' logits are [standardised](crate::standardise) first.
+    #[serde(default)]
+    pub standardise: bool,
     /// Factor of this term in the sum; T² is not part of it.
     #[serde(default = "crate::config::one")]
-    pub weight: f64,
+    pub weight: Schedule,
 }
 
 fn half() -> f64 {
@@ -47,7 +55,8 @@ fn half() -> f64 {
 
 impl Default for JensenShannonConfig {
     fn default() -> Self {
-        Self { temperature: 1.0, mixing: half(), weight: 1.0 }
+        let one = crate::config::one();
+        Self { temperature: one, mixing: half(), standardise: false, weight: one }
     }
 }
 
@@ -57,20 +66,20 @@ impl JensenShannonConfig {
     /// # Errors
     /// [`ConfigError`] for a value out of its range.
     pub fn build(&self) -> Result<JensenShannon, ConfigError> {
-        let Self { temperature, mixing, .. } = *self;
+        let Self { temperature, mixing, standardise, .. } = *self;
         if !(mixing > 0.0 && mixing < 1.0) {
             let expected =
                 "a number between 0 and 1: at the ends it is `soft-targets`, `reverse-kl`";
             return Err(ConfigError::new("mixing", mixing, expected));
         }
-        Ok(JensenShannon { temperature: check_temperature(temperature)?, mixing })
+        Ok(JensenShannon { softening: Softening::new(temperature, standardise)?, mixing })
     }
 }
 
 /// Mean divergence of both outputs from their mixture.
 #[derive(Debug, Clone)]
 pub struct JensenShannon {
-    temperature: f64,
+    softening: Softening,
     mixing: f64,
 }
 
@@ -80,21 +89,28 @@ impl Term for JensenShannon {
     }
 
     fn formula(&self) -> String {
-        format!("T²·JS(β={}; T={})", self.mixing, self.temperature)
+        format!("T²·JS(β={}; {})", self.mixing, self.softening.formula())
     }
 
     fn needs_teacher(&self) -> bool {
         true
     }
 
-    fn forward(&self, signals: &Signals) -> Result<Tensor<1>, SignalError> {
-        let Self { temperature, mixing } = *self;
-        let teacher = log_softmax_at(signals.teacher_logits(NAME)?, temperature);
-        let student = log_softmax_at(signals.student_logits(), temperature);
+    fn check_classes(&self, classes: usize) -> Result<(), ConfigError> {
+        self.softening.check_classes(classes)
+    }
+
+    fn forward(
+        &self,
+        signals: &Signals,
+        _: &mut Option<Connector>,
+    ) -> Result<Tensor<1>, SignalError> {
+        let mixing = self.mixing;
+        let (student, teacher) = self.softening.of_both(signals, NAME)?;
         let mixture =
             log_add_exp(teacher.clone() + mixing.ln(), student.clone() + (1.0 - mixing).ln());
         let per_sample = divergence(teacher, mixture.clone()) * mixing
             + divergence(student, mixture) * (1.0 - mixing);
-        Ok(times_temperature_squared(batch_mean(per_sample), temperature))
+        Ok(self.softening.mean(signals, per_sample))
     }
 }

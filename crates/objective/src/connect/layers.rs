@@ -1,0 +1,132 @@
+//! Layers of connectors, with weights from the caller's generator.
+
+use burn::{
+    module::{Module, Param},
+    tensor::{
+        Device, Tensor, TensorData,
+        module::{batch_norm_train, conv_transpose2d, conv2d},
+        ops::{ConvOptions, ConvTransposeOptions},
+    },
+};
+use rand_core::RngCore;
+
+/// A convolution, or a transposed one, with the weights as PyTorch lays them out.
+#[derive(Module, Debug)]
+pub(crate) struct Conv {
+    weight: Param<Tensor<4>>,
+    bias: Option<Param<Tensor<1>>>,
+    stride: usize,
+    padding: usize,
+    transposed: bool,
+}
+
+impl Conv {
+    /// One pixel to one pixel, without bias; weights uniform in ±1/√inputs.
+    pub(crate) fn pixelwise(
+        inputs: usize,
+        outputs: usize,
+        rng: &mut dyn RngCore,
+        device: &Device,
+    ) -> Self {
+        Self::new([outputs, inputs, 1, 1], 1, 0, rng, device)
+    }
+
+    /// `weight`: `[outputs, inputs, height, width]`; uniform in ±1/√fan_in, PyTorch's default.
+    pub(crate) fn new(
+        weight: [usize; 4],
+        stride: usize,
+        padding: usize,
+        rng: &mut dyn RngCore,
+        device: &Device,
+    ) -> Self {
+        let fan_in = weight[1] * weight[2] * weight[3];
+        let weight = draw(weight, 1.0 / (fan_in as f64).sqrt(), rng, device);
+        Self { weight: Param::from_tensor(weight), bias: None, stride, padding, transposed: false }
+    }
+
+    /// Twice the size: 4x4, stride 2, padding 1, with bias.
+    pub(crate) fn doubling(
+        inputs: usize,
+        outputs: usize,
+        rng: &mut dyn RngCore,
+        device: &Device,
+    ) -> Self {
+        // PyTorch counts the fan of a transposed weight over its second dimension.
+        let bound = 1.0 / ((outputs * 16) as f64).sqrt();
+        let weight = Param::from_tensor(draw([inputs, outputs, 4, 4], bound, rng, device));
+        let bias = Some(Param::from_tensor(draw([outputs], bound, rng, device)));
+        Self { weight, bias, stride: 2, padding: 1, transposed: true }
+    }
+
+    /// The same layer with a bias, drawn as the weights are.
+    pub(crate) fn with_bias(mut self, rng: &mut dyn RngCore) -> Self {
+        let [outputs, inputs, height, width] = self.weight.dims();
+        let bound = 1.0 / ((inputs * height * width) as f64).sqrt();
+        self.bias = Some(Param::from_tensor(draw([outputs], bound, rng, &self.weight.device())));
+        self
+    }
+
+    /// The same layer with weights so many times as large.
+    pub(crate) fn scaled(mut self, factor: f64) -> Self {
+        self.weight = self.weight.map(|weight| weight * factor);
+        self
+    }
+
+    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let (weight, bias) = (self.weight.val(), self.bias.as_ref().map(Param::val));
+        let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
+        if self.transposed {
+            let options = ConvTransposeOptions::new(stride, padding, [0; 2], [1; 2], 1);
+            return conv_transpose2d(x, weight, bias, options);
+        }
+        let [outputs, inputs, kernel @ ..] = weight.dims();
+        if kernel == [1, 1] && self.stride == 1 {
+            // A product: flex has no fast path for such a convolution.
+            let [batch, _, height, width] = x.dims();
+            let product = weight
+                .reshape([1, outputs, inputs])
+                .expand([batch, outputs, inputs])
+                .matmul(x.reshape([batch, inputs, height * width]))
+                .reshape([batch, outputs, height, width]);
+            return match bias {
+                Some(bias) => product + bias.reshape([1, outputs, 1, 1]),
+                None => product,
+            };
+        }
+        conv2d(x, weight, bias, ConvOptions::new(stride, padding, [1; 2], 1))
+    }
+}
+
+/// Batch norm by the statistics of the batch at hand: a connector is never used in evaluation.
+#[derive(Module, Debug)]
+pub(crate) struct Norm {
+    gamma: Param<Tensor<1>>,
+    beta: Param<Tensor<1>>,
+}
+
+impl Norm {
+    pub(crate) fn new(channels: usize, device: &Device) -> Self {
+        Self {
+            gamma: Param::from_tensor(Tensor::ones([channels], device)),
+            beta: Param::from_tensor(Tensor::zeros([channels], device)),
+        }
+    }
+
+    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        batch_norm_train(x, self.gamma.val(), self.beta.val(), 1e-5).output
+    }
+}
+
+/// Numbers drawn uniformly from ±`bound`.
+pub(crate) fn draw<const D: usize>(
+    shape: [usize; D],
+    bound: f64,
+    rng: &mut dyn RngCore,
+    device: &Device,
+) -> Tensor<D> {
+    let unit = |bits: u64| (bits >> 11) as f64 / (1_u64 << 53) as f64;
+    let count = shape.iter().product();
+    let values: Vec<f32> =
+        (0..count).map(|_| ((2.0 * unit(rng.next_u64()) - 1.0) * bound) as f32).collect();
+    Tensor::from_data(TensorData::new(values, shape), device)
+}

@@ -1,0 +1,80 @@
+//! What is trained beside the student so that its features can be compared, and is never exported.
+
+mod layers;
+
+use burn::module::{Module, ModuleMapper, Param, ParamId};
+use burn::tensor::Tensor;
+
+pub(crate) use layers::{Conv, Norm, draw};
+
+use crate::features::{
+    crd::Banks, hint::Regressor, overhaul::MarginConnector, review::Level, vid::Variational,
+};
+
+/// Connectors of an [`Objective`](crate::Objective), by term: a module to be trained with the student and
+/// saved with it.
+///
+/// Their identities are made of their places, so that an optimizer's state finds them again.
+#[derive(Module, Debug)]
+pub struct Connectors {
+    pub(crate) of_terms: Vec<Option<Connector>>,
+}
+
+/// What one term trains, or remembers, beside the student.
+#[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one a term")]
+pub enum Connector {
+    /// FitNet's regressors, one a pair.
+    Hint(Vec<Regressor>),
+    /// Regressors with a variance, one a pair.
+    Vid(Vec<Variational>),
+    /// Projectors and memory banks.
+    Crd(Banks),
+    /// Levels of the review, deep to shallow.
+    Review(Vec<Level>),
+    /// Regressors with the teacher's margins, one a pair.
+    Overhaul(Vec<MarginConnector>),
+}
+
+impl Connectors {
+    /// For objectives without connectors.
+    pub fn none() -> Self {
+        Self { of_terms: Vec::new() }
+    }
+
+    /// Whether there is nothing to train and nothing to save.
+    pub fn is_empty(&self) -> bool {
+        self.of_terms.iter().all(Option::is_none)
+    }
+
+    pub(crate) fn of(connectors: Vec<Option<Connector>>) -> Self {
+        Self { of_terms: connectors }.map(&mut Identities { next: 0 })
+    }
+
+    pub(crate) fn slot(&mut self, term: usize) -> &mut Option<Connector> {
+        if self.of_terms.len() <= term {
+            self.of_terms.resize_with(term + 1, || None);
+        }
+        &mut self.of_terms[term]
+    }
+}
+
+impl Default for Connectors {
+    fn default() -> Self {
+        Self::none()
+    }
+}
+
+struct Identities {
+    next: u64,
+}
+
+impl ModuleMapper for Identities {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        // "connects" in ASCII: far from small numbers, and no network's by any likelihood.
+        let id = ParamId::from(u64::from_be_bytes(*b"connects").wrapping_add(self.next));
+        self.next += 1;
+        let value = param.val();
+        param.transform_for_load(value, id)
+    }
+}

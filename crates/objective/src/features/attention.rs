@@ -1,0 +1,118 @@
+//! Attention transfer (AT): where a network looks, summed over its channels.
+//!
+//! L = Σ_pairs mean_{b,pixels} (A_s − A_t)²,  A(f) = a/‖a‖ over the pixels,  a = mean_c |f|^p
+//!
+//! Needs: features of both networks; of maps of two sizes the larger is averaged to the smaller. Paper: Zagoruyko and
+//! Komodakis 2017, arXiv:1612.03928, section 3.1. Reference: RepDistiller's `AT.py`, which takes the mean of squares over batch and
+//! pixels; the paper and torchdistill's `paper` mode take norms of differences, at another scale.
+
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use super::maps::{at_smaller_size, flat, unit};
+use crate::{
+    ConfigError, Connector, Places, Rule, Schedule, SignalError, Signals, Term, TermInfo,
+};
+
+const NAME: &str = "attention";
+
+pub(crate) const INFO: TermInfo = TermInfo {
+    name: NAME,
+    formula: "Σ mean_{b,hw} (A_s − A_t)²,  A = a/‖a‖, a = mean_c |f|^p",
+    needs: "features",
+    source: "Zagoruyko and Komodakis 2017, arXiv:1612.03928 (AT)",
+};
+
+/// Configuration of [`Attention`].
+///
+/// | Name | Default | Range |
+/// |---|---|---|
+/// | `taps` | all pairs with maps of one size | pairs of [student, teacher] |
+/// | `power` | 2 | `[1, 8]` |
+/// | `weight` | 1000 | `[0, ∞)` |
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttentionConfig {
+    /// Names of the features that are compared, [student, teacher].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taps: Vec<[String; 2]>,
+    /// The power p of the features.
+    #[serde(default = "two")]
+    pub power: f64,
+    /// Factor of this term in the sum.
+    #[serde(default = "weight")]
+    pub weight: Schedule,
+}
+
+fn weight() -> Schedule {
+    Schedule::constant(1000.0)
+}
+
+fn two() -> f64 {
+    2.0
+}
+
+impl Default for AttentionConfig {
+    fn default() -> Self {
+        Self { taps: Vec::new(), power: two(), weight: weight() }
+    }
+}
+
+impl AttentionConfig {
+    /// Checks the ranges and makes the term.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a power out of its range.
+    pub fn build(&self) -> Result<Attention, ConfigError> {
+        let power = self.power;
+        if !(1.0..=8.0).contains(&power) {
+            return Err(ConfigError::new("power", power, "a number from 1 to 8"));
+        }
+        Ok(Attention { places: Places::new(&self.taps, Rule::SameSize), power })
+    }
+}
+
+/// Squared distance of attention maps.
+#[derive(Debug, Clone)]
+pub struct Attention {
+    places: Places,
+    power: f64,
+}
+
+impl Term for Attention {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn formula(&self) -> String {
+        self.places.formula("attention")
+    }
+
+    fn places(&self) -> Option<&Places> {
+        Some(&self.places)
+    }
+
+    fn places_mut(&mut self) -> Option<&mut Places> {
+        Some(&mut self.places)
+    }
+
+    fn forward(
+        &self,
+        signals: &Signals,
+        _: &mut Option<Connector>,
+    ) -> Result<Tensor<1>, SignalError> {
+        let attention = |map: Tensor<4>| {
+            let strength = match self.power {
+                2.0 => map.powi_scalar(2),
+                power => map.abs().powf_scalar(power),
+            };
+            unit(flat(strength.mean_dim(1)), 1)
+        };
+        let loss = |pair| {
+            let [student, teacher] = at_smaller_size(pair).map(attention);
+            (student - teacher).powi_scalar(2).mean()
+        };
+        let pairs = self.places.features(signals)?.into_iter();
+        Ok(pairs.map(loss).reduce(|sum, loss| sum + loss).expect("at least one pair"))
+    }
+}

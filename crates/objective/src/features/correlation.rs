@@ -1,0 +1,134 @@
+//! Correlation congruence (CC): how samples of a batch relate, through a kernel that sees higher orders.
+//!
+//! L = Σ_pairs mean_{i,j} (K_s − K_t)²,  K(i,j) = Σ_{p=0..P} exp(−2γ) (2γ)^p/p! (f_i·f_j)^p
+//!
+//! K is the Taylor series of a Gaussian kernel between vectors of norm 1, f the features averaged over the map.
+//!
+//! Needs: features of both networks, of any sizes. Paper: Peng et al. 2019, arXiv:1904.01802, section 3.2. Reference: `cc.py`
+//! of Knowledge-Distillation-Zoo. RepDistiller's `Correlation` is another loss, of differences between neighbours in the batch behind trained
+//! projections.
+
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use super::maps::{pooled, products, unit};
+use crate::{
+    ConfigError, Connector, Places, Rule, Schedule, SignalError, Signals, Term, TermInfo,
+};
+
+const NAME: &str = "correlation";
+
+pub(crate) const INFO: TermInfo = TermInfo {
+    name: NAME,
+    formula: "Σ mean_ij (K_s − K_t)²,  K = Σ_p e^−2γ (2γ)^p/p! (f_i·f_j)^p",
+    needs: "features",
+    source: "Peng et al. 2019, arXiv:1904.01802 (CC)",
+};
+
+/// Configuration of [`Correlation`].
+///
+/// | Name | Default | Range |
+/// |---|---|---|
+/// | `taps` | the deepest of each | pairs of [student, teacher] |
+/// | `gamma` | 0.4 | `(0, 10]` |
+/// | `order` | 2 | from 1 to 16 |
+/// | `weight` | 100 | `[0, ∞)` |
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CorrelationConfig {
+    /// Names of the features that are compared, [student, teacher].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taps: Vec<[String; 2]>,
+    /// Width γ of the kernel.
+    #[serde(default = "width")]
+    pub gamma: f64,
+    /// Order P of the series.
+    #[serde(default = "order")]
+    pub order: usize,
+    /// Factor of this term in the sum.
+    #[serde(default = "weight")]
+    pub weight: Schedule,
+}
+
+fn weight() -> Schedule {
+    Schedule::constant(100.0)
+}
+
+fn width() -> f64 {
+    0.4
+}
+
+fn order() -> usize {
+    2
+}
+
+impl Default for CorrelationConfig {
+    fn default() -> Self {
+        Self { taps: Vec::new(), gamma: width(), order: order(), weight: weight() }
+    }
+}
+
+impl CorrelationConfig {
+    /// Checks the ranges and makes the term.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a value out of its range.
+    pub fn build(&self) -> Result<Correlation, ConfigError> {
+        let (gamma, order) = (self.gamma, self.order);
+        if !(gamma > 0.0 && gamma <= 10.0) {
+            return Err(ConfigError::new("gamma", gamma, "a number above 0, up to 10"));
+        }
+        if !(1..=16).contains(&order) {
+            return Err(ConfigError::new("order", order, "from 1 to 16"));
+        }
+        Ok(Correlation { places: Places::new(&self.taps, Rule::Deepest), gamma, order })
+    }
+}
+
+/// Squared distance of the samples' correlations.
+#[derive(Debug, Clone)]
+pub struct Correlation {
+    places: Places,
+    gamma: f64,
+    order: usize,
+}
+
+impl Term for Correlation {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn formula(&self) -> String {
+        self.places.formula("correlation")
+    }
+
+    fn places(&self) -> Option<&Places> {
+        Some(&self.places)
+    }
+
+    fn places_mut(&mut self) -> Option<&mut Places> {
+        Some(&mut self.places)
+    }
+
+    fn forward(
+        &self,
+        signals: &Signals,
+        _: &mut Option<Connector>,
+    ) -> Result<Tensor<1>, SignalError> {
+        let kernel = |map: Tensor<4>| {
+            let alike = products(unit(pooled(map), 1));
+            // Horner's scheme, from the highest order down.
+            let mut series = alike.ones_like();
+            for p in (1..=self.order).rev() {
+                series = series * alike.clone() * (2.0 * self.gamma / p as f64) + 1.0;
+            }
+            series * (-2.0 * self.gamma).exp()
+        };
+        let loss = |pair: [Tensor<4>; 2]| {
+            let [student, teacher] = pair.map(kernel);
+            (student - teacher).powi_scalar(2).mean()
+        };
+        let pairs = self.places.features(signals)?.into_iter();
+        Ok(pairs.map(loss).reduce(|sum, loss| sum + loss).expect("at least one pair"))
+    }
+}

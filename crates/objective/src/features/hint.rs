@@ -1,0 +1,151 @@
+//! Hints (FitNets): the student's features, through a regressor, are to be the teacher's.
+//!
+//! L = Σ_pairs mean_{b,c,h,w} (r(f_s) − f_t)²,  r = ReLU(BN(conv(·)))
+//!
+//! The regressor is trained with the student. Its convolution fits the sizes: 3x3 with stride 2 where the student's map is twice as large,
+//! a transposed 4x4 where it is half as large, and else one without padding that is as large as the difference, 1x1 for equal maps.
+//!
+//! Needs: features of both networks behind their activations. Paper: Romero et al. 2015, arXiv:1412.6550, section 2.2, which trains with
+//! hints alone first: `weight = { to = 100, last = 5 }`. Reference: RepDistiller's `HintLoss` and `ConvReg`, with the hint beside the other
+//! losses. The norm uses the statistics of the batch, for the regressor lives in training alone.
+
+use burn::{
+    module::Module,
+    tensor::{Tensor, activation::relu},
+};
+use rand_core::RngCore;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ConfigError, Connector, Places, Rule, Schedule, SignalError, Signals, Term, TermInfo,
+    connect::{Conv, Norm},
+};
+
+const NAME: &str = "hint";
+
+pub(crate) const INFO: TermInfo = TermInfo {
+    name: NAME,
+    formula: "Σ mean (ReLU(BN(conv(f_s))) − f_t)²",
+    needs: "features, trains regressors",
+    source: "Romero et al. 2015, arXiv:1412.6550 (FitNets)",
+};
+
+/// Configuration of [`Hint`].
+///
+/// | Name | Default | Range |
+/// |---|---|---|
+/// | `taps` | the middle one of the pairs with maps of one size | pairs of [student, teacher] |
+/// | `weight` | 100 | `[0, ∞)` |
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HintConfig {
+    /// Names of the features that are compared, [student, teacher].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taps: Vec<[String; 2]>,
+    /// Factor of this term in the sum.
+    #[serde(default = "weight")]
+    pub weight: Schedule,
+}
+
+fn weight() -> Schedule {
+    Schedule::constant(100.0)
+}
+
+impl Default for HintConfig {
+    fn default() -> Self {
+        Self { taps: Vec::new(), weight: weight() }
+    }
+}
+
+impl HintConfig {
+    /// Makes the term.
+    ///
+    /// # Errors
+    /// None: it has no range of its own.
+    pub fn build(&self) -> Result<Hint, ConfigError> {
+        Ok(Hint { places: Places::new(&self.taps, Rule::Middle) })
+    }
+}
+
+/// Squared distance of features behind a regressor.
+#[derive(Debug, Clone)]
+pub struct Hint {
+    places: Places,
+}
+
+/// What makes the student's features comparable: convolution, norm, ReLU.
+#[derive(Module, Debug)]
+pub struct Regressor {
+    conv: Conv,
+    norm: Norm,
+}
+
+impl Regressor {
+    fn new(
+        [student, teacher]: &[Tensor<4>; 2],
+        rng: &mut dyn RngCore,
+    ) -> Result<Self, SignalError> {
+        let device = &student.device();
+        let ([_, from, h_s, w_s], [_, to, h_t, w_t]) = (student.dims(), teacher.dims());
+        let conv = if (h_s, w_s) == (2 * h_t, 2 * w_t) {
+            Conv::new([to, from, 3, 3], 2, 1, rng, device).with_bias(rng)
+        } else if (2 * h_s, 2 * w_s) == (h_t, w_t) {
+            Conv::doubling(from, to, rng, device)
+        } else if h_s >= h_t && w_s >= w_t {
+            let window = [to, from, 1 + h_s - h_t, 1 + w_s - w_t];
+            Conv::new(window, 1, 0, rng, device).with_bias(rng)
+        } else {
+            return Err(SignalError::Features {
+                term: NAME,
+                student: student.dims(),
+                teacher: teacher.dims(),
+                expected: "a student's map at least as large as the teacher's, or half as large",
+            });
+        };
+        Ok(Self { conv, norm: Norm::new(to, device) })
+    }
+}
+
+impl Term for Hint {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn formula(&self) -> String {
+        self.places.formula(NAME)
+    }
+
+    fn places(&self) -> Option<&Places> {
+        Some(&self.places)
+    }
+
+    fn places_mut(&mut self) -> Option<&mut Places> {
+        Some(&mut self.places)
+    }
+
+    fn connect(
+        &self,
+        signals: &Signals,
+        rng: &mut dyn RngCore,
+    ) -> Result<Option<Connector>, SignalError> {
+        let pairs = self.places.features(signals)?;
+        let regressors = pairs.iter().map(|pair| Regressor::new(pair, rng));
+        Ok(Some(Connector::Hint(regressors.collect::<Result<_, _>>()?)))
+    }
+
+    fn forward(
+        &self,
+        signals: &Signals,
+        connector: &mut Option<Connector>,
+    ) -> Result<Tensor<1>, SignalError> {
+        let Some(Connector::Hint(regressors)) = connector else {
+            return Err(SignalError::NoConnector { term: NAME });
+        };
+        let loss = |([student, teacher], regressor): ([Tensor<4>; 2], &Regressor)| {
+            let guess = relu(regressor.norm.forward(regressor.conv.forward(student)));
+            (guess - teacher).powi_scalar(2).mean()
+        };
+        let pairs = self.places.features(signals)?.into_iter().zip(regressors.iter());
+        Ok(pairs.map(loss).reduce(|sum, loss| sum + loss).expect("at least one pair"))
+    }
+}

@@ -1,0 +1,106 @@
+//! Neuron selectivity transfer (NST): which pixels the channels of a network answer to, as a distribution.
+//!
+//! L = Σ_pairs mean k(t,t) + mean k(s,s) − 2·mean k(s,t),  k(a,b) = (a·b)²,  channels as vectors of norm 1 over the pixels
+//!
+//! The squared maximum mean discrepancy with a polynomial kernel, means over the batch and all pairs of channels.
+//!
+//! Needs: features of both networks; of maps of two sizes the larger is averaged to the smaller. Paper: Huang and Wang 2017,
+//! arXiv:1707.01219, section 4. Reference: RepDistiller's `NST.py` with the full loss.
+
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use super::maps::{at_smaller_size, unit};
+use crate::{
+    ConfigError, Connector, Places, Rule, Schedule, SignalError, Signals, Term, TermInfo,
+};
+
+const NAME: &str = "nst";
+
+pub(crate) const INFO: TermInfo = TermInfo {
+    name: NAME,
+    formula: "Σ mean k(t,t) + mean k(s,s) − 2·mean k(s,t),  k(a,b) = (a·b)²",
+    needs: "features",
+    source: "Huang and Wang 2017, arXiv:1707.01219 (NST)",
+};
+
+/// Configuration of [`Nst`].
+///
+/// | Name | Default | Range |
+/// |---|---|---|
+/// | `taps` | all pairs with maps of one size | pairs of [student, teacher] |
+/// | `weight` | 50 | `[0, ∞)` |
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NstConfig {
+    /// Names of the features that are compared, [student, teacher].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taps: Vec<[String; 2]>,
+    /// Factor of this term in the sum.
+    #[serde(default = "weight")]
+    pub weight: Schedule,
+}
+
+fn weight() -> Schedule {
+    Schedule::constant(50.0)
+}
+
+impl Default for NstConfig {
+    fn default() -> Self {
+        Self { taps: Vec::new(), weight: weight() }
+    }
+}
+
+impl NstConfig {
+    /// Checks the ranges and makes the term.
+    ///
+    /// # Errors
+    /// None: it has no range of its own.
+    pub fn build(&self) -> Result<Nst, ConfigError> {
+        Ok(Nst { places: Places::new(&self.taps, Rule::SameSize) })
+    }
+}
+
+/// Discrepancy of the channels' selectivity.
+#[derive(Debug, Clone)]
+pub struct Nst {
+    places: Places,
+}
+
+impl Term for Nst {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn formula(&self) -> String {
+        self.places.formula("nst")
+    }
+
+    fn places(&self) -> Option<&Places> {
+        Some(&self.places)
+    }
+
+    fn places_mut(&mut self) -> Option<&mut Places> {
+        Some(&mut self.places)
+    }
+
+    fn forward(
+        &self,
+        signals: &Signals,
+        _: &mut Option<Connector>,
+    ) -> Result<Tensor<1>, SignalError> {
+        let channels = |map: Tensor<4>| {
+            let [batch, channels, height, width] = map.dims();
+            unit(map.reshape([batch, channels, height * width]), 2)
+        };
+        let kernel =
+            |a: &Tensor<3>, b: &Tensor<3>| a.clone().matmul(b.clone().transpose()).powi_scalar(2);
+        let loss = |pair| {
+            let [student, teacher] = at_smaller_size(pair).map(channels);
+            kernel(&teacher, &teacher).mean() + kernel(&student, &student).mean()
+                - kernel(&student, &teacher).mean() * 2.0
+        };
+        let pairs = self.places.features(signals)?.into_iter();
+        Ok(pairs.map(loss).reduce(|sum, loss| sum + loss).expect("at least one pair"))
+    }
+}

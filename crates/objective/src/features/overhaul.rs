@@ -1,0 +1,167 @@
+//! Overhaul of feature distillation (OFD): distances in front of the activation, behind a ReLU whose margin is the teacher's.
+//!
+//! L = Σ_i 2^{−(n−1−i)} · mean_b Σ_{c,h,w} (x − t)²·[x > t or f_t > 0],  x = BN(conv1x1(f_s)),  t = max(f_t, m_c)
+//!
+//! m_c < 0: what the teacher's channel is on average where it is negative. Below zero the student need only be as low as the margin, and lower costs nothing.
+//! Pairs i = 0..n−1 from shallow to deep: the deeper, the heavier.
+//!
+//! Needs: features of both networks in front of their activations, with maps of one size. Paper: Heo et al. 2019, arXiv:1904.01866,
+//! section 3. Reference: `clovaai/overhaul-distillation`, which derives the margins from the teacher's batch norm; here they are the means of
+//! what is negative in the features that [`Objective::connect`](crate::Objective::connect) is given, the paper's other way, which needs no norm.
+
+use burn::{
+    module::{Module, Param},
+    tensor::Tensor,
+};
+use rand_core::RngCore;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ConfigError, Connector, Places, Rule, Schedule, SignalError, Signals, Term, TermInfo,
+    connect::{Conv, Norm},
+};
+
+const NAME: &str = "overhaul";
+
+pub(crate) const INFO: TermInfo = TermInfo {
+    name: NAME,
+    formula: "Σ_i 2^−(n−1−i)·mean_b Σ (x − t)²·[x > t or f_t > 0],  t = max(f_t, m)",
+    needs: "features before activations, trains regressors",
+    source: "Heo et al. 2019, arXiv:1904.01866 (OFD)",
+};
+
+/// Configuration of [`Overhaul`].
+///
+/// | Name | Default | Range |
+/// |---|---|---|
+/// | `taps` | pairs with maps of one size before the activation | pairs of [student, teacher], shallow to deep |
+/// | `weight` | 0.001 | `[0, ∞)` |
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OverhaulConfig {
+    /// Names of the features that are compared, [student, teacher], shallow to deep.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taps: Vec<[String; 2]>,
+    /// Factor of this term in the sum.
+    #[serde(default = "weight")]
+    pub weight: Schedule,
+}
+
+fn weight() -> Schedule {
+    Schedule::constant(1e-3)
+}
+
+impl Default for OverhaulConfig {
+    fn default() -> Self {
+        Self { taps: Vec::new(), weight: weight() }
+    }
+}
+
+impl OverhaulConfig {
+    /// Makes the term.
+    ///
+    /// # Errors
+    /// None: it has no range of its own.
+    pub fn build(&self) -> Result<Overhaul, ConfigError> {
+        Ok(Overhaul { places: Places::new(&self.taps, Rule::BeforeActivation) })
+    }
+}
+
+/// Partial squared distance of features behind a margin.
+#[derive(Debug, Clone)]
+pub struct Overhaul {
+    places: Places,
+}
+
+/// A regressor of the student's features, and the teacher's margins.
+#[derive(Module, Debug)]
+pub struct MarginConnector {
+    conv: Conv,
+    norm: Norm,
+    /// `[channels]` of the teacher. Not learnt.
+    margin: Param<Tensor<1>>,
+}
+
+impl MarginConnector {
+    fn new(
+        [student, teacher]: &[Tensor<4>; 2],
+        rng: &mut dyn RngCore,
+    ) -> Result<Self, SignalError> {
+        let device = &student.device();
+        let ([_, from, h_s, w_s], [batch, to, h_t, w_t]) = (student.dims(), teacher.dims());
+        if (h_s, w_s) != (h_t, w_t) {
+            return Err(SignalError::Features {
+                term: NAME,
+                student: student.dims(),
+                teacher: teacher.dims(),
+                expected: "maps of one size",
+            });
+        }
+        let values = teacher.clone().swap_dims(0, 1).reshape([to, batch * h_t * w_t]);
+        let sum = values.clone().clamp_max(0.0).sum_dim(1);
+        // A channel that is never negative has no margin, and needs none.
+        let margin = sum / values.lower_elem(0.0).float().sum_dim(1).clamp_min(1.0);
+        let margin = Param::from_tensor(margin.reshape([to])).set_require_grad(false);
+        Ok(Self {
+            conv: Conv::pixelwise(from, to, rng, device),
+            norm: Norm::new(to, device),
+            margin,
+        })
+    }
+
+    /// Distances to what is to be reached, summed over a sample, mean over the batch, `[1]`.
+    fn distance(&self, student: Tensor<4>, teacher: Tensor<4>) -> Tensor<1> {
+        let [batch, channels, ..] = teacher.dims();
+        let margin = self.margin.val().detach().reshape([1, channels, 1, 1]);
+        let target = teacher.clone().max_pair(margin.expand(teacher.dims()));
+        let ours = self.norm.forward(self.conv.forward(student));
+        let counts = ours.clone().detach().greater(target.clone()).float()
+            + teacher.greater_elem(0.0).float();
+        (ours - target).powi_scalar(2).mul(counts.clamp_max(1.0)).sum() / batch as f64
+    }
+}
+
+impl Term for Overhaul {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn formula(&self) -> String {
+        self.places.formula(NAME)
+    }
+
+    fn places(&self) -> Option<&Places> {
+        Some(&self.places)
+    }
+
+    fn places_mut(&mut self) -> Option<&mut Places> {
+        Some(&mut self.places)
+    }
+
+    fn connect(
+        &self,
+        signals: &Signals,
+        rng: &mut dyn RngCore,
+    ) -> Result<Option<Connector>, SignalError> {
+        let pairs = self.places.features(signals)?;
+        let connectors = pairs.iter().map(|pair| MarginConnector::new(pair, rng));
+        Ok(Some(Connector::Overhaul(connectors.collect::<Result<_, _>>()?)))
+    }
+
+    fn forward(
+        &self,
+        signals: &Signals,
+        connector: &mut Option<Connector>,
+    ) -> Result<Tensor<1>, SignalError> {
+        let Some(Connector::Overhaul(connectors)) = connector else {
+            return Err(SignalError::NoConnector { term: NAME });
+        };
+        let pairs = self.places.features(signals)?;
+        let deepest = pairs.len() - 1;
+        let pairs = pairs.into_iter().zip(connectors.iter()).enumerate();
+        let loss = pairs.map(|(at, ([student, teacher], connector))| {
+            connector.distance(student, teacher) * 0.5_f64.powi((deepest - at) as i32)
+        });
+        Ok(loss.reduce(|sum, loss| sum + loss).expect("at least one pair"))
+    }
+}

@@ -1,0 +1,107 @@
+//! Probabilistic knowledge transfer (PKT): how likely each sample is another one's neighbour.
+//!
+//! L = Σ_pairs mean_{i,j} q_t log(q_t / q_s),  q(i,·) ∝ (1 + cos(f_i, f_j)) / 2,  f = features averaged over the map
+//!
+//! Needs: features of both networks, of any sizes. Paper: Passalis and Tefas 2018, arXiv:1803.10837, section 3. Reference:
+//! RepDistiller's `PKT.py`, with its ε = 1e-7 beside norms and probabilities; the mean over all B² pairs makes its usual weight so large.
+
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use super::maps::{norms, pooled, products};
+use crate::{
+    ConfigError, Connector, Places, Rule, Schedule, SignalError, Signals, Term, TermInfo,
+};
+
+const NAME: &str = "pkt";
+
+pub(crate) const INFO: TermInfo = TermInfo {
+    name: NAME,
+    formula: "Σ mean_ij q_t log(q_t/q_s),  q(i,·) ∝ (1 + cos(f_i, f_j))/2",
+    needs: "features",
+    source: "Passalis and Tefas 2018, arXiv:1803.10837 (PKT)",
+};
+
+/// Configuration of [`Pkt`].
+///
+/// | Name | Default | Range |
+/// |---|---|---|
+/// | `taps` | the deepest of each | pairs of [student, teacher] |
+/// | `weight` | 30000 | `[0, ∞)` |
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PktConfig {
+    /// Names of the features that are compared, [student, teacher].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taps: Vec<[String; 2]>,
+    /// Factor of this term in the sum.
+    #[serde(default = "weight")]
+    pub weight: Schedule,
+}
+
+fn weight() -> Schedule {
+    Schedule::constant(30000.0)
+}
+
+const EPSILON: f64 = 1e-7;
+
+impl Default for PktConfig {
+    fn default() -> Self {
+        Self { taps: Vec::new(), weight: weight() }
+    }
+}
+
+impl PktConfig {
+    /// Checks the ranges and makes the term.
+    ///
+    /// # Errors
+    /// None: it has no range of its own.
+    pub fn build(&self) -> Result<Pkt, ConfigError> {
+        Ok(Pkt { places: Places::new(&self.taps, Rule::Deepest) })
+    }
+}
+
+/// Divergence of neighbourhoods.
+#[derive(Debug, Clone)]
+pub struct Pkt {
+    places: Places,
+}
+
+impl Term for Pkt {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn formula(&self) -> String {
+        self.places.formula("pkt")
+    }
+
+    fn places(&self) -> Option<&Places> {
+        Some(&self.places)
+    }
+
+    fn places_mut(&mut self) -> Option<&mut Places> {
+        Some(&mut self.places)
+    }
+
+    fn forward(
+        &self,
+        signals: &Signals,
+        _: &mut Option<Connector>,
+    ) -> Result<Tensor<1>, SignalError> {
+        let neighbours = |map: Tensor<4>| {
+            let features = pooled(map);
+            let unit = features.clone() / (norms(features, 1) + EPSILON);
+            let alike = (products(unit) + 1.0) / 2.0;
+            let sum = alike.clone().sum_dim(1);
+            alike / sum
+        };
+        let loss = |pair: [Tensor<4>; 2]| {
+            let [student, teacher] = pair.map(neighbours);
+            let ratio = (teacher.clone() + EPSILON).log() - (student + EPSILON).log();
+            (teacher * ratio).mean()
+        };
+        let pairs = self.places.features(signals)?.into_iter();
+        Ok(pairs.map(loss).reduce(|sum, loss| sum + loss).expect("at least one pair"))
+    }
+}

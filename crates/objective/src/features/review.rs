@@ -1,0 +1,214 @@
+//! Knowledge review (ReviewKD): each level of the teacher is learnt from the student's own level and all deeper ones.
+//!
+//! L = Σ_levels HCL(out, f_t)
+//!
+//! From the deepest level up: x = BN(conv1x1(f_s)); from the second on, with y the x of the level below at this size (nearest pixel):
+//! (a, b) = sigmoid(conv1x1([x, y])), x ← a·x + b·y; x at the teacher's size; out = BN(conv3x3(x)). HCL: the mean squared distance of the maps and of
+//! them averaged to 4x4, 2x2 and 1x1 where they are larger, weighted 1, 1/2, 1/4, 1/8 and divided by the sum of the weights.
+//!
+//! Needs: features of both networks, as a rule in front of their activations; the deepest pair, averaged over the map, is a further level unless
+//! `pooled = false`. Paper: Chen et al. 2021, arXiv:2104.09044, section 3. Reference: mdistiller's `ReviewKD.py`, whose warm-up over 20 epochs is
+//! `weight = { from = 0, to = 1, epochs = 20 }` here.
+
+use burn::{
+    module::Module,
+    tensor::{Tensor, activation::sigmoid, module::adaptive_avg_pool2d},
+};
+use rand_core::RngCore;
+use serde::{Deserialize, Serialize};
+
+use super::maps::nearest;
+use crate::{
+    ConfigError, Connector, Places, Rule, Schedule, SignalError, Signals, Term, TermInfo,
+    connect::{Conv, Norm},
+};
+
+const NAME: &str = "review";
+
+pub(crate) const INFO: TermInfo = TermInfo {
+    name: NAME,
+    formula: "Σ HCL(ABF(f_s, deeper levels), f_t)",
+    needs: "features before activations, trains fusions",
+    source: "Chen et al. 2021, arXiv:2104.09044 (ReviewKD)",
+};
+
+/// Configuration of [`Review`].
+///
+/// | Name | Default | Range |
+/// |---|---|---|
+/// | `taps` | pairs with maps of one size before the activation | pairs of [student, teacher], shallow to deep |
+/// | `pooled` | true | |
+/// | `weight` | 1 | `[0, ∞)`; 5 for ResNet-32x4 and wide ResNets, 0.6 for ResNet-56 in the paper |
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewConfig {
+    /// Names of the features that are compared, [student, teacher], shallow to deep.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taps: Vec<[String; 2]>,
+    /// Whether the deepest pair, averaged over the map, is a level too.
+    #[serde(default = "yes")]
+    pub pooled: bool,
+    /// Factor of this term in the sum.
+    #[serde(default = "crate::config::one")]
+    pub weight: Schedule,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Default for ReviewConfig {
+    fn default() -> Self {
+        Self { taps: Vec::new(), pooled: yes(), weight: crate::config::one() }
+    }
+}
+
+impl ReviewConfig {
+    /// Makes the term.
+    ///
+    /// # Errors
+    /// None: it has no range of its own.
+    pub fn build(&self) -> Result<Review, ConfigError> {
+        let places = Places::new(&self.taps, Rule::BeforeActivation);
+        Ok(Review { places, pooled: self.pooled })
+    }
+}
+
+/// Distances of the teacher's levels from what the student's make together.
+#[derive(Debug, Clone)]
+pub struct Review {
+    places: Places,
+    pooled: bool,
+}
+
+/// How one level is made of the student's features there and of the level below.
+#[derive(Module, Debug)]
+pub struct Level {
+    reduce: Conv,
+    reduce_norm: Norm,
+    attention: Option<Conv>,
+    expand: Conv,
+    expand_norm: Norm,
+}
+
+/// The reference bounds the channels between the layers.
+const MOST_CHANNELS: usize = 512;
+
+impl Level {
+    fn new(
+        [student, teacher]: &[Tensor<4>; 2],
+        between: usize,
+        is_deepest: bool,
+        rng: &mut dyn RngCore,
+    ) -> Self {
+        let device = &student.device();
+        let ([_, from, ..], [_, to, ..]) = (student.dims(), teacher.dims());
+        let attention = (!is_deepest)
+            .then(|| Conv::pixelwise(2 * between, 2, rng, device).with_bias(rng));
+        // Uniform in ±√(3/fan_in), kaiming_uniform(a = 1) of the reference, is √3 times our bound.
+        Self {
+            reduce: Conv::pixelwise(from, between, rng, device).scaled(3_f64.sqrt()),
+            reduce_norm: Norm::new(between, device),
+            attention,
+            expand: Conv::new([to, between, 3, 3], 1, 1, rng, device).scaled(3_f64.sqrt()),
+            expand_norm: Norm::new(to, device),
+        }
+    }
+
+    /// What is compared with the teacher's map of this `size`, and what the next level is given.
+    fn forward(
+        &self,
+        student: Tensor<4>,
+        below: Option<Tensor<4>>,
+        size: [usize; 2],
+    ) -> (Tensor<4>, Tensor<4>) {
+        let mut x = self.reduce_norm.forward(self.reduce.forward(student));
+        let [_, channels, height, width] = x.dims();
+        if let (Some(attention), Some(below)) = (&self.attention, below) {
+            let below = nearest(below, [height, width]);
+            let both = Tensor::cat(vec![x.clone(), below.clone()], 1);
+            let shares = sigmoid(attention.forward(both));
+            debug_assert_eq!(below.dims()[1], channels);
+            x = x * shares.clone().narrow(1, 0, 1) + below * shares.narrow(1, 1, 1);
+        }
+        let x = nearest(x, size);
+        (self.expand_norm.forward(self.expand.forward(x.clone())), x)
+    }
+}
+
+/// Squared distance over several sizes of the map.
+fn hierarchical(ours: Tensor<4>, theirs: Tensor<4>) -> Tensor<1> {
+    let distance = |a: Tensor<4>, b: Tensor<4>| (a - b).powi_scalar(2).mean();
+    let height = ours.dims()[2];
+    let mut loss = distance(ours.clone(), theirs.clone());
+    let (mut weight, mut sum) = (1.0, 1.0);
+    for side in [4, 2, 1].into_iter().filter(|side| *side < height) {
+        weight /= 2.0;
+        sum += weight;
+        let smaller = |map: &Tensor<4>| adaptive_avg_pool2d(map.clone(), [side; 2]);
+        loss = loss + distance(smaller(&ours), smaller(&theirs)) * weight;
+    }
+    loss / sum
+}
+
+impl Review {
+    /// Features of both networks, deep to shallow.
+    fn levels(&self, signals: &Signals) -> Result<Vec<[Tensor<4>; 2]>, SignalError> {
+        let mut levels = self.places.features(signals)?;
+        if self.pooled {
+            let deepest = levels.last().expect("at least one pair").clone();
+            levels.push(deepest.map(|map| map.mean_dim(2).mean_dim(3)));
+        }
+        levels.reverse();
+        Ok(levels)
+    }
+}
+
+impl Term for Review {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn formula(&self) -> String {
+        self.places.formula(NAME)
+    }
+
+    fn places(&self) -> Option<&Places> {
+        Some(&self.places)
+    }
+
+    fn places_mut(&mut self) -> Option<&mut Places> {
+        Some(&mut self.places)
+    }
+
+    fn connect(
+        &self,
+        signals: &Signals,
+        rng: &mut dyn RngCore,
+    ) -> Result<Option<Connector>, SignalError> {
+        let levels = self.levels(signals)?;
+        let between = levels[0][0].dims()[1].min(MOST_CHANNELS);
+        let levels = levels.iter().enumerate();
+        let levels = levels.map(|(at, pair)| Level::new(pair, between, at == 0, rng)).collect();
+        Ok(Some(Connector::Review(levels)))
+    }
+
+    fn forward(
+        &self,
+        signals: &Signals,
+        connector: &mut Option<Connector>,
+    ) -> Result<Tensor<1>, SignalError> {
+        let Some(Connector::Review(modules)) = connector else {
+            return Err(SignalError::NoConnector { term: NAME });
+        };
+        let (mut below, mut loss) = (None, None);
+        for ([student, teacher], module) in self.levels(signals)?.into_iter().zip(modules.iter()) {
+            let [_, _, height, width] = teacher.dims();
+            let (out, x) = module.forward(student, below, [height, width]);
+            below = Some(x);
+            let distance = hierarchical(out, teacher);
+            loss = Some(loss.map_or(distance.clone(), |loss: Tensor<1>| loss + distance));
+        }
+        Ok(loss.expect("at least one level"))
+    }
+}

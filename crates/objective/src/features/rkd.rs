@@ -1,0 +1,168 @@
+//! Relational knowledge distillation (RKD): distances of pairs and angles of triples of samples.
+//!
+//! L = Σ_pairs α·mean_{ij} h(d_s − d_t) + β·mean_{ijk} h(cos_s − cos_t)
+//!
+//! d(i,j) = ‖f_i − f_j‖ divided by its mean over all i ≠ j; cos(i,j,k): of the angle at f_i between f_j and f_k; h: Huber's loss with
+//! δ = 1; f: features averaged over the map.
+//!
+//! Needs: features of both networks, of any sizes. The angles take memory for batch² · channels and batch³ numbers.
+//! Paper: Park et al. 2019, arXiv:1904.05068, section 3. Reference: RepDistiller's `RKD.py`. There 1e-12 bounds a squared distance from below; here
+//! it is added to it, so that features that coincide have a gradient.
+
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use super::maps::{pooled, products, unit};
+use crate::{
+    ConfigError, Connector, Places, Rule, Schedule, SignalError, Signals, Term, TermInfo, formula,
+};
+
+const NAME: &str = "rkd";
+
+pub(crate) const INFO: TermInfo = TermInfo {
+    name: NAME,
+    formula: "Σ α·mean_ij h(d_s − d_t) + β·mean_ijk h(cos_s − cos_t)",
+    needs: "features",
+    source: "Park et al. 2019, arXiv:1904.05068 (RKD)",
+};
+
+/// Configuration of [`Rkd`].
+///
+/// | Name | Default | Range |
+/// |---|---|---|
+/// | `taps` | the deepest of each | pairs of [student, teacher] |
+/// | `distance` | 25 | `[0, 1e9]` |
+/// | `angle` | 50 | `[0, 1e9]` |
+/// | `weight` | 1 | `[0, ∞)` |
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RkdConfig {
+    /// Names of the features that are compared, [student, teacher].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taps: Vec<[String; 2]>,
+    /// Factor α of the distances.
+    #[serde(default = "distance")]
+    pub distance: f64,
+    /// Factor β of the angles.
+    #[serde(default = "angle")]
+    pub angle: f64,
+    /// Factor of this term in the sum.
+    #[serde(default = "crate::config::one")]
+    pub weight: Schedule,
+}
+
+fn distance() -> f64 {
+    25.0
+}
+
+fn angle() -> f64 {
+    50.0
+}
+
+impl Default for RkdConfig {
+    fn default() -> Self {
+        Self { taps: Vec::new(), distance: distance(), angle: angle(), weight: crate::config::one() }
+    }
+}
+
+impl RkdConfig {
+    /// Checks the ranges and makes the term.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a factor out of its range, and for two factors of zero.
+    pub fn build(&self) -> Result<Rkd, ConfigError> {
+        let (distance, angle) = (self.distance, self.angle);
+        for (field, factor) in [("distance", distance), ("angle", angle)] {
+            if !(0.0..=1e9).contains(&factor) {
+                return Err(ConfigError::new(field, factor, "a number from 0 to 1e9"));
+            }
+        }
+        if distance == 0.0 && angle == 0.0 {
+            return Err(ConfigError::new("distance", 0, "above 0 where `angle` is 0"));
+        }
+        Ok(Rkd { places: Places::new(&self.taps, Rule::Deepest), distance, angle })
+    }
+}
+
+/// Differences of distances and angles.
+#[derive(Debug, Clone)]
+pub struct Rkd {
+    places: Places,
+    distance: f64,
+    angle: f64,
+}
+
+impl Term for Rkd {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn formula(&self) -> String {
+        let [distance, angle] = [self.distance, self.angle].map(formula::weight);
+        self.places.formula(&format!("rkd({distance}·distance + {angle}·angle)"))
+    }
+
+    fn places(&self) -> Option<&Places> {
+        Some(&self.places)
+    }
+
+    fn places_mut(&mut self) -> Option<&mut Places> {
+        Some(&mut self.places)
+    }
+
+    fn forward(
+        &self,
+        signals: &Signals,
+        _: &mut Option<Connector>,
+    ) -> Result<Tensor<1>, SignalError> {
+        let loss = |pair: [Tensor<4>; 2]| {
+            // Distances know no origin, and are exact to more digits near theirs.
+            let features = pair.map(|map| {
+                let features = pooled(map);
+                features.clone() - features.mean_dim(0)
+            });
+            let mut sum = None;
+            for (factor, relation) in [
+                (self.distance, distances as fn(Tensor<2>) -> Tensor<2>),
+                (self.angle, angles),
+            ] {
+                if factor > 0.0 {
+                    let [student, teacher] = features.clone().map(relation);
+                    let part = huber(student - teacher).mean() * factor;
+                    sum = Some(sum.map_or(part.clone(), |sum: Tensor<1>| sum + part));
+                }
+            }
+            sum.expect("one factor is above zero")
+        };
+        let pairs = self.places.features(signals)?.into_iter();
+        Ok(pairs.map(loss).reduce(|sum, loss| sum + loss).expect("at least one pair"))
+    }
+}
+
+/// Distances of all pairs of rows, their mean over different rows 1, `[rows, columns]` to `[rows, rows]`.
+fn distances(features: Tensor<2>) -> Tensor<2> {
+    let [rows, _] = features.dims();
+    let squares = features.clone().powi_scalar(2).sum_dim(1);
+    let gap = squares.clone() + squares.transpose() - products(features.clone()) * 2.0;
+    let different = -Tensor::<2>::eye(rows, &features.device()) + 1.0;
+    // Rounding may leave a little below zero.
+    let distances = (gap.clamp_min(0.0) + 1e-12).sqrt() * different;
+    let pairs = (rows * (rows - 1)).max(1) as f64;
+    let mean = (distances.clone().sum() / pairs).clamp_min(1e-30);
+    distances / mean.reshape([1, 1])
+}
+
+/// Cosines of the angles of all triples, `[rows, columns]` to `[rows · rows, rows]`: at the first one, between the others.
+fn angles(features: Tensor<2>) -> Tensor<2> {
+    let [rows, columns] = features.dims();
+    let from = features.clone().reshape([rows, 1, columns]);
+    let directions = unit(features.reshape([1, rows, columns]) - from, 2);
+    directions.clone().matmul(directions.transpose()).reshape([rows * rows, rows])
+}
+
+/// x²/2 up to 1, |x| − 1/2 beyond.
+fn huber(x: Tensor<2>) -> Tensor<2> {
+    let size = x.abs();
+    let near = size.clone().clamp_max(1.0);
+    near.clone() * (size - near / 2.0)
+}

@@ -1,0 +1,94 @@
+//! Cross entropy with the teacher's soft targets in place of labels.
+//!
+//! L = −T² · mean_b Σ_c p_t log p_s,  p = softmax(z / T)   [nats]
+//!
+//! Needs: student and teacher logits. It is `soft-targets` plus T² times the entropy of the teacher's outputs,
+//! which no student can change: the same gradient, and a value that is not zero where both agree. Hinton et al. 2015,
+//! arXiv:1503.02531, section 2, write it so. TextBrewer's `kd_ce_loss` has no T².
+
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ConfigError, Connector, Schedule, SignalError, Signals, Term, TermInfo, softened::Softening,
+};
+
+const NAME: &str = "soft-cross-entropy";
+
+pub(crate) const INFO: TermInfo = TermInfo {
+    name: NAME,
+    formula: "−T²·mean_b Σ_c p_t log p_s,  p = softmax(z/T)",
+    needs: "teacher logits",
+    source: "Hinton, Vinyals, Dean 2015, arXiv:1503.02531, section 2",
+};
+
+/// Configuration of [`SoftCrossEntropy`].
+///
+/// | Name | Default | Range |
+/// |---|---|---|
+/// | `temperature` | 4 | `[0.0001, 1000000]`, no unit |
+/// | `standardise` | false | |
+/// | `weight` | 1 | `[0, ∞)` |
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SoftCrossEntropyConfig {
+    /// Softening temperature T.
+    #[serde(default = "crate::config::four")]
+    pub temperature: Schedule,
+    /// Whether both networks' logits are [standardised](crate::standardise) first.
+    #[serde(default)]
+    pub standardise: bool,
+    /// Factor of this term in the sum; T² is not part of it.
+    #[serde(default = "crate::config::one")]
+    pub weight: Schedule,
+}
+
+impl Default for SoftCrossEntropyConfig {
+    fn default() -> Self {
+        let (temperature, weight) = (crate::config::four(), crate::config::one());
+        Self { temperature, standardise: false, weight }
+    }
+}
+
+impl SoftCrossEntropyConfig {
+    /// Checks the ranges and makes the term.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a temperature out of its range.
+    pub fn build(&self) -> Result<SoftCrossEntropy, ConfigError> {
+        Ok(SoftCrossEntropy { softening: Softening::new(self.temperature, self.standardise)? })
+    }
+}
+
+/// Cross entropy with the teacher's softened outputs.
+#[derive(Debug, Clone)]
+pub struct SoftCrossEntropy {
+    softening: Softening,
+}
+
+impl Term for SoftCrossEntropy {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn formula(&self) -> String {
+        format!("T²·CE(p_t, p_s; {})", self.softening.formula())
+    }
+
+    fn needs_teacher(&self) -> bool {
+        true
+    }
+
+    fn check_classes(&self, classes: usize) -> Result<(), ConfigError> {
+        self.softening.check_classes(classes)
+    }
+
+    fn forward(
+        &self,
+        signals: &Signals,
+        _: &mut Option<Connector>,
+    ) -> Result<Tensor<1>, SignalError> {
+        let (student, teacher) = self.softening.of_both(signals, NAME)?;
+        Ok(self.softening.mean(signals, -(teacher.exp() * student).sum_dim(1)))
+    }
+}
