@@ -8,8 +8,12 @@ use distill_objective::{CrossEntropyConfig, Objective, Signals, SoftTargetsConfi
 fn objective(criterion: &mut Criterion) {
     let device = Device::flex().autodiff();
     let terms = [
-        TermConfig::SoftTargets(SoftTargetsConfig { temperature: 5.0, weight: 0.4 }),
-        TermConfig::CrossEntropy(CrossEntropyConfig { weight: 0.5, label_smoothing: 0.0 }),
+        TermConfig::SoftTargets(SoftTargetsConfig {
+            temperature: 5.0.into(),
+            weight: 0.4.into(),
+            ..Default::default()
+        }),
+        TermConfig::CrossEntropy(CrossEntropyConfig { weight: 0.5.into(), label_smoothing: 0.0 }),
     ];
     let objective = Objective::new(&terms).expect("constants in range");
     let mut group = criterion.benchmark_group("objective/forward-backward");

@@ -100,8 +100,9 @@ impl Bench {
 }
 
 fn objective() -> Objective {
-    let soft = SoftTargetsConfig { temperature: 5.0, weight: 0.4 };
-    let hard = CrossEntropyConfig { weight: 0.5, ..Default::default() };
+    let soft =
+        SoftTargetsConfig { temperature: 5.0.into(), weight: 0.4.into(), ..Default::default() };
+    let hard = CrossEntropyConfig { weight: 0.5.into(), ..Default::default() };
     let terms = [TermConfig::SoftTargets(soft), TermConfig::CrossEntropy(hard)];
     Objective::new(&terms).expect("constants in range")
 }

@@ -1,17 +1,19 @@
-//! Golden files: each is written by a script that stands beside it and uses Python alone.
+//! Golden files: each is written by a script that stands beside it.
 
-use std::{path::PathBuf, process::Command};
+use std::process::Command;
 
-use crate::cargo;
+use crate::{cargo, python};
 
-/// The scripts that write golden files.
-pub(crate) const SCRIPTS: [&str; 1] = ["crates/objective/tests/golden/reference.py"];
+const FOLDER: &str = "crates/objective/tests/golden";
 
+/// The first script needs Python alone; the second, an implementation of its own in PyTorch, checks what the first
+/// one wrote before it writes.
 pub(crate) fn run() -> anyhow::Result<()> {
-    for script in SCRIPTS {
-        let path: PathBuf = cargo::root().join(script);
-        cargo::run(Command::new("python3").arg(path))?;
-    }
+    let scripts = cargo::root().join(FOLDER);
+    cargo::run(Command::new("python3").arg(scripts.join("reference.py")))?;
+    let python =
+        python::environment(&cargo::target_folder()?.join("interop"), &["torch", "numpy"])?;
+    cargo::run(Command::new(python).arg(scripts.join("pytorch.py")))?;
     println!("look at `git diff`: a golden file changes only with the definition of its loss");
     Ok(())
 }

@@ -8,6 +8,7 @@ mod ci;
 mod distill;
 mod golden;
 mod interop;
+mod objectives;
 mod peer;
 mod python;
 mod tidy;
@@ -46,8 +47,17 @@ enum Task {
         #[command(flatten)]
         rounds: peer::Rounds,
     },
-    /// Write the golden files again with the scripts that stand beside them
+    /// Write the golden files again with the scripts that stand beside them (PyTorch from a virtual environment in the
+    /// target folder: downloads gigabytes once)
     Golden,
+    /// Train the student of `digits` with each objective and print the table of docs/results/objectives.md
+    Objectives {
+        /// Seeds 1 to N
+        #[arg(long, default_value_t = 3)]
+        seeds: u64,
+        /// Only these terms, and soft targets, whose time they are compared with
+        terms: Vec<String>,
+    },
     /// Compare with PyTorch and onnxruntime, from a virtual environment in the target folder (downloads
     /// gigabytes once)
     Interop,
@@ -66,6 +76,7 @@ fn main() -> anyhow::Result<()> {
         Task::Bench { filter, peer: Some(_), rounds } => peer::run(filter.as_deref(), &rounds),
         Task::Bench { filter, .. } => bench::run(filter.as_deref()),
         Task::Golden => golden::run(),
+        Task::Objectives { seeds, terms } => objectives::run(seeds, &terms),
         Task::Interop => interop::run(),
         Task::Docs => ci::docs(),
         Task::Tidy => tidy::run(),

@@ -22,6 +22,8 @@ pub enum Operation {
     Weights = 5,
     /// Random numbers that the device draws in a training step, such as dropout masks.
     Step = 6,
+    /// Samples of other classes that a contrastive loss holds a batch apart from.
+    Negatives = 7,
 }
 
 /// A generator for one (seed, epoch, sample, operation): ChaCha8 with the four as its key.

@@ -5,15 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use burn::optim::ModuleOptimizer;
-use distill_models::{
-    Network,
-    weights::{self, Precision},
-};
+use burn::{module::Module, optim::ModuleOptimizer, store::ModuleRecord};
+use distill_models::weights::{self, Precision};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DriverError,
+    DriverError, Learner,
     files::{WRITING, read_json, write_atomic, write_json},
     train::Sums,
 };
@@ -53,11 +50,12 @@ pub struct Best {
 }
 
 const PREFIX: &str = "checkpoint-";
+const CONNECTORS: &str = "connectors.bpk";
 
 /// Writes a checkpoint and then deletes the ones before it.
 pub(crate) fn save(
     folder: &Path,
-    network: &Network,
+    learner: &Learner,
     optimizer: &ModuleOptimizer,
     progress: &Progress,
 ) -> Result<(), DriverError> {
@@ -68,9 +66,14 @@ pub(crate) fn save(
         .tempdir_in(folder)
         .map_err(DriverError::io(folder))?;
     let model = writing.path().join("model.bpk");
-    write_atomic(&model, &weights::to_bytes(network, Precision::Single, &model)?)?;
+    write_atomic(&model, &weights::to_bytes(&learner.network, Precision::Single, &model)?)?;
+    if !learner.connectors.is_empty() {
+        let path = writing.path().join(CONNECTORS);
+        let record = learner.connectors.clone().into_record();
+        write_atomic(&path, &record.into_bytes().map_err(|e| damaged("connectors", &path, &e))?)?;
+    }
     let path = writing.path().join("optimizer.bpk");
-    let state = optimizer.into_bytes().map_err(|e| damaged(&path, &e))?;
+    let state = optimizer.into_bytes().map_err(|e| damaged("the optimizer's state", &path, &e))?;
     write_atomic(&path, &state)?;
     write_json(&writing.path().join("progress.json"), progress)?;
     fs::rename(writing.keep(), &target).map_err(DriverError::io(&target))?;
@@ -91,16 +94,24 @@ pub(crate) fn newest(folder: &Path) -> Result<Option<(PathBuf, Progress)>, Drive
     Ok(None)
 }
 
-/// Weights and optimizer of a checkpoint.
+/// Weights, connectors and optimizer of a checkpoint.
 pub(crate) fn load(
     checkpoint: &Path,
-    network: Network,
+    learner: Learner,
     optimizer: ModuleOptimizer,
-) -> Result<(Network, ModuleOptimizer), DriverError> {
-    let network = weights::load(network, &checkpoint.join("model.bpk"))?;
+) -> Result<(Learner, ModuleOptimizer), DriverError> {
+    let network = weights::load(learner.network, &checkpoint.join("model.bpk"))?;
+    let mut connectors = learner.connectors;
+    if !connectors.is_empty() {
+        let path = checkpoint.join(CONNECTORS);
+        let refuse = |e| damaged("the connectors", &path, &e);
+        let record = ModuleRecord::load(&path).map_err(refuse)?;
+        connectors = connectors.try_load_record(record).map_err(refuse)?;
+    }
     let path = checkpoint.join("optimizer.bpk");
-    let optimizer = optimizer.load(&path).map_err(|e| damaged(&path, &e))?;
-    Ok((network, optimizer))
+    let optimizer =
+        optimizer.load(&path).map_err(|e| damaged("the optimizer's state", &path, &e))?;
+    Ok((Learner { network, connectors }, optimizer))
 }
 
 /// Deletes the checkpoints of a stage that is done, and what a killed process left half written.
@@ -131,10 +142,10 @@ fn entries(folder: &Path, prefix: &str) -> Result<Vec<PathBuf>, DriverError> {
     Ok(found)
 }
 
-fn damaged(path: &Path, error: &dyn std::fmt::Display) -> DriverError {
+fn damaged(what: &str, path: &Path, error: &dyn std::fmt::Display) -> DriverError {
     DriverError::Folder {
         path: path.to_owned(),
-        problem: format!("the optimizer's state cannot be used: {error}"),
+        problem: format!("{what} cannot be used: {error}"),
         hint: "delete the checkpoint, or name another folder with `--out`".to_owned(),
     }
 }

@@ -32,7 +32,7 @@ pub struct StepsRecord {
     pub learning_rate: f64,
     /// The objective, nats.
     pub loss: f64,
-    /// Each term without its weight, nats.
+    /// Each term that counted, without its weight, in its own unit.
     pub terms: BTreeMap<String, f64>,
 }
 
@@ -47,8 +47,12 @@ pub struct EpochRecord {
     pub learning_rate: f64,
     /// Mean of the objective over the epoch, nats.
     pub loss: f64,
-    /// Mean of each term without its weight, nats.
+    /// Mean of each term that counted, without its weight, in its own unit.
     pub terms: BTreeMap<String, f64>,
+    /// Of several terms, the share of each in the norms of their weighted gradients with respect to the network's
+    /// weights, on the epoch's first batch; they sum up to 1.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub gradient_shares: BTreeMap<String, f64>,
     /// Share of training images that were right when they were trained on.
     pub train_top1: f64,
     /// Share of validation images that are right after the epoch.

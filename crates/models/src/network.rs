@@ -20,7 +20,7 @@ use distill_kernels::{
 };
 
 use crate::{
-    Graph, Tap,
+    Graph, ModelError, Tap,
     graph::{Chain, Conv, Fusion, Node, Op, Pool},
     norm::Norm,
 };
@@ -46,6 +46,8 @@ struct Plan {
     graph: Graph,
     /// By step, which of the layers is its.
     layers: Vec<Option<usize>>,
+    /// The graph's taps that `forward_with_taps` gives.
+    watched: Vec<usize>,
     /// What is made in one where nobody looks at the taps, and where somebody does.
     fusions: [Fusion; 2],
 }
@@ -56,6 +58,14 @@ enum Layer {
     Norm(Norm),
     Linear(Linear),
     Dropout(Dropout),
+}
+
+impl Plan {
+    fn new(graph: Graph, layers: Vec<Option<usize>>, watched: Vec<usize>) -> Self {
+        let seen: Vec<usize> = watched.iter().map(|at| graph.taps[*at].1).collect();
+        let fusions = [Fusion::of(&graph, &[]), Fusion::of(&graph, &seen)];
+        Self { graph, layers, watched, fusions }
+    }
 }
 
 impl Network {
@@ -70,11 +80,10 @@ impl Network {
                 next - 1
             })
         };
-        let plan = Plan {
-            layers: graph.nodes.iter().map(&mut place).collect(),
-            fusions: [Fusion::of(&graph, false), Fusion::of(&graph, true)],
-            graph,
-        };
+        let layer_places = graph.nodes.iter().map(&mut place).collect();
+        let behind_activation = |at: &usize| !graph.taps[*at].0.ends_with(".preact");
+        let watched = (0..graph.taps.len()).filter(behind_activation).collect();
+        let plan = Plan::new(graph, layer_places, watched);
         let packed = vec![PackedWeights::default(); layers.len()];
         Self { layers, plan: Arc::new(plan), packed }
     }
@@ -93,7 +102,30 @@ impl Network {
         self.run(images, None)
     }
 
-    /// Logits of a batch and the features at every tap, shallow to deep.
+    /// The same network, whose [`forward_with_taps`](Self::forward_with_taps) gives the taps of these names alone: each
+    /// one that is watched keeps steps from being made in one. Without this, all but those in `.preact` are watched.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] for a name that the network has not.
+    pub fn watching(mut self, names: &[&str]) -> Result<Self, ModelError> {
+        let graph = self.graph().clone();
+        let place = |name: &&str| {
+            graph.taps.iter().position(|(tap, _)| tap == *name).ok_or_else(|| {
+                let known: Vec<&str> = graph.taps.iter().map(|(name, _)| name.as_str()).collect();
+                ModelError::Config {
+                    field: "tap",
+                    value: (*name).to_owned(),
+                    expected: format!("one of {}", known.join(", ")),
+                }
+            })
+        };
+        let mut watched = names.iter().map(place).collect::<Result<Vec<usize>, _>>()?;
+        watched.sort_unstable();
+        self.plan = Arc::new(Plan::new(graph, self.plan.layers.clone(), watched));
+        Ok(self)
+    }
+
+    /// Logits of a batch and the features at the taps that are [watched](Self::watching), shallow to deep.
     pub fn forward_with_taps(&self, images: Tensor<4>) -> (Tensor<2>, Vec<Tap>) {
         let mut taps = Vec::new();
         let logits = self.run(images, Some(&mut taps));
@@ -101,7 +133,7 @@ impl Network {
     }
 
     fn run(&self, images: Tensor<4>, mut taps: Option<&mut Vec<Tap>>) -> Tensor<2> {
-        let Plan { graph, fusions, .. } = &*self.plan;
+        let Plan { graph, fusions, watched, .. } = &*self.plan;
         let fusion = &fusions[usize::from(taps.is_some())];
         let nodes = &graph.nodes;
         let mut values: Vec<Option<FeatureMaps>> = vec![None; nodes.len()];
@@ -119,7 +151,8 @@ impl Network {
                 values[end] = Some(value);
             }
             if let Some(taps) = &mut taps {
-                let here = graph.taps.iter().filter(|(_, node)| *node == index);
+                let here = watched.iter().map(|at| &graph.taps[*at]);
+                let here = here.filter(|(_, node)| *node == index);
                 taps.extend(here.map(|(name, _)| {
                     let value = values[index].clone().expect("a tap is no value in between");
                     Tap { name: name.clone(), features: value.into_tensor() }

@@ -19,7 +19,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut student: Linear = LinearConfig::new(8, 3).init(&training);
     let mut optimizer = SgdConfig::new().init();
 
-    let soft = SoftTargetsConfig { temperature: 2.0, weight: 1.0 };
+    let soft =
+        SoftTargetsConfig { temperature: 2.0.into(), weight: 1.0.into(), ..Default::default() };
     let objective = Objective::new(&[TermConfig::SoftTargets(soft)])?;
     println!("objective: {}", objective.formula());
 

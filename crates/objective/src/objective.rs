@@ -164,6 +164,12 @@ impl Objective {
         self.active().map(|(_, weighted)| weighted.name.as_str()).collect()
     }
 
+    /// Names of the terms that count in an epoch, from 1.
+    pub fn names_in(&self, epoch: usize) -> Vec<&str> {
+        let counting = self.active().filter(|(_, weighted)| weighted.weight.at(epoch) > 0.0);
+        counting.map(|(_, weighted)| weighted.name.as_str()).collect()
+    }
+
     /// Value on one batch, of an objective without connectors.
     ///
     /// # Errors

@@ -28,11 +28,7 @@ impl Features {
         Self(self.0.into_iter().map(|(name, map)| (name, change(map))).collect())
     }
 
-    pub(crate) fn get(
-        &self,
-        name: &str,
-        network: &'static str,
-    ) -> Result<Tensor<4>, SignalError> {
+    pub(crate) fn get(&self, name: &str, network: &'static str) -> Result<Tensor<4>, SignalError> {
         let found = self.0.iter().find(|(other, _)| other == name).map(|(_, map)| map.clone());
         found.ok_or_else(|| {
             let known: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
@@ -203,9 +199,8 @@ fn by_rule(
 }
 
 fn list(taps: &[TapShape]) -> String {
-    let one = |tap: &TapShape| {
-        format!("`{}` ({}x{}x{})", tap.name, tap.channels, tap.height, tap.width)
-    };
+    let one =
+        |tap: &TapShape| format!("`{}` ({}x{}x{})", tap.name, tap.channels, tap.height, tap.width);
     if taps.is_empty() {
         return "none".to_owned();
     }
@@ -228,8 +223,7 @@ mod tests {
 
     #[test]
     fn rules_pair_by_size_and_depth() {
-        let student =
-            taps(&[("block1", 16), ("block2", 8), ("block2.preact", 16), ("block3", 4)]);
+        let student = taps(&[("block1", 16), ("block2", 8), ("block2.preact", 16), ("block3", 4)]);
         let teacher = taps(&[
             ("layer1", 32),
             ("layer2", 16),

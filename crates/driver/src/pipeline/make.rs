@@ -3,11 +3,12 @@
 use std::{fs, path::Path};
 
 use distill_datasets::Loader;
-use distill_objective::{Objective, TermConfig};
+use distill_objective::{Negatives, Objective, TermConfig};
 
 use super::Pipeline;
 use crate::{
-    DriverError, Event, ModelCard, Observer, Stage, StageRecord, Teacher, Training, checkpoint,
+    DriverError, Event, Learner, ModelCard, Observer, Stage, StageRecord, Teacher, Training,
+    checkpoint,
     files::{create_dir, read_json, write_json},
     recipe::ResolvedStage,
     stage::{differences, fingerprint, hash_file},
@@ -82,8 +83,23 @@ impl Pipeline<'_> {
         observer: &mut dyn Observer,
     ) -> Result<StageRecord, DriverError> {
         let folder = self.folder(stage);
-        let objective = Objective::new(terms)
+        let mut objective = Objective::new(terms)
             .map_err(|e| DriverError::objective(&self.config.recipe.file, &e))?;
+        let mut teacher = teacher.cloned();
+        let (seed, device, view) = (self.config.seed, &self.config.device, self.view(stage));
+        let network = self.initial(stage, config)?;
+        let learner = match &mut teacher {
+            Some(teacher) if objective.needs_features() => {
+                let train = &self.train;
+                Learner::connected(network, &mut objective, teacher, train, view, seed, device)?
+            }
+            _ => Learner::new(network),
+        };
+        let negatives = objective.negatives().map(|_| {
+            let labels: Vec<i32> =
+                self.train.labels().iter().map(|label| i32::from(*label)).collect();
+            Negatives::new(&labels, self.dataset.classes.len())
+        });
         let cost = config.architecture.cost(&self.signature(stage))?;
         observer.on(Event::StageStarted {
             stage,
@@ -93,25 +109,25 @@ impl Pipeline<'_> {
             epochs: config.epochs,
         });
         let fingerprint = fingerprint(inputs);
-        let seed = self.config.seed;
         let augment = self.config.recipe.recipe.data.augment.clone();
         let train = Loader::shuffled(self.train.clone(), config.optimizer.batch, seed, augment);
         let training = Training {
             stage,
             config,
             objective: &objective,
-            teacher,
+            teacher: teacher.as_ref(),
+            negatives: negatives.as_ref(),
             train: &train.with_workers(self.config.workers),
             validation: &self.validation,
-            view: self.view(stage),
+            view,
             seed,
             log_every: self.config.recipe.recipe.log_every,
-            device: &self.config.device,
+            device,
             folder: &folder,
             fingerprint: &fingerprint,
             interrupt: self.interrupt,
         };
-        let trained = training.run(self.initial(stage, config)?, observer)?;
+        let trained = training.run(learner, observer)?;
         let selected = folder.join("selected.bpk");
         Ok(StageRecord {
             fingerprint,

@@ -22,6 +22,7 @@ use serde_json::json;
 use crate::{
     DriverError, Event, ExportConfig, Observer, Report, Stage, StageRecord, Teacher, View, export,
     files::{read_json, write_atomic, write_json},
+    learner::try_connection,
     recipe::{Resolved, ResolvedStage},
     run_folder::{BURN, DatasetRecord, Host, RunRecord, device_name, prepare},
     stage::weights_identity,
@@ -92,6 +93,8 @@ struct Pipeline<'a> {
     config: &'a RunConfig,
     dataset: &'a Dataset,
     interrupt: &'a AtomicBool,
+    /// What the student minimises, with the pairs of features that it compares.
+    formula: String,
     teacher_view: View,
     student_view: View,
     /// The file of a teacher that is not trained here.
@@ -115,13 +118,16 @@ impl<'a> Pipeline<'a> {
         let all = dataset.train.as_ref().clone();
         let held_out_from = all.len() - validation;
         let (rest, held_out) = all.split_at(held_out_from);
+        let student_view = recipe.view("student", &recipe.student, dataset)?;
+        let formula = effective_formula(config, [&student_view, &teacher_view], dataset)?;
         let loader = |set| Loader::in_order(set, EVALUATION_BATCH).with_workers(config.workers);
         Ok(Self {
             config,
             dataset,
             interrupt,
             teacher_view,
-            student_view: recipe.view("student", &recipe.student, dataset)?,
+            formula,
+            student_view,
             teacher_weights,
             train: Arc::new(rest.truncated(train)),
             validation: loader(Arc::new(held_out)),
@@ -165,7 +171,7 @@ impl<'a> Pipeline<'a> {
                     classes: dataset.classes.len(),
                     sha256: dataset.sha256.clone(),
                 },
-                formula: config.recipe.objective().formula(),
+                formula: self.formula.clone(),
             },
         )?;
         write_atomic(&config.out.join("recipe.toml"), text.as_bytes())
@@ -283,4 +289,24 @@ impl<'a> Pipeline<'a> {
     fn folder(&self, stage: Stage) -> PathBuf {
         self.config.out.join(stage.name())
     }
+}
+
+/// The student's objective for both networks, which also shows that it can compare their features.
+fn effective_formula(
+    config: &RunConfig,
+    views: [&View; 2],
+    dataset: &Dataset,
+) -> Result<String, DriverError> {
+    let recipe = &config.recipe;
+    let mut objective = recipe.objective();
+    if objective.needs_features() {
+        let [student, teacher] = views.map(|view| view.signature(dataset.classes.len()));
+        let (student, teacher) = (
+            recipe.student.architecture.graph(&student)?,
+            recipe.teacher.architecture.graph(&teacher)?,
+        );
+        let connected = try_connection(&mut objective, [&student, &teacher], &config.device);
+        connected.map_err(|e| DriverError::recipe(&recipe.file, e))?;
+    }
+    Ok(objective.formula())
 }

@@ -100,7 +100,7 @@ impl Resolved {
             _ => None,
         });
         let mut config = of_recipe.unwrap_or_default();
-        config.weight = 1.0;
+        config.weight = 1.0.into();
         vec![TermConfig::CrossEntropy(config)]
     }
 

@@ -144,9 +144,22 @@ impl Builder {
         self.norm(norm_name, x)
     }
 
-    /// Lets a value be seen from outside under `name`.
+    /// Lets a value be seen from outside under `name`, and what stands in front of its activation under
+    /// `name.preact`. A value that is not rectified stands under both names.
     pub(crate) fn tap(&mut self, name: impl Into<String>, x: Value) {
-        self.graph.taps.push((name.into(), x.0));
+        let name = name.into();
+        let mut before = x.0;
+        while let Op::MaxPool(_) = self.graph.nodes[before].op {
+            before = self.graph.nodes[before].inputs[0];
+        }
+        match self.graph.nodes[before].op {
+            Op::Relu | Op::Relu6 => before = self.graph.nodes[before].inputs[0],
+            Op::Add | Op::Norm { .. } | Op::Conv(_) | Op::Linear { .. } => before = x.0,
+            // Parts with and without an activation, side by side.
+            _ => return self.graph.taps.push((name, x.0)),
+        }
+        self.graph.taps.push((format!("{name}.preact"), before));
+        self.graph.taps.push((name, x.0));
     }
 
     /// Other names of the weights, for reading files.

@@ -77,7 +77,8 @@ impl Graph {
         })
     }
 
-    /// Names of the taps, shallow to deep, and their shapes `[channels, height, width]`.
+    /// Names of the taps, shallow to deep, and their shapes; names in `.preact` show values in front of an
+    /// activation. Shapes are `[channels, height, width]`.
     pub fn taps(&self) -> impl Iterator<Item = (&str, [usize; 3])> {
         self.taps.iter().map(|(name, node)| (name.as_str(), self.nodes[*node].shape))
     }

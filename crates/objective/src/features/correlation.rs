@@ -12,9 +12,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::maps::{pooled, products, unit};
-use crate::{
-    ConfigError, Connector, Places, Rule, Schedule, SignalError, Signals, Term, TermInfo,
-};
+use crate::{ConfigError, Connector, Places, Rule, Schedule, SignalError, Signals, Term, TermInfo};
 
 const NAME: &str = "correlation";
 

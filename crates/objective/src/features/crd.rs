@@ -127,7 +127,7 @@ struct Embedding {
     /// `[features, dim]`.
     weight: Param<Tensor<2>>,
     bias: Param<Tensor<1>>,
-    /// `[samples, dim]`, rows of norm 1. Not learnt.
+    /// `[samples, dim]`, drawn at random, of norm 1 once their sample was seen. Not learnt.
     bank: Param<Tensor<2>>,
     /// Z of this network's embeddings, `[1]`; below zero before the first batch. Not learnt.
     normaliser: Param<Tensor<1>>,

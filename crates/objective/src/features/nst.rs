@@ -11,9 +11,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::maps::{at_smaller_size, unit};
-use crate::{
-    ConfigError, Connector, Places, Rule, Schedule, SignalError, Signals, Term, TermInfo,
-};
+use crate::{ConfigError, Connector, Places, Rule, Schedule, SignalError, Signals, Term, TermInfo};
 
 const NAME: &str = "nst";
 

@@ -103,8 +103,8 @@ impl Level {
     ) -> Self {
         let device = &student.device();
         let ([_, from, ..], [_, to, ..]) = (student.dims(), teacher.dims());
-        let attention = (!is_deepest)
-            .then(|| Conv::pixelwise(2 * between, 2, rng, device).with_bias(rng));
+        let attention =
+            (!is_deepest).then(|| Conv::pixelwise(2 * between, 2, rng, device).with_bias(rng));
         // Uniform in ±√(3/fan_in), kaiming_uniform(a = 1) of the reference, is √3 times our bound.
         Self {
             reduce: Conv::pixelwise(from, between, rng, device).scaled(3_f64.sqrt()),

@@ -61,7 +61,12 @@ fn angle() -> f64 {
 
 impl Default for RkdConfig {
     fn default() -> Self {
-        Self { taps: Vec::new(), distance: distance(), angle: angle(), weight: crate::config::one() }
+        Self {
+            taps: Vec::new(),
+            distance: distance(),
+            angle: angle(),
+            weight: crate::config::one(),
+        }
     }
 }
 
@@ -122,10 +127,9 @@ impl Term for Rkd {
                 features.clone() - features.mean_dim(0)
             });
             let mut sum = None;
-            for (factor, relation) in [
-                (self.distance, distances as fn(Tensor<2>) -> Tensor<2>),
-                (self.angle, angles),
-            ] {
+            for (factor, relation) in
+                [(self.distance, distances as fn(Tensor<2>) -> Tensor<2>), (self.angle, angles)]
+            {
                 if factor > 0.0 {
                     let [student, teacher] = features.clone().map(relation);
                     let part = huber(student - teacher).mean() * factor;

@@ -153,10 +153,9 @@ impl Term for TopK {
             none.scatter(1, top.clone(), ones, IndexingUpdateOp::Add).greater_elem(0.5)
         };
         let per_row = match self.remainder {
-            Remainder::Renormalise => divergence(
-                log_softmax(of_top(teacher.clone()), 1),
-                log_softmax(of_top(student), 1),
-            ),
+            Remainder::Renormalise => {
+                divergence(log_softmax(of_top(teacher.clone()), 1), log_softmax(of_top(student), 1))
+            }
             Remainder::Bucket => {
                 let is_top = is_top();
                 let with_rest = |log_p: Tensor<2>| {

@@ -1,5 +1,8 @@
 //! The training loop of one stage.
 
+mod pass;
+mod shares;
+
 use std::{
     collections::BTreeMap,
     path::Path,
@@ -14,20 +17,15 @@ use burn::{
     },
     tensor::{Device, Tensor},
 };
-use distill_datasets::{
-    HostBatch, Loader,
-    keyed::{KeyedRng, Operation},
-};
-use distill_models::{
-    Network,
-    weights::{self, Precision},
-};
-use distill_objective::{Objective, Signals};
-use rand_core::RngCore;
+use distill_datasets::{HostBatch, Loader};
+use distill_models::weights::{self, Precision};
+use distill_objective::{Negatives, Objective};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use pass::features;
+
 use crate::{
-    DriverError, Event, Observer, Stage, Teacher, View,
+    DriverError, Event, Learner, Observer, Stage, Teacher, View,
     checkpoint::{self, Best, Progress},
     clip::clip_by_global_norm,
     evaluate::Predictions,
@@ -51,6 +49,8 @@ pub struct Training<'a> {
     pub objective: &'a Objective,
     /// Who teaches; needed where the objective says so.
     pub teacher: Option<&'a Teacher>,
+    /// Draws samples of other classes, where the objective contrasts samples.
+    pub negatives: Option<&'a Negatives>,
     /// Batches to learn from.
     pub train: &'a Loader,
     /// Batches that select the epoch.
@@ -88,11 +88,18 @@ pub(crate) struct Sums {
     images: f64,
     loss: f64,
     correct: f64,
-    terms: Vec<f64>,
+    terms: Vec<TermSum>,
+}
+
+/// A term counts in some epochs alone, so that it has images of its own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+struct TermSum {
+    images: f64,
+    value: f64,
 }
 
 impl Training<'_> {
-    /// Trains `network` from its checkpoint, or from the start where there is none.
+    /// Trains a network, and what learns beside it, from its checkpoint, or from the start where there is none.
     ///
     /// Leaves `last.bpk` with the weights after the last epoch and `selected.bpk` with those of the
     /// epoch with the best validation accuracy; of equal ones, the lower NLL, then the earlier.
@@ -101,11 +108,10 @@ impl Training<'_> {
     /// [`DriverError::Interrupted`], [`DriverError::NonFinite`], and failures of files.
     pub fn run(
         &self,
-        network: Network,
+        mut learner: Learner,
         observer: &mut dyn Observer,
     ) -> Result<Trained, DriverError> {
         let mut optimizer = self.config.optimizer.build();
-        let mut network = network;
         let mut progress = match checkpoint::newest(self.folder)? {
             Some((path, progress)) if progress.fingerprint != self.fingerprint => {
                 return Err(DriverError::Folder {
@@ -123,7 +129,7 @@ impl Training<'_> {
                 });
             }
             Some((path, progress)) => {
-                (network, optimizer) = checkpoint::load(&path, network, optimizer)?;
+                (learner, optimizer) = checkpoint::load(&path, learner, optimizer)?;
                 progress
             }
             None => {
@@ -133,7 +139,7 @@ impl Training<'_> {
         };
         let metrics = self.folder.join("metrics.jsonl");
         let mut state = State {
-            network: network.train(),
+            learner: learner.train(),
             optimizer,
             metrics: MetricsFile::open(&metrics, progress.metrics_bytes)?,
             pending: Vec::new(),
@@ -144,7 +150,7 @@ impl Training<'_> {
             self.epoch(&mut state, &mut progress, &mut pace, observer)?;
         }
         let path = self.folder.join("last.bpk");
-        write_atomic(&path, &weights::to_bytes(&state.network, Precision::Single, &path)?)?;
+        write_atomic(&path, &weights::to_bytes(&state.learner.network, Precision::Single, &path)?)?;
         let best = progress.best.expect("a stage has at least one epoch");
         Ok(Trained { seconds: progress.seconds, images: progress.images, best })
     }
@@ -204,32 +210,27 @@ impl Training<'_> {
         batch: HostBatch,
         learning_rate: f64,
     ) -> Result<(), DriverError> {
-        let (epoch, step) = (progress.epoch as u64, progress.step as u64);
-        self.device.seed(KeyedRng::new(self.seed, epoch, step, Operation::Step).next_u64());
         let images_in_batch = batch.len() as f64;
-        let batch = batch.to_device(self.device);
-        let teacher = self.teacher.map(|teacher| teacher.logits(batch.images.clone()));
-        let images = self.view.apply(batch.images);
-        let logits = state.network.forward(images.autodiff());
-        let right = logits.clone().without_autodiff().argmax(1).flatten::<1>(0, 1);
-        let correct = right.equal(batch.labels.clone()).float().sum();
-
-        let mut signals = Signals::new(logits, batch.labels.autodiff())?;
-        if let Some(teacher) = teacher {
-            signals = signals.with_teacher(teacher.autodiff())?;
-        }
-        let value = self.objective.evaluate(&signals)?;
+        let signals = self.signals(&state.learner.network, batch, progress.epoch, progress.step)?;
+        let right = signals.student_logits().without_autodiff().argmax(1).flatten::<1>(0, 1);
+        let correct = right.equal(signals.labels().without_autodiff()).float().sum();
+        let value = self.objective.evaluate_with(&signals, &mut state.learner.connectors)?;
+        drop(signals);
         let mut seen = vec![correct, value.total.clone().without_autodiff()];
         seen.extend(value.terms.into_iter().map(|term| term.value.without_autodiff()));
         state.pending.push((images_in_batch, Tensor::cat(seen, 0)));
 
-        let mut gradients = GradientsParams::from_grads(value.total.backward(), &state.network);
+        if !value.total.is_tracked() {
+            // No term counts in this epoch.
+            return Ok(());
+        }
+        let mut gradients = GradientsParams::from_grads(value.total.backward(), &state.learner);
         if let Some(max_norm) = self.config.optimizer.clip_norm {
-            clip_by_global_norm(&mut gradients, &state.network, max_norm);
+            clip_by_global_norm(&mut gradients, &state.learner, max_norm);
         }
         let learning_rate = ModuleLearningRate::from(learning_rate);
-        let network = state.network.clone();
-        state.network = state.optimizer.step(learning_rate, network, gradients);
+        let learner = state.learner.clone();
+        state.learner = state.optimizer.step(learning_rate, learner, gradients);
         Ok(())
     }
 
@@ -241,6 +242,10 @@ impl Training<'_> {
         let pending = std::mem::take(&mut state.pending);
         let (images, seen): (Vec<f64>, Vec<Tensor<1>>) = pending.into_iter().unzip();
         let values: Vec<f64> = Tensor::cat(seen, 0).into_data().iter::<f64>().collect();
+        let names = self.objective.names();
+        let counting = self.objective.names_in(progress.epoch);
+        let place = |name| names.iter().position(|other| other == name).expect("one of them");
+        let terms: Vec<usize> = counting.iter().map(place).collect();
         for (images_in_batch, seen) in images.iter().zip(values.chunks_exact(width)) {
             if !seen[1].is_finite() {
                 let first = progress.step + 1 - images.len();
@@ -248,7 +253,8 @@ impl Training<'_> {
                 return Err(DriverError::NonFinite { loss, epoch, first, last });
             }
             for sums in [&mut progress.line_sums, &mut progress.epoch_sums] {
-                sums.add(*images_in_batch, seen);
+                sums.terms.resize(names.len(), TermSum::default());
+                sums.add(*images_in_batch, seen, &terms);
             }
         }
         Ok(())
@@ -277,7 +283,8 @@ impl Training<'_> {
         learning_rate: f64,
         observer: &mut dyn Observer,
     ) -> Result<(), DriverError> {
-        let predictions = Predictions::of(&state.network, self.validation, self.view, self.device);
+        let network = &state.learner.network;
+        let predictions = Predictions::of(network, self.validation, self.view, self.device);
         let scores = predictions.scores(None);
         if !scores.nll.is_finite() {
             let (loss, epoch, last) = (scores.nll, progress.epoch, progress.step);
@@ -290,6 +297,7 @@ impl Training<'_> {
             learning_rate,
             loss: sums.loss / sums.images,
             terms: self.term_means(&sums),
+            gradient_shares: self.gradient_shares(&state.learner, progress.epoch)?,
             train_top1: sums.correct / sums.images,
             validation_top1: scores.top1,
             validation_nll: scores.nll,
@@ -297,7 +305,10 @@ impl Training<'_> {
         let candidate = Best { epoch: progress.epoch, top1: scores.top1, nll: scores.nll };
         if progress.best.is_none_or(|best| candidate.is_better_than(&best)) {
             let path = self.folder.join("selected.bpk");
-            write_atomic(&path, &weights::to_bytes(&state.network, Precision::Single, &path)?)?;
+            write_atomic(
+                &path,
+                &weights::to_bytes(&state.learner.network, Precision::Single, &path)?,
+            )?;
             progress.best = Some(candidate);
         }
         state.metrics.append(&Line::Epoch(record.clone()))?;
@@ -312,7 +323,7 @@ impl Training<'_> {
     fn save(&self, state: &mut State, progress: &mut Progress) -> Result<(), DriverError> {
         self.collect(state, progress)?;
         progress.metrics_bytes = state.metrics.synced_length()?;
-        checkpoint::save(self.folder, &state.network, &state.optimizer, progress)?;
+        checkpoint::save(self.folder, &state.learner, &state.optimizer, progress)?;
         state.saved = Instant::now();
         Ok(())
     }
@@ -343,8 +354,9 @@ impl Training<'_> {
     }
 
     fn term_means(&self, sums: &Sums) -> BTreeMap<String, f64> {
-        let names = self.objective.names().into_iter().map(str::to_owned);
-        names.zip(sums.terms.iter().map(|term| term / sums.images)).collect()
+        let terms = self.objective.names().into_iter().zip(&sums.terms);
+        let counted = terms.filter(|(_, sum)| sum.images > 0.0);
+        counted.map(|(name, sum)| (name.to_owned(), sum.value / sum.images)).collect()
     }
 
     fn steps_event(&self, progress: &Progress, pace: &Pace, steps: usize) -> Event<'static> {
@@ -365,10 +377,10 @@ impl Training<'_> {
 }
 
 struct State {
-    network: Network,
+    learner: Learner,
     optimizer: ModuleOptimizer,
     metrics: MetricsFile,
-    /// Images of each step not yet read back, with `[right, loss, terms...]` on the device.
+    /// Images of each step not yet read back, with `[right, loss, terms that count...]` on the device.
     pending: Vec<(f64, Tensor<1>)>,
     saved: Instant,
 }
@@ -380,13 +392,14 @@ struct Pace {
 }
 
 impl Sums {
-    fn add(&mut self, images: f64, seen: &[f64]) {
+    /// Adds `[right, loss, terms...]` of a batch, the terms to those of these places.
+    fn add(&mut self, images: f64, seen: &[f64], terms: &[usize]) {
         self.images += images;
         self.correct += seen[0];
         self.loss += seen[1] * images;
-        self.terms.resize(seen.len() - 2, 0.0);
-        for (sum, term) in self.terms.iter_mut().zip(&seen[2..]) {
-            *sum += term * images;
+        for (term, value) in terms.iter().zip(&seen[2..]) {
+            self.terms[*term].images += images;
+            self.terms[*term].value += value * images;
         }
     }
 }

@@ -1,0 +1,113 @@
+//! What learns in a stage, and how it is put together.
+
+use std::sync::Arc;
+
+use burn::{
+    module::Module,
+    tensor::{Device, Int, Tensor},
+};
+use distill_datasets::{
+    ImageSet, Loader,
+    keyed::{KeyedRng, Operation},
+};
+use distill_models::{Graph, Network};
+use distill_objective::{
+    Connectors, Contrast, Features, Objective, SignalError, Signals, TapShape,
+};
+
+use crate::{DriverError, Teacher, View, train::features};
+
+/// A network, and what is trained beside it so that its features can be compared.
+#[derive(Module, Debug)]
+pub struct Learner {
+    /// What a stage is there for.
+    pub network: Network,
+    /// What ends with it.
+    pub connectors: Connectors,
+}
+
+impl Learner {
+    /// A network alone.
+    pub fn new(network: Network) -> Self {
+        Self { network, connectors: Connectors::none() }
+    }
+
+    /// A network with what `objective` compares: its pairs of features are fixed, both networks watch them, and the
+    /// connectors are made by a dry run over the first images.
+    ///
+    /// # Errors
+    /// [`DriverError`] for features that cannot be compared.
+    pub fn connected(
+        network: Network,
+        objective: &mut Objective,
+        teacher: &mut Teacher,
+        train: &Arc<ImageSet>,
+        view: &View,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self, DriverError> {
+        let resolved = objective.resolve(&taps(network.graph()), &taps(teacher.graph()));
+        resolved.map_err(SignalError::from)?;
+        let [ours, theirs] = objective.taps();
+        let network = network.watching(&ours)?;
+        teacher.watch(&theirs)?;
+
+        let first = train.as_ref().clone().truncated(DRY_RUN);
+        let batch = Loader::in_order(Arc::new(first), DRY_RUN).epoch(0, 0).next();
+        let batch = batch.expect("a training set has images").to_device(device);
+        let (_, theirs) = teacher.answers(batch.images.clone());
+        let (logits, ours) = network.valid().forward_with_taps(view.apply(batch.images));
+        let (ours, theirs) = (features(ours, |map| map), features(theirs, |map| map));
+        let signals = Signals::new(logits, batch.labels)?.with_features(ours, theirs);
+        let signals = signals.with_contrast(places(train.len(), device));
+        let mut rng = KeyedRng::new(seed, 0, CONNECTORS, Operation::Weights);
+        Ok(Self { network, connectors: objective.connect(&signals, &mut rng)? })
+    }
+}
+
+/// Fixes which features `objective` compares and tries whether it can, without weights or data.
+///
+/// # Errors
+/// [`DriverError`] for features that are not there or cannot be compared.
+pub(crate) fn try_connection(
+    objective: &mut Objective,
+    [student, teacher]: [&Graph; 2],
+    device: &Device,
+) -> Result<(), DriverError> {
+    let (ours, theirs) = (taps(student), taps(teacher));
+    objective.resolve(&ours, &theirs).map_err(SignalError::from)?;
+    let [watched, watched_there] = objective.taps();
+    let zeros = |taps: &[TapShape], names: &[&str]| -> Features {
+        let named = taps.iter().filter(|tap| names.contains(&tap.name.as_str()));
+        let map = |tap: &TapShape| Tensor::zeros([1, tap.channels, tap.height, tap.width], device);
+        named.map(|tap| (tap.name.clone(), map(tap))).collect()
+    };
+    let logits = Tensor::zeros([1, student.signature().classes], device);
+    let signals = Signals::new(logits, Tensor::<1, Int>::zeros([1], device))?
+        .with_features(zeros(&ours, &watched), zeros(&theirs, &watched_there))
+        .with_contrast(places(1, device));
+    let mut rng = KeyedRng::new(0, 0, CONNECTORS, Operation::Weights);
+    objective.connect(&signals, &mut rng)?;
+    Ok(())
+}
+
+/// Images of the dry run.
+const DRY_RUN: usize = 256;
+/// Connectors' place among what weights are drawn for: after teacher and student.
+const CONNECTORS: u64 = 2;
+
+fn taps(graph: &Graph) -> Vec<TapShape> {
+    let shape = |(name, [channels, height, width]): (&str, [usize; 3])| TapShape {
+        name: name.to_owned(),
+        channels,
+        height,
+        width,
+    };
+    graph.taps().map(shape).collect()
+}
+
+/// Banks for so many samples.
+fn places(samples: usize, device: &Device) -> Contrast {
+    let positives = Tensor::zeros([1], device);
+    Contrast { samples, positives, negatives: Tensor::zeros([1, 1], device) }
+}

@@ -1,0 +1,68 @@
+//! From a batch to what a loss looks at.
+
+use burn::tensor::{Tensor, TensorData};
+use distill_datasets::{
+    HostBatch,
+    keyed::{KeyedRng, Operation},
+};
+use distill_models::{Network, Tap};
+use distill_objective::{Contrast, Features, Signals};
+use rand_core::RngCore;
+
+use super::Training;
+use crate::DriverError;
+
+impl Training<'_> {
+    /// Both networks' answers to the batch of a step, the student's with a gradient.
+    pub(super) fn signals(
+        &self,
+        network: &Network,
+        batch: HostBatch,
+        epoch: usize,
+        step: usize,
+    ) -> Result<Signals, DriverError> {
+        let key = |operation| KeyedRng::new(self.seed, epoch as u64, step as u64, operation);
+        self.device.seed(key(Operation::Step).next_u64());
+        let contrast = self.contrast(&batch, &mut key(Operation::Negatives));
+        let batch = batch.to_device(self.device);
+        let with_taps = self.objective.needs_features();
+        let teacher = self.teacher.map(|teacher| match with_taps {
+            true => teacher.answers(batch.images.clone()),
+            false => (teacher.logits(batch.images.clone()), Vec::new()),
+        });
+        let images = self.view.apply(batch.images).autodiff();
+        let (logits, taps) = match with_taps {
+            true => network.forward_with_taps(images),
+            false => (network.forward(images), Vec::new()),
+        };
+        let mut signals = Signals::new(logits, batch.labels.autodiff())?.in_epoch(epoch);
+        if let Some((logits, theirs)) = teacher {
+            let theirs = features(theirs, Tensor::autodiff);
+            signals = signals
+                .with_teacher(logits.autodiff())?
+                .with_features(features(taps, |map| map), theirs);
+        }
+        Ok(match contrast {
+            Some(contrast) => signals.with_contrast(contrast),
+            None => signals,
+        })
+    }
+
+    fn contrast(&self, batch: &HostBatch, rng: &mut KeyedRng) -> Option<Contrast> {
+        let count = self.objective.negatives()?;
+        let negatives = self.negatives?;
+        let device = &self.device.clone().autodiff();
+        let drawn = negatives.draw(&batch.labels, count, rng);
+        let samples: Vec<i32> = batch.samples.iter().map(|index| *index as i32).collect();
+        Some(Contrast {
+            samples: negatives.samples(),
+            positives: Tensor::from_data(samples.as_slice(), device),
+            negatives: Tensor::from_data(TensorData::new(drawn, [batch.len(), count]), device),
+        })
+    }
+}
+
+/// Taps by name.
+pub(crate) fn features(taps: Vec<Tap>, change: impl Fn(Tensor<4>) -> Tensor<4>) -> Features {
+    taps.into_iter().map(|tap| (tap.name, change(tap.features))).collect()
+}

@@ -1,0 +1,65 @@
+//! How much of the student's gradient each term makes.
+
+use std::collections::BTreeMap;
+
+use burn::{
+    module::{Module, ModuleVisitor, Param},
+    tensor::{Gradients, Tensor},
+};
+
+use super::Training;
+use crate::{DriverError, Learner};
+
+impl Training<'_> {
+    /// For each term that counts in this epoch the norm of its weighted gradient with respect to all of the network's
+    /// weights, divided by the sum of these norms; measured on the first batch of the epoch, and not on what is
+    /// trained but on a copy. Nothing where there is one term.
+    pub(super) fn gradient_shares(
+        &self,
+        learner: &Learner,
+        epoch: usize,
+    ) -> Result<BTreeMap<String, f64>, DriverError> {
+        let names = self.objective.names_in(epoch);
+        if names.len() < 2 {
+            return Ok(BTreeMap::new());
+        }
+        let Some(batch) = self.train.epoch(epoch as u64, 0).next() else {
+            return Ok(BTreeMap::new());
+        };
+        // Running statistics are shared between clones, and not with what evaluation has.
+        let network = learner.network.valid().train();
+        let mut norms = Vec::with_capacity(names.len());
+        for at in 0..names.len() {
+            // A graph of gradients can be walked once.
+            let signals = self.signals(&network, batch.clone(), epoch, 0)?;
+            let mut connectors = learner.connectors.clone();
+            let mut value = self.objective.evaluate_with(&signals, &mut connectors)?;
+            let term = value.terms.swap_remove(at);
+            let gradients = (term.value * term.weight).backward();
+            let mut squares = Squares { gradients: &gradients, sum: None };
+            network.visit(&mut squares);
+            let sum = squares.sum.map_or(0.0, |sum| sum.into_scalar::<f32>());
+            norms.push(f64::from(sum).sqrt());
+        }
+        let all: f64 = norms.iter().sum();
+        let share = |norm: f64| if all > 0.0 { norm / all } else { 0.0 };
+        Ok(names.into_iter().map(str::to_owned).zip(norms.into_iter().map(share)).collect())
+    }
+}
+
+struct Squares<'a> {
+    gradients: &'a Gradients,
+    sum: Option<Tensor<1>>,
+}
+
+impl ModuleVisitor for Squares<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = param.grad(self.gradients) {
+            let square = gradient.powi_scalar(2).sum();
+            self.sum = Some(match self.sum.take() {
+                Some(sum) => sum + square,
+                None => square,
+            });
+        }
+    }
+}
