@@ -6,8 +6,8 @@ use crate::{cargo, python};
 
 const FOLDER: &str = "crates/objective/tests/golden";
 
-/// The first script needs Python alone; the second, an implementation of its own in PyTorch, checks what the first
-/// one wrote before it writes.
+/// The first script needs Python alone; the second, an implementation of its own in PyTorch, checks what the
+/// first one wrote before it writes.
 pub(crate) fn run() -> anyhow::Result<()> {
     let scripts = cargo::root().join(FOLDER);
     cargo::run(Command::new("python3").arg(scripts.join("reference.py")))?;

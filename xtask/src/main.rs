@@ -47,8 +47,8 @@ enum Task {
         #[command(flatten)]
         rounds: peer::Rounds,
     },
-    /// Write the golden files again with the scripts that stand beside them (PyTorch from a virtual environment in the
-    /// target folder: downloads gigabytes once)
+    /// Write the golden files again with the scripts that stand beside them (PyTorch from a virtual
+    /// environment in the target folder: downloads gigabytes once)
     Golden,
     /// Train the student of `digits` with each objective and print the table of docs/results/objectives.md
     Objectives {

@@ -32,8 +32,8 @@ impl Learner {
         Self { network, connectors: Connectors::none() }
     }
 
-    /// A network with what `objective` compares: its pairs of features are fixed, both networks watch them, and the
-    /// connectors are made by a dry run over the first images.
+    /// A network with what `objective` compares: its pairs of features are fixed, both networks watch them,
+    /// and the connectors are made by a dry run over the first images.
     ///
     /// # Errors
     /// [`DriverError`] for features that cannot be compared.

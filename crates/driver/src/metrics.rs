@@ -49,8 +49,8 @@ pub struct EpochRecord {
     pub loss: f64,
     /// Mean of each term that counted, without its weight, in its own unit.
     pub terms: BTreeMap<String, f64>,
-    /// Of several terms, the share of each in the norms of their weighted gradients with respect to the network's
-    /// weights, on the epoch's first batch; they sum up to 1.
+    /// Of several terms, the share of each in the norms of their weighted gradients with respect to the
+    /// network's weights, on the epoch's first batch; they sum up to 1.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub gradient_shares: BTreeMap<String, f64>,
     /// Share of training images that were right when they were trained on.

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
+#[path = "common/survival.rs"]
+mod survival;
 
 use std::{
     fs,
@@ -9,14 +11,14 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use common::config;
 use distill_driver::{
-    DriverError, Event, ExportConfig, ExportFormat, ModelCard, Observer, Report, RunConfig, Silent,
-    Stage, export, run,
+    DriverError, Event, ExportConfig, ExportFormat, Observer, Report, RunConfig, Silent, Stage,
+    export, run,
 };
 use distill_models::weights::Precision;
+use survival::{StopIn, bits};
 
 /// The device draws from one generator a process, so runs that are compared take turns.
 static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
@@ -364,21 +366,6 @@ fn complete(config: &RunConfig) -> Report {
     run(config, &mut Silent, &AtomicBool::new(false)).unwrap()
 }
 
-/// The bits of every number in a file of weights. The file also holds ids of parameters, which are
-/// drawn anew in each run.
-fn bits(weights: &Path) -> Vec<u32> {
-    struct Collect(Vec<u32>);
-    impl ModuleVisitor for Collect {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.0.extend(param.val().into_data().iter::<f32>().map(f32::to_bits));
-        }
-    }
-    let card = ModelCard::beside(weights).unwrap().unwrap();
-    let mut collect = Collect(Vec::new());
-    card.load(weights, &Device::flex()).unwrap().visit(&mut collect);
-    collect.0
-}
-
 #[derive(Default)]
 struct Stages {
     skipped: Vec<Stage>,
@@ -393,23 +380,6 @@ impl Observer for Stages {
             Event::StageStarted { stage, .. } => self.started.push(stage),
             Event::Note(text) => self.notes.push(text),
             _ => {}
-        }
-    }
-}
-
-struct StopIn<'a> {
-    stage: Stage,
-    epoch: usize,
-    steps: usize,
-    interrupt: &'a AtomicBool,
-}
-
-impl Observer for StopIn<'_> {
-    fn on(&mut self, event: Event<'_>) {
-        if let Event::Steps { stage, epoch, step, .. } = event
-            && (stage, epoch, step) == (self.stage, self.epoch, self.steps)
-        {
-            self.interrupt.store(true, Ordering::Relaxed);
         }
     }
 }

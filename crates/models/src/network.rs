@@ -102,8 +102,9 @@ impl Network {
         self.run(images, None)
     }
 
-    /// The same network, whose [`forward_with_taps`](Self::forward_with_taps) gives the taps of these names alone: each
-    /// one that is watched keeps steps from being made in one. Without this, all but those in `.preact` are watched.
+    /// The same network, whose [`forward_with_taps`](Self::forward_with_taps) gives the taps of these names
+    /// alone: each one that is watched keeps steps from being made in one. Without this, all but those in
+    /// `.preact` are watched.
     ///
     /// # Errors
     /// [`ModelError::Config`] for a name that the network has not.

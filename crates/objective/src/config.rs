@@ -5,7 +5,8 @@ use crate::{ConfigError, Schedule, Term};
 /// Every term, once: its variant and what it is.
 macro_rules! terms {
     ($($(#[$doc:meta])* $variant:ident($config:ident)),* $(,)?) => {
-        /// One weighted term as a recipe writes it: `{ term = "soft-targets", temperature = 5, weight = 0.4 }`.
+        /// One weighted term as a recipe writes it: `{ term = "soft-targets", temperature = 5, weight = 0.4
+        /// }`.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "term", rename_all = "kebab-case")]
         #[non_exhaustive]

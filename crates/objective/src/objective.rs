@@ -134,9 +134,9 @@ impl Objective {
         taps
     }
 
-    /// What the terms train beside the student, made by a dry run: `signals` with the features of both networks, both
-    /// in evaluation. Shapes are taken from them, and margins are measured on them. The connectors are on the
-    /// plain device; [`train`](burn::module::Module::train) makes them ready to learn.
+    /// What the terms train beside the student, made by a dry run: `signals` with the features of both
+    /// networks, both in evaluation. Shapes are taken from them, and margins are measured on them. The
+    /// connectors are on the plain device; [`train`](burn::module::Module::train) makes them ready to learn.
     ///
     /// # Errors
     /// [`SignalError`] for features that a term cannot compare.

@@ -9,8 +9,8 @@ use crate::{ConfigError, SignalError, Signals};
 /// What a network has at named places, shallow to deep: maps `[batch, channels, height, width]`. What has no
 /// height and width is `[batch, units, 1, 1]`; tokens are `[batch, units, tokens, 1]`.
 ///
-/// A name that ends in `.preact` holds values in front of the activation, as [overhaul](crate::OverhaulConfig) and
-/// [review](crate::ReviewConfig) want them.
+/// A name that ends in `.preact` holds values in front of the activation, as
+/// [overhaul](crate::OverhaulConfig) and [review](crate::ReviewConfig) want them.
 #[derive(Debug, Clone, Default)]
 pub struct Features(Vec<(String, Tensor<4>)>);
 

@@ -81,6 +81,40 @@ fn the_reference_vectors_give_their_published_values() {
     }
 }
 
+/// Sums and relations that others published on the reference vectors.
+#[test]
+fn published_sums_and_relations_have_their_values() {
+    let case = &read_golden("tests/golden/soft_targets.json").cases[0];
+    let device = Device::flex();
+    let features = |rows: &[Vec<f64>]| -> Features {
+        [("logits", matrix(rows, &device).reshape([3, 5, 1, 1]))].into_iter().collect()
+    };
+    let signals = signals(matrix(&case.student, &device), case, &device)
+        .with_features(features(&case.student), features(&case.teacher));
+    let hard = |weight| format!(r#"{{"term": "cross-entropy", "weight": {weight}}}"#);
+    let terms = |soft: &str, weight: f64| vec![soft.to_owned(), hard(weight)];
+    for (terms, expected) in [
+        (
+            terms(r#"{"term": "soft-targets", "temperature": 4, "weight": 0.9}"#, 0.1),
+            0.987_443_047_1,
+        ),
+        (
+            terms(
+                r#"{"term": "soft-targets", "temperature": 2, "standardise": true, "weight": 9}"#,
+                0.1,
+            ),
+            1.353_840_251_9,
+        ),
+        (vec![r#"{"term": "rkd", "distance": 1, "angle": 0}"#.to_owned()], 0.004_367_519_6),
+        (vec![r#"{"term": "rkd", "distance": 0, "angle": 1}"#.to_owned()], 0.007_620_048_3),
+        (vec![r#"{"term": "rkd"}"#.to_owned()], 0.490_190_403_0),
+    ] {
+        let terms: Vec<&str> = terms.iter().map(String::as_str).collect();
+        let value = values(objective(&terms).evaluate(&signals).unwrap().total)[0];
+        assert!((value - expected).abs() < 2e-6, "{terms:?}: {value}, {expected}");
+    }
+}
+
 /// `100·KLDivLoss(reduction="mean") + 0.5·CE` of the labml.ai tutorial at T = 5, on the five
 /// classes of the reference vectors: 100 / 5 classes = 20 = 0.8·T².
 #[test]

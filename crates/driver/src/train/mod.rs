@@ -99,7 +99,8 @@ struct TermSum {
 }
 
 impl Training<'_> {
-    /// Trains a network, and what learns beside it, from its checkpoint, or from the start where there is none.
+    /// Trains a network, and what learns beside it, from its checkpoint, or from the start where there is
+    /// none.
     ///
     /// Leaves `last.bpk` with the weights after the last epoch and `selected.bpk` with those of the
     /// epoch with the best validation accuracy; of equal ones, the lower NLL, then the earlier.

@@ -11,9 +11,9 @@ use super::Training;
 use crate::{DriverError, Learner};
 
 impl Training<'_> {
-    /// For each term that counts in this epoch the norm of its weighted gradient with respect to all of the network's
-    /// weights, divided by the sum of these norms; measured on the first batch of the epoch, and not on what is
-    /// trained but on a copy. Nothing where there is one term.
+    /// For each term that counts in this epoch the norm of its weighted gradient with respect to all of the
+    /// network's weights, divided by the sum of these norms; measured on the first batch of the epoch, and
+    /// not on what is trained but on a copy. Nothing where there is one term.
     pub(super) fn gradient_shares(
         &self,
         learner: &Learner,

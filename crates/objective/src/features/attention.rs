@@ -2,9 +2,10 @@
 //!
 //! L = Σ_pairs mean_{b,pixels} (A_s − A_t)²,  A(f) = a/‖a‖ over the pixels,  a = mean_c |f|^p
 //!
-//! Needs: features of both networks; of maps of two sizes the larger is averaged to the smaller. Paper: Zagoruyko and
-//! Komodakis 2017, arXiv:1612.03928, section 3.1. Reference: RepDistiller's `AT.py`, which takes the mean of squares over batch and
-//! pixels; the paper and torchdistill's `paper` mode take norms of differences, at another scale.
+//! Needs: features of both networks; of maps of two sizes the larger is averaged to the smaller. Paper:
+//! Zagoruyko and Komodakis 2017, arXiv:1612.03928, section 3.1. Reference: RepDistiller's `AT.py`, which
+//! takes the mean of squares over batch and pixels; the paper and torchdistill's `paper` mode take norms of
+//! differences, at another scale.
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};

@@ -2,11 +2,12 @@
 //!
 //! L = Σ_pairs mean_{i,j} (K_s − K_t)²,  K(i,j) = Σ_{p=0..P} exp(−2γ) (2γ)^p/p! (f_i·f_j)^p
 //!
-//! K is the Taylor series of a Gaussian kernel between vectors of norm 1, f the features averaged over the map.
+//! K is the Taylor series of a Gaussian kernel between vectors of norm 1, f the features averaged over the
+//! map.
 //!
-//! Needs: features of both networks, of any sizes. Paper: Peng et al. 2019, arXiv:1904.01802, section 3.2. Reference: `cc.py`
-//! of Knowledge-Distillation-Zoo. RepDistiller's `Correlation` is another loss, of differences between neighbours in the batch behind trained
-//! projections.
+//! Needs: features of both networks, of any sizes. Paper: Peng et al. 2019, arXiv:1904.01802, section 3.2.
+//! Reference: `cc.py` of Knowledge-Distillation-Zoo. RepDistiller's `Correlation` is another loss, of
+//! differences between neighbours in the batch behind trained projections.
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};

@@ -1,15 +1,17 @@
-//! Contrastive representation distillation (CRD): a student's embedding is to be near its teacher's of the same sample, and far from those
-//! of samples of other classes.
+//! Contrastive representation distillation (CRD): a student's embedding is to be near its teacher's of the
+//! same sample, and far from those of samples of other classes.
 //!
 //! L = L_s + L_t,  L_x = −mean_b [ log h(P₊) + Σ_k log(1 − h(P_k)) ],  h(P) = P / (P + K/N),  P = exp(m·v_x/τ) / Z_x
 //!
-//! v: the features averaged over the map, through a linear layer of each network (both are trained), with norm 1. m: embeddings by the *other* network
-//! of the sample itself and of K others, from a memory bank with one row for each of the N training samples, which follows the embeddings:
-//! m ← (μ·m + (1 − μ)·v), with norm 1. Z is N times the mean of exp(m·v/τ) in the first batch.
+//! v: the features averaged over the map, through a linear layer of each network (both are trained), with
+//! norm 1. m: embeddings by the *other* network of the sample itself and of K others, from a memory bank with
+//! one row for each of the N training samples, which follows the embeddings: m ← (μ·m + (1 − μ)·v), with norm
+//! 1. Z is N times the mean of exp(m·v/τ) in the first batch.
 //!
-//! Needs: features of both networks, places in the banks ([`Contrast`](crate::Contrast)). Paper: Tian et al. 2020, arXiv:1910.10699, section 3.
-//! Reference: RepDistiller's `crd/`. It draws the K negatives without replacement where it can; a
-//! [`Negatives`](crate::Negatives) draws with. Memory: two banks of N · `dim` numbers, and batch · N for a step.
+//! Needs: features of both networks, places in the banks ([`Contrast`](crate::Contrast)). Paper: Tian et al.
+//! 2020, arXiv:1910.10699, section 3. Reference: RepDistiller's `crd/`. It draws the K negatives without
+//! replacement where it can; a [`Negatives`](crate::Negatives) draws with. Memory: two banks of N · `dim`
+//! numbers, and batch · N for a step.
 
 use burn::{
     module::{Module, Param},
@@ -161,7 +163,8 @@ impl Embedding {
 }
 
 impl Crd {
-    /// The loss of one network's embeddings, `[1]`, against the other one's `bank`; sets Z in the first batch.
+    /// The loss of one network's embeddings, `[1]`, against the other one's `bank`; sets Z in the first
+    /// batch.
     fn contrast(
         &self,
         embeddings: Tensor<2>,

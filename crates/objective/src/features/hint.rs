@@ -2,12 +2,14 @@
 //!
 //! L = Σ_pairs mean_{b,c,h,w} (r(f_s) − f_t)²,  r = ReLU(BN(conv(·)))
 //!
-//! The regressor is trained with the student. Its convolution fits the sizes: 3x3 with stride 2 where the student's map is twice as large,
-//! a transposed 4x4 where it is half as large, and else one without padding that is as large as the difference, 1x1 for equal maps.
+//! The regressor is trained with the student. Its convolution fits the sizes: 3x3 with stride 2 where the
+//! student's map is twice as large, a transposed 4x4 where it is half as large, and else one without padding
+//! that is as large as the difference, 1x1 for equal maps.
 //!
-//! Needs: features of both networks behind their activations. Paper: Romero et al. 2015, arXiv:1412.6550, section 2.2, which trains with
-//! hints alone first: `weight = { to = 100, last = 5 }`. Reference: RepDistiller's `HintLoss` and `ConvReg`, with the hint beside the other
-//! losses. The norm uses the statistics of the batch, for the regressor lives in training alone.
+//! Needs: features of both networks behind their activations. Paper: Romero et al. 2015, arXiv:1412.6550,
+//! section 2.2, which trains with hints alone first: `weight = { to = 100, last = 5 }`. Reference:
+//! RepDistiller's `HintLoss` and `ConvReg`, with the hint beside the other losses. The norm uses the
+//! statistics of the batch, for the regressor lives in training alone.
 
 use burn::{
     module::Module,

@@ -2,10 +2,11 @@
 //!
 //! L = Σ_pairs mean k(t,t) + mean k(s,s) − 2·mean k(s,t),  k(a,b) = (a·b)²,  channels as vectors of norm 1 over the pixels
 //!
-//! The squared maximum mean discrepancy with a polynomial kernel, means over the batch and all pairs of channels.
+//! The squared maximum mean discrepancy with a polynomial kernel, means over the batch and all pairs of
+//! channels.
 //!
-//! Needs: features of both networks; of maps of two sizes the larger is averaged to the smaller. Paper: Huang and Wang 2017,
-//! arXiv:1707.01219, section 4. Reference: RepDistiller's `NST.py` with the full loss.
+//! Needs: features of both networks; of maps of two sizes the larger is averaged to the smaller. Paper: Huang
+//! and Wang 2017, arXiv:1707.01219, section 4. Reference: RepDistiller's `NST.py` with the full loss.
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};

@@ -1,13 +1,16 @@
-//! Overhaul of feature distillation (OFD): distances in front of the activation, behind a ReLU whose margin is the teacher's.
+//! Overhaul of feature distillation (OFD): distances in front of the activation, behind a ReLU whose margin
+//! is the teacher's.
 //!
 //! L = Σ_i 2^{−(n−1−i)} · mean_b Σ_{c,h,w} (x − t)²·[x > t or f_t > 0],  x = BN(conv1x1(f_s)),  t = max(f_t, m_c)
 //!
-//! m_c < 0: what the teacher's channel is on average where it is negative. Below zero the student need only be as low as the margin, and lower costs nothing.
-//! Pairs i = 0..n−1 from shallow to deep: the deeper, the heavier.
+//! m_c < 0: what the teacher's channel is on average where it is negative. Below zero the student need only
+//! be as low as the margin, and lower costs nothing. Pairs i = 0..n−1 from shallow to deep: the deeper, the
+//! heavier.
 //!
-//! Needs: features of both networks in front of their activations, with maps of one size. Paper: Heo et al. 2019, arXiv:1904.01866,
-//! section 3. Reference: `clovaai/overhaul-distillation`, which derives the margins from the teacher's batch norm; here they are the means of
-//! what is negative in the features that [`Objective::connect`](crate::Objective::connect) is given, the paper's other way, which needs no norm.
+//! Needs: features of both networks in front of their activations, with maps of one size. Paper: Heo et al.
+//! 2019, arXiv:1904.01866, section 3. Reference: `clovaai/overhaul-distillation`, which derives the margins
+//! from the teacher's batch norm; here they are the means of what is negative in the features that
+//! [`Objective::connect`](crate::Objective::connect) is given, the paper's other way, which needs no norm.
 
 use burn::{
     module::{Module, Param},

@@ -2,8 +2,9 @@
 //!
 //! L = Σ_pairs mean_{i,j} q_t log(q_t / q_s),  q(i,·) ∝ (1 + cos(f_i, f_j)) / 2,  f = features averaged over the map
 //!
-//! Needs: features of both networks, of any sizes. Paper: Passalis and Tefas 2018, arXiv:1803.10837, section 3. Reference:
-//! RepDistiller's `PKT.py`, with its ε = 1e-7 beside norms and probabilities; the mean over all B² pairs makes its usual weight so large.
+//! Needs: features of both networks, of any sizes. Paper: Passalis and Tefas 2018, arXiv:1803.10837, section
+//! 3. Reference: RepDistiller's `PKT.py`, with its ε = 1e-7 beside norms and probabilities; the mean over all
+//! B² pairs makes its usual weight so large.
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};

@@ -1,14 +1,17 @@
-//! Knowledge review (ReviewKD): each level of the teacher is learnt from the student's own level and all deeper ones.
+//! Knowledge review (ReviewKD): each level of the teacher is learnt from the student's own level and all
+//! deeper ones.
 //!
 //! L = Σ_levels HCL(out, f_t)
 //!
-//! From the deepest level up: x = BN(conv1x1(f_s)); from the second on, with y the x of the level below at this size (nearest pixel):
-//! (a, b) = sigmoid(conv1x1([x, y])), x ← a·x + b·y; x at the teacher's size; out = BN(conv3x3(x)). HCL: the mean squared distance of the maps and of
-//! them averaged to 4x4, 2x2 and 1x1 where they are larger, weighted 1, 1/2, 1/4, 1/8 and divided by the sum of the weights.
+//! From the deepest level up: x = BN(conv1x1(f_s)); from the second on, with y the x of the level below at
+//! this size (nearest pixel): (a, b) = sigmoid(conv1x1([x, y])), x ← a·x + b·y; x at the teacher's size; out
+//! = BN(conv3x3(x)). HCL: the mean squared distance of the maps and of them averaged to 4x4, 2x2 and 1x1
+//! where they are larger, weighted 1, 1/2, 1/4, 1/8 and divided by the sum of the weights.
 //!
-//! Needs: features of both networks, as a rule in front of their activations; the deepest pair, averaged over the map, is a further level unless
-//! `pooled = false`. Paper: Chen et al. 2021, arXiv:2104.09044, section 3. Reference: mdistiller's `ReviewKD.py`, whose warm-up over 20 epochs is
-//! `weight = { from = 0, to = 1, epochs = 20 }` here.
+//! Needs: features of both networks, as a rule in front of their activations; the deepest pair, averaged over
+//! the map, is a further level unless `pooled = false`. Paper: Chen et al. 2021, arXiv:2104.09044, section 3.
+//! Reference: mdistiller's `ReviewKD.py`, whose warm-up over 20 epochs is `weight = { from = 0, to = 1,
+//! epochs = 20 }` here.
 
 use burn::{
     module::Module,

@@ -2,12 +2,13 @@
 //!
 //! L = Σ_pairs α·mean_{ij} h(d_s − d_t) + β·mean_{ijk} h(cos_s − cos_t)
 //!
-//! d(i,j) = ‖f_i − f_j‖ divided by its mean over all i ≠ j; cos(i,j,k): of the angle at f_i between f_j and f_k; h: Huber's loss with
-//! δ = 1; f: features averaged over the map.
+//! d(i,j) = ‖f_i − f_j‖ divided by its mean over all i ≠ j; cos(i,j,k): of the angle at f_i between f_j and
+//! f_k; h: Huber's loss with δ = 1; f: features averaged over the map.
 //!
-//! Needs: features of both networks, of any sizes. The angles take memory for batch² · channels and batch³ numbers.
-//! Paper: Park et al. 2019, arXiv:1904.05068, section 3. Reference: RepDistiller's `RKD.py`. There 1e-12 bounds a squared distance from below; here
-//! it is added to it, so that features that coincide have a gradient.
+//! Needs: features of both networks, of any sizes. The angles take memory for batch² · channels and batch³
+//! numbers. Paper: Park et al. 2019, arXiv:1904.05068, section 3. Reference: RepDistiller's `RKD.py`. There
+//! 1e-12 bounds a squared distance from below; here it is added to it, so that features that coincide have a
+//! gradient.
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -156,7 +157,8 @@ fn distances(features: Tensor<2>) -> Tensor<2> {
     distances / mean.reshape([1, 1])
 }
 
-/// Cosines of the angles of all triples, `[rows, columns]` to `[rows · rows, rows]`: at the first one, between the others.
+/// Cosines of the angles of all triples, `[rows, columns]` to `[rows · rows, rows]`: at the first one,
+/// between the others.
 fn angles(features: Tensor<2>) -> Tensor<2> {
     let [rows, columns] = features.dims();
     let from = features.clone().reshape([rows, 1, columns]);

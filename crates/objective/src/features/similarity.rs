@@ -2,8 +2,8 @@
 //!
 //! L = Σ_pairs (1/B²) ‖G_s − G_t‖²,  G = rows of F·Fᵀ with norm 1,  F = features `[batch, channels · height · width]`
 //!
-//! Needs: features of both networks, of any sizes. Paper: Tung and Mori 2019, arXiv:1907.09682, section 3.1. Reference:
-//! RepDistiller's `SP.py`.
+//! Needs: features of both networks, of any sizes. Paper: Tung and Mori 2019, arXiv:1907.09682, section 3.1.
+//! Reference: RepDistiller's `SP.py`.
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};

@@ -2,11 +2,13 @@
 //!
 //! L = Σ_pairs mean_{b,c,h,w} ½·[ (μ(f_s) − f_t)²/σ² + log σ² ],  σ² = softplus(a) + 1e-5 for each channel of the teacher
 //!
-//! The negative log likelihood, in nats and without its constant, of a Gaussian whose mean μ, three 1x1 convolutions with ReLU between them,
-//! and variance are trained with the student. It may be below zero and has no fixed value where both networks agree.
+//! The negative log likelihood, in nats and without its constant, of a Gaussian whose mean μ, three 1x1
+//! convolutions with ReLU between them, and variance are trained with the student. It may be below zero and
+//! has no fixed value where both networks agree.
 //!
-//! Needs: features of both networks; of maps of two sizes the larger is averaged to the smaller. Paper: Ahn et al. 2019,
-//! arXiv:1904.05835, section 2. Reference: RepDistiller's `VID.py`, with its initial variance of 5.
+//! Needs: features of both networks; of maps of two sizes the larger is averaged to the smaller. Paper: Ahn
+//! et al. 2019, arXiv:1904.05835, section 2. Reference: RepDistiller's `VID.py`, with its initial variance of
+//! 5.
 
 use burn::{
     module::{Module, Param},

@@ -2,9 +2,9 @@
 //!
 //! L = −T² · mean_b Σ_c p_t log p_s,  p = softmax(z / T)   [nats]
 //!
-//! Needs: student and teacher logits. It is `soft-targets` plus T² times the entropy of the teacher's outputs,
-//! which no student can change: the same gradient, and a value that is not zero where both agree. Hinton et al. 2015,
-//! arXiv:1503.02531, section 2, write it so. TextBrewer's `kd_ce_loss` has no T².
+//! Needs: student and teacher logits. It is `soft-targets` plus T² times the entropy of the teacher's
+//! outputs, which no student can change: the same gradient, and a value that is not zero where both agree.
+//! Hinton et al. 2015, arXiv:1503.02531, section 2, write it so. TextBrewer's `kd_ce_loss` has no T².
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};

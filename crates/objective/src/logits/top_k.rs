@@ -7,9 +7,10 @@
 //! - `renormalise`: the k classes among themselves: q = p(K) / Σ p(K);
 //! - `uniform`: the teacher's remaining mass evenly over the other classes, against the student's whole distribution.
 //!
-//! Needs: student and teacher logits. For teachers with very many classes, and for stored outputs. `bucket` is a lower
-//! bound of soft targets over all classes and equals them for k = C − 1; `renormalise` says nothing about the other classes,
-//! which the student may then raise; `uniform` is what TinyViT (Wu et al. 2022, arXiv:2207.10666, section 3.1) trains with.
+//! Needs: student and teacher logits. For teachers with very many classes, and for stored outputs. `bucket`
+//! is a lower bound of soft targets over all classes and equals them for k = C − 1; `renormalise` says
+//! nothing about the other classes, which the student may then raise; `uniform` is what TinyViT (Wu et al.
+//! 2022, arXiv:2207.10666, section 3.1) trains with.
 
 use burn::tensor::{IndexingUpdateOp, Tensor, activation::log_softmax};
 use serde::{Deserialize, Serialize};

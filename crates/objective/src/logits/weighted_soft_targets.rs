@@ -2,12 +2,12 @@
 //!
 //! L = T² · mean_b w_b KL(p_t‖p_s),  w = 1 − exp(−CE_s / CE_t),  p = softmax(z / T)   [nats]
 //!
-//! CE: cross entropy with the label at T = 1. The weight lies in [0, 1): near 1 where the student errs and the teacher
-//! does not, near 0 where the student already does better. No gradient flows through it.
+//! CE: cross entropy with the label at T = 1. The weight lies in [0, 1): near 1 where the student errs and
+//! the teacher does not, near 0 where the student already does better. No gradient flows through it.
 //!
-//! Needs: student and teacher logits, labels. Paper: Zhou et al. 2021, arXiv:2102.00650, section 4. Reference:
-//! `bellymonster/Weighted-Soft-Label-Distillation`, which multiplies the cross entropy with soft targets and not the
-//! divergence: another value, the same gradient.
+//! Needs: student and teacher logits, labels. Paper: Zhou et al. 2021, arXiv:2102.00650, section 4.
+//! Reference: `bellymonster/Weighted-Soft-Label-Distillation`, which multiplies the cross entropy with soft
+//! targets and not the divergence: another value, the same gradient.
 
 use burn::tensor::{Tensor, activation::log_softmax};
 use serde::{Deserialize, Serialize};
