@@ -51,4 +51,4 @@ pub use schedule::Schedule;
 pub use signals::Signals;
 pub use softened::{log_softmax_at, soft_target_kl, standardise};
 pub use taps::{Features, Places, Rule, TapShape};
-pub use term::Term;
+pub use term::{Inputs, Term};

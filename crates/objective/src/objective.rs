@@ -2,7 +2,8 @@ use burn::tensor::Tensor;
 use rand_core::RngCore;
 
 use crate::{
-    ConfigError, Connectors, Places, Schedule, SignalError, Signals, TapShape, Term, TermConfig,
+    ConfigError, Connectors, Inputs, Places, Schedule, SignalError, Signals, TapShape, Term,
+    TermConfig,
 };
 
 /// A weighted sum of named terms.
@@ -15,6 +16,7 @@ pub struct Objective {
 struct Weighted {
     name: String,
     weight: Schedule,
+    places: Option<Places>,
     term: Box<dyn Term>,
 }
 
@@ -67,7 +69,7 @@ impl Objective {
                 0 => term.name().to_owned(),
                 _ => format!("{}-{}", term.name(), same + 1),
             };
-            named.push(Weighted { name, weight, term });
+            named.push(Weighted { name, weight, places: term.places(), term });
         }
         Self { terms: named }
     }
@@ -79,7 +81,7 @@ impl Objective {
 
     /// Whether any term with a weight above zero compares features.
     pub fn needs_features(&self) -> bool {
-        self.active().any(|(_, weighted)| weighted.term.places().is_some())
+        self.active().any(|(_, weighted)| weighted.places.is_some())
     }
 
     /// How many samples of other classes each sample is to be contrasted with, where any term asks.
@@ -111,7 +113,7 @@ impl Objective {
     ) -> Result<(), ConfigError> {
         let active = self.terms.iter_mut().enumerate().filter(|(_, w)| !w.weight.is_zero());
         for (index, weighted) in active {
-            if let Some(places) = weighted.term.places_mut() {
+            if let Some(places) = &mut weighted.places {
                 let resolved = places.resolve(student, teacher);
                 resolved.map_err(|e| e.within(&format!("objective[{index}]")))?;
             }
@@ -122,7 +124,7 @@ impl Objective {
     /// Names of the features that its terms compare, of student and teacher, each once; known once it is
     /// [resolved](Self::resolve).
     pub fn taps(&self) -> [Vec<&str>; 2] {
-        let places = self.active().filter_map(|(_, weighted)| weighted.term.places());
+        let places = self.active().filter_map(|(_, weighted)| weighted.places.as_ref());
         let mut taps = [Vec::new(), Vec::new()];
         for pair in places.flat_map(Places::pairs) {
             for (names, name) in taps.iter_mut().zip(pair) {
@@ -148,15 +150,16 @@ impl Objective {
         let signals = &signals.without_autodiff();
         let mut connectors: Vec<_> = self.terms.iter().map(|_| None).collect();
         for (index, weighted) in self.active() {
-            connectors[index] = weighted.term.connect(signals, rng)?;
+            let (features, connector) = (weighted.features(signals)?, &mut None);
+            let dry_run = Inputs { signals, features, connector };
+            connectors[index] = weighted.term.connect(dry_run, rng)?;
         }
         Ok(Connectors::of(connectors))
     }
 
     /// Effective formula of the sum: `0.40·T²·KL(T=5) + 0.50·CE`.
     pub fn formula(&self) -> String {
-        let formula = |w: &Weighted| format!("{}·{}", w.weight.weight_formula(), w.term.formula());
-        self.terms.iter().map(formula).collect::<Vec<_>>().join(" + ")
+        self.terms.iter().map(Weighted::formula).collect::<Vec<_>>().join(" + ")
     }
 
     /// Names of the terms that count in any epoch, in the order of the configuration.
@@ -189,11 +192,12 @@ impl Objective {
         connectors: &mut Connectors,
     ) -> Result<Evaluation, SignalError> {
         let mut terms = Vec::new();
-        for (index, Weighted { name, weight, term }) in self.active() {
-            let weight = weight.at(signals.epoch());
+        for (index, weighted) in self.active() {
+            let weight = weighted.weight.at(signals.epoch());
             if weight > 0.0 {
-                let value = term.forward(signals, connectors.slot(index))?;
-                terms.push(TermValue { name: name.clone(), weight, value });
+                let (features, connector) = (weighted.features(signals)?, connectors.slot(index));
+                let value = weighted.term.forward(Inputs { signals, features, connector })?;
+                terms.push(TermValue { name: weighted.name.clone(), weight, value });
             }
         }
         let weighted = terms.iter().map(|term| term.value.clone() * term.weight);
@@ -205,5 +209,20 @@ impl Objective {
     /// Terms that count in some epoch, and their places among all.
     fn active(&self) -> impl Iterator<Item = (usize, &Weighted)> {
         self.terms.iter().enumerate().filter(|(_, weighted)| !weighted.weight.is_zero())
+    }
+}
+
+impl Weighted {
+    fn features(&self, signals: &Signals) -> Result<Vec<[Tensor<4>; 2]>, SignalError> {
+        self.places.as_ref().map_or(Ok(Vec::new()), |places| places.features(signals))
+    }
+
+    fn formula(&self) -> String {
+        let formula = self.term.formula();
+        let formula = match &self.places {
+            Some(places) => places.formula(&formula),
+            None => formula,
+        };
+        format!("{}·{formula}", self.weight.weight_formula())
     }
 }

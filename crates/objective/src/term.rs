@@ -5,6 +5,33 @@ use rand_core::RngCore;
 
 use crate::{ConfigError, Connector, Places, SignalError, Signals};
 
+/// What a term is given for one batch.
+#[derive(Debug)]
+pub struct Inputs<'a> {
+    /// Logits, labels and the rest.
+    pub signals: &'a Signals,
+    /// Features of student and teacher of each pair that the term compares, each
+    /// `[batch, channels, height, width]`.
+    pub features: Vec<[Tensor<4>; 2]>,
+    /// What [`Term::connect`] gave, as it is trained by now; nothing in the dry run.
+    pub connector: &'a mut Option<Connector>,
+}
+
+impl Inputs<'_> {
+    /// Sum of a loss over all pairs, `[1]`.
+    ///
+    /// # Panics
+    /// Without any pair: a term that compares features has one.
+    pub fn sum(self, loss: impl FnMut([Tensor<4>; 2]) -> Tensor<1>) -> Tensor<1> {
+        sum(self.features.into_iter().map(loss))
+    }
+}
+
+/// Sum of at least one loss.
+pub(crate) fn sum(losses: impl Iterator<Item = Tensor<1>>) -> Tensor<1> {
+    losses.reduce(|sum, loss| sum + loss).expect("at least one pair")
+}
+
 /// One loss: a function of signals, without a weight.
 ///
 /// A term of one's own needs [`name`](Self::name), [`formula`](Self::formula) and [`forward`](Self::forward),
@@ -30,12 +57,7 @@ pub trait Term: Debug + Send + Sync {
     }
 
     /// Which features it compares, where it compares any.
-    fn places(&self) -> Option<&Places> {
-        None
-    }
-
-    /// The same, to be [resolved](Places::resolve).
-    fn places_mut(&mut self) -> Option<&mut Places> {
+    fn places(&self) -> Option<Places> {
         None
     }
 
@@ -44,26 +66,21 @@ pub trait Term: Debug + Send + Sync {
         None
     }
 
-    /// What it trains beside the student, made by a dry run over `signals`.
+    /// What it trains beside the student, made by a dry run.
     ///
     /// # Errors
     /// [`SignalError`] for features that it cannot compare.
     fn connect(
         &self,
-        _signals: &Signals,
+        _dry_run: Inputs<'_>,
         _rng: &mut dyn RngCore,
     ) -> Result<Option<Connector>, SignalError> {
         Ok(None)
     }
 
-    /// Value, mean over the batch, `[1]`; in nats unless the term says otherwise. `connector` is what
-    /// [`connect`](Self::connect) gave, as it is trained by now.
+    /// Value, mean over the batch, `[1]`; in nats unless the term says otherwise.
     ///
     /// # Errors
     /// [`SignalError`] where a signal that it needs is missing.
-    fn forward(
-        &self,
-        signals: &Signals,
-        connector: &mut Option<Connector>,
-    ) -> Result<Tensor<1>, SignalError>;
+    fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError>;
 }

@@ -11,7 +11,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::maps::{at_smaller_size, flat, unit};
-use crate::{ConfigError, Connector, Places, Rule, Schedule, SignalError, Signals, Term, TermInfo};
+use crate::{ConfigError, Inputs, Places, Rule, Schedule, SignalError, Term, TermInfo};
 
 const NAME: &str = "attention";
 
@@ -67,14 +67,14 @@ impl AttentionConfig {
         if !(1.0..=8.0).contains(&power) {
             return Err(ConfigError::new("power", power, "a number from 1 to 8"));
         }
-        Ok(Attention { places: Places::new(&self.taps, Rule::SameSize), power })
+        Ok(Attention { taps: self.taps.clone(), power })
     }
 }
 
 /// Squared distance of attention maps.
 #[derive(Debug, Clone)]
 pub struct Attention {
-    places: Places,
+    taps: Vec<[String; 2]>,
     power: f64,
 }
 
@@ -84,22 +84,14 @@ impl Term for Attention {
     }
 
     fn formula(&self) -> String {
-        self.places.formula("attention")
+        NAME.to_owned()
     }
 
-    fn places(&self) -> Option<&Places> {
-        Some(&self.places)
+    fn places(&self) -> Option<Places> {
+        Some(Places::new(&self.taps, Rule::SameSize))
     }
 
-    fn places_mut(&mut self) -> Option<&mut Places> {
-        Some(&mut self.places)
-    }
-
-    fn forward(
-        &self,
-        signals: &Signals,
-        _: &mut Option<Connector>,
-    ) -> Result<Tensor<1>, SignalError> {
+    fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         let attention = |map: Tensor<4>| {
             let strength = match self.power {
                 2.0 => map.powi_scalar(2),
@@ -111,7 +103,6 @@ impl Term for Attention {
             let [student, teacher] = at_smaller_size(pair).map(attention);
             (student - teacher).powi_scalar(2).mean()
         };
-        let pairs = self.places.features(signals)?.into_iter();
-        Ok(pairs.map(loss).reduce(|sum, loss| sum + loss).expect("at least one pair"))
+        Ok(inputs.sum(loss))
     }
 }

@@ -13,7 +13,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::maps::{pooled, products, unit};
-use crate::{ConfigError, Connector, Places, Rule, Schedule, SignalError, Signals, Term, TermInfo};
+use crate::{ConfigError, Inputs, Places, Rule, Schedule, SignalError, Term, TermInfo};
 
 const NAME: &str = "correlation";
 
@@ -80,14 +80,14 @@ impl CorrelationConfig {
         if !(1..=16).contains(&order) {
             return Err(ConfigError::new("order", order, "from 1 to 16"));
         }
-        Ok(Correlation { places: Places::new(&self.taps, Rule::Deepest), gamma, order })
+        Ok(Correlation { taps: self.taps.clone(), gamma, order })
     }
 }
 
 /// Squared distance of the samples' correlations.
 #[derive(Debug, Clone)]
 pub struct Correlation {
-    places: Places,
+    taps: Vec<[String; 2]>,
     gamma: f64,
     order: usize,
 }
@@ -98,22 +98,14 @@ impl Term for Correlation {
     }
 
     fn formula(&self) -> String {
-        self.places.formula("correlation")
+        NAME.to_owned()
     }
 
-    fn places(&self) -> Option<&Places> {
-        Some(&self.places)
+    fn places(&self) -> Option<Places> {
+        Some(Places::new(&self.taps, Rule::Deepest))
     }
 
-    fn places_mut(&mut self) -> Option<&mut Places> {
-        Some(&mut self.places)
-    }
-
-    fn forward(
-        &self,
-        signals: &Signals,
-        _: &mut Option<Connector>,
-    ) -> Result<Tensor<1>, SignalError> {
+    fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         let kernel = |map: Tensor<4>| {
             let alike = products(unit(pooled(map), 1));
             // Horner's scheme, from the highest order down.
@@ -127,7 +119,6 @@ impl Term for Correlation {
             let [student, teacher] = pair.map(kernel);
             (student - teacher).powi_scalar(2).mean()
         };
-        let pairs = self.places.features(signals)?.into_iter();
-        Ok(pairs.map(loss).reduce(|sum, loss| sum + loss).expect("at least one pair"))
+        Ok(inputs.sum(loss))
     }
 }

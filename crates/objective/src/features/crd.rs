@@ -25,7 +25,7 @@ use super::{
     maps::{pooled, unit},
 };
 use crate::{
-    ConfigError, Connector, Places, Rule, Schedule, SignalError, Signals, Term, TermInfo,
+    ConfigError, Connector, Inputs, Places, Rule, Schedule, SignalError, Term, TermInfo,
     connect::draw,
 };
 
@@ -102,15 +102,14 @@ impl CrdConfig {
         if !(0.0..1.0).contains(&momentum) {
             return Err(ConfigError::new("momentum", momentum, "a number in [0, 1)"));
         }
-        let places = Places::new(&self.taps, Rule::Deepest);
-        Ok(Crd { places, dim, negatives, temperature, momentum })
+        Ok(Crd { taps: self.taps.clone(), dim, negatives, temperature, momentum })
     }
 }
 
 /// Contrast of both networks' embeddings.
 #[derive(Debug, Clone)]
 pub struct Crd {
-    places: Places,
+    taps: Vec<[String; 2]>,
     dim: usize,
     negatives: usize,
     temperature: f64,
@@ -203,15 +202,11 @@ impl Term for Crd {
     }
 
     fn formula(&self) -> String {
-        self.places.formula(&format!("CRD[K={}, τ={}]", self.negatives, self.temperature))
+        format!("CRD[K={}, τ={}]", self.negatives, self.temperature)
     }
 
-    fn places(&self) -> Option<&Places> {
-        Some(&self.places)
-    }
-
-    fn places_mut(&mut self) -> Option<&mut Places> {
-        Some(&mut self.places)
+    fn places(&self) -> Option<Places> {
+        Some(Places::new(&self.taps, Rule::Deepest))
     }
 
     fn negatives(&self) -> Option<usize> {
@@ -220,26 +215,22 @@ impl Term for Crd {
 
     fn connect(
         &self,
-        signals: &Signals,
+        dry_run: Inputs<'_>,
         rng: &mut dyn RngCore,
     ) -> Result<Option<Connector>, SignalError> {
-        let samples = signals.contrast(NAME)?.samples;
-        let [student, teacher] = self.places.features(signals)?.remove(0);
+        let samples = dry_run.signals.contrast(NAME)?.samples;
+        let [student, teacher] = &dry_run.features[0];
         let mut embedding = |features| Embedding::new(features, samples, self.dim, rng);
-        let (student, teacher) = (embedding(&student), embedding(&teacher));
+        let (student, teacher) = (embedding(student), embedding(teacher));
         Ok(Some(Connector::Crd(Banks { student, teacher })))
     }
 
-    fn forward(
-        &self,
-        signals: &Signals,
-        connector: &mut Option<Connector>,
-    ) -> Result<Tensor<1>, SignalError> {
-        let Some(Connector::Crd(Banks { student, teacher })) = connector else {
+    fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
+        let Some(Connector::Crd(Banks { student, teacher })) = inputs.connector else {
             return Err(SignalError::NoConnector { term: NAME });
         };
-        let contrast = signals.contrast(NAME)?;
-        let [of_student, of_teacher] = self.places.features(signals)?.remove(0);
+        let contrast = inputs.signals.contrast(NAME)?;
+        let [of_student, of_teacher] = inputs.features[0].clone();
         let (v_s, v_t) = (student.embed(of_student), teacher.embed(of_teacher));
         let (bank_s, bank_t) = (student.bank.val(), teacher.bank.val());
         let loss_s = self.contrast(v_s.clone(), bank_t, &mut student.normaliser, contrast);

@@ -19,8 +19,9 @@ use rand_core::RngCore;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, Connector, Places, Rule, Schedule, SignalError, Signals, Term, TermInfo,
+    ConfigError, Connector, Inputs, Places, Rule, Schedule, SignalError, Term, TermInfo,
     connect::{Conv, Norm},
+    term::sum,
 };
 
 const NAME: &str = "hint";
@@ -65,14 +66,14 @@ impl HintConfig {
     /// # Errors
     /// None: it has no range of its own.
     pub fn build(&self) -> Result<Hint, ConfigError> {
-        Ok(Hint { places: Places::new(&self.taps, Rule::Middle) })
+        Ok(Hint { taps: self.taps.clone() })
     }
 }
 
 /// Squared distance of features behind a regressor.
 #[derive(Debug, Clone)]
 pub struct Hint {
-    places: Places,
+    taps: Vec<[String; 2]>,
 }
 
 /// What makes the student's features comparable: convolution, norm, ReLU.
@@ -114,40 +115,30 @@ impl Term for Hint {
     }
 
     fn formula(&self) -> String {
-        self.places.formula(NAME)
+        NAME.to_owned()
     }
 
-    fn places(&self) -> Option<&Places> {
-        Some(&self.places)
-    }
-
-    fn places_mut(&mut self) -> Option<&mut Places> {
-        Some(&mut self.places)
+    fn places(&self) -> Option<Places> {
+        Some(Places::new(&self.taps, Rule::Middle))
     }
 
     fn connect(
         &self,
-        signals: &Signals,
+        dry_run: Inputs<'_>,
         rng: &mut dyn RngCore,
     ) -> Result<Option<Connector>, SignalError> {
-        let pairs = self.places.features(signals)?;
-        let regressors = pairs.iter().map(|pair| Regressor::new(pair, rng));
+        let regressors = dry_run.features.iter().map(|pair| Regressor::new(pair, rng));
         Ok(Some(Connector::Hint(regressors.collect::<Result<_, _>>()?)))
     }
 
-    fn forward(
-        &self,
-        signals: &Signals,
-        connector: &mut Option<Connector>,
-    ) -> Result<Tensor<1>, SignalError> {
-        let Some(Connector::Hint(regressors)) = connector else {
+    fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
+        let Some(Connector::Hint(regressors)) = inputs.connector else {
             return Err(SignalError::NoConnector { term: NAME });
         };
         let loss = |([student, teacher], regressor): ([Tensor<4>; 2], &Regressor)| {
             let guess = relu(regressor.norm.forward(regressor.conv.forward(student)));
             (guess - teacher).powi_scalar(2).mean()
         };
-        let pairs = self.places.features(signals)?.into_iter().zip(regressors.iter());
-        Ok(pairs.map(loss).reduce(|sum, loss| sum + loss).expect("at least one pair"))
+        Ok(sum(inputs.features.into_iter().zip(regressors.iter()).map(loss)))
     }
 }

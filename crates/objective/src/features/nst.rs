@@ -12,7 +12,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::maps::{at_smaller_size, unit};
-use crate::{ConfigError, Connector, Places, Rule, Schedule, SignalError, Signals, Term, TermInfo};
+use crate::{ConfigError, Inputs, Places, Rule, Schedule, SignalError, Term, TermInfo};
 
 const NAME: &str = "nst";
 
@@ -56,14 +56,14 @@ impl NstConfig {
     /// # Errors
     /// None: it has no range of its own.
     pub fn build(&self) -> Result<Nst, ConfigError> {
-        Ok(Nst { places: Places::new(&self.taps, Rule::SameSize) })
+        Ok(Nst { taps: self.taps.clone() })
     }
 }
 
 /// Discrepancy of the channels' selectivity.
 #[derive(Debug, Clone)]
 pub struct Nst {
-    places: Places,
+    taps: Vec<[String; 2]>,
 }
 
 impl Term for Nst {
@@ -72,22 +72,14 @@ impl Term for Nst {
     }
 
     fn formula(&self) -> String {
-        self.places.formula("nst")
+        NAME.to_owned()
     }
 
-    fn places(&self) -> Option<&Places> {
-        Some(&self.places)
+    fn places(&self) -> Option<Places> {
+        Some(Places::new(&self.taps, Rule::SameSize))
     }
 
-    fn places_mut(&mut self) -> Option<&mut Places> {
-        Some(&mut self.places)
-    }
-
-    fn forward(
-        &self,
-        signals: &Signals,
-        _: &mut Option<Connector>,
-    ) -> Result<Tensor<1>, SignalError> {
+    fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         let channels = |map: Tensor<4>| {
             let [batch, channels, height, width] = map.dims();
             unit(map.reshape([batch, channels, height * width]), 2)
@@ -99,7 +91,6 @@ impl Term for Nst {
             kernel(&teacher, &teacher).mean() + kernel(&student, &student).mean()
                 - kernel(&student, &teacher).mean() * 2.0
         };
-        let pairs = self.places.features(signals)?.into_iter();
-        Ok(pairs.map(loss).reduce(|sum, loss| sum + loss).expect("at least one pair"))
+        Ok(inputs.sum(loss))
     }
 }

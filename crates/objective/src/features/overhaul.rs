@@ -20,8 +20,9 @@ use rand_core::RngCore;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, Connector, Places, Rule, Schedule, SignalError, Signals, Term, TermInfo,
+    ConfigError, Connector, Inputs, Places, Rule, Schedule, SignalError, Term, TermInfo,
     connect::{Conv, Norm},
+    term::sum,
 };
 
 const NAME: &str = "overhaul";
@@ -66,14 +67,14 @@ impl OverhaulConfig {
     /// # Errors
     /// None: it has no range of its own.
     pub fn build(&self) -> Result<Overhaul, ConfigError> {
-        Ok(Overhaul { places: Places::new(&self.taps, Rule::BeforeActivation) })
+        Ok(Overhaul { taps: self.taps.clone() })
     }
 }
 
 /// Partial squared distance of features behind a margin.
 #[derive(Debug, Clone)]
 pub struct Overhaul {
-    places: Places,
+    taps: Vec<[String; 2]>,
 }
 
 /// A regressor of the student's features, and the teacher's margins.
@@ -130,41 +131,30 @@ impl Term for Overhaul {
     }
 
     fn formula(&self) -> String {
-        self.places.formula(NAME)
+        NAME.to_owned()
     }
 
-    fn places(&self) -> Option<&Places> {
-        Some(&self.places)
-    }
-
-    fn places_mut(&mut self) -> Option<&mut Places> {
-        Some(&mut self.places)
+    fn places(&self) -> Option<Places> {
+        Some(Places::new(&self.taps, Rule::BeforeActivation))
     }
 
     fn connect(
         &self,
-        signals: &Signals,
+        dry_run: Inputs<'_>,
         rng: &mut dyn RngCore,
     ) -> Result<Option<Connector>, SignalError> {
-        let pairs = self.places.features(signals)?;
-        let connectors = pairs.iter().map(|pair| MarginConnector::new(pair, rng));
+        let connectors = dry_run.features.iter().map(|pair| MarginConnector::new(pair, rng));
         Ok(Some(Connector::Overhaul(connectors.collect::<Result<_, _>>()?)))
     }
 
-    fn forward(
-        &self,
-        signals: &Signals,
-        connector: &mut Option<Connector>,
-    ) -> Result<Tensor<1>, SignalError> {
-        let Some(Connector::Overhaul(connectors)) = connector else {
+    fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
+        let Some(Connector::Overhaul(connectors)) = inputs.connector else {
             return Err(SignalError::NoConnector { term: NAME });
         };
-        let pairs = self.places.features(signals)?;
-        let deepest = pairs.len() - 1;
-        let pairs = pairs.into_iter().zip(connectors.iter()).enumerate();
-        let loss = pairs.map(|(at, ([student, teacher], connector))| {
+        let deepest = inputs.features.len() - 1;
+        let pairs = inputs.features.into_iter().zip(connectors.iter()).enumerate();
+        Ok(sum(pairs.map(|(at, ([student, teacher], connector))| {
             connector.distance(student, teacher) * 0.5_f64.powi((deepest - at) as i32)
-        });
-        Ok(loss.reduce(|sum, loss| sum + loss).expect("at least one pair"))
+        })))
     }
 }

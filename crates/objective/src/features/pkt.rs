@@ -10,7 +10,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::maps::{norms, pooled, products};
-use crate::{ConfigError, Connector, Places, Rule, Schedule, SignalError, Signals, Term, TermInfo};
+use crate::{ConfigError, Inputs, Places, Rule, Schedule, SignalError, Term, TermInfo};
 
 const NAME: &str = "pkt";
 
@@ -56,14 +56,14 @@ impl PktConfig {
     /// # Errors
     /// None: it has no range of its own.
     pub fn build(&self) -> Result<Pkt, ConfigError> {
-        Ok(Pkt { places: Places::new(&self.taps, Rule::Deepest) })
+        Ok(Pkt { taps: self.taps.clone() })
     }
 }
 
 /// Divergence of neighbourhoods.
 #[derive(Debug, Clone)]
 pub struct Pkt {
-    places: Places,
+    taps: Vec<[String; 2]>,
 }
 
 impl Term for Pkt {
@@ -72,22 +72,14 @@ impl Term for Pkt {
     }
 
     fn formula(&self) -> String {
-        self.places.formula("pkt")
+        NAME.to_owned()
     }
 
-    fn places(&self) -> Option<&Places> {
-        Some(&self.places)
+    fn places(&self) -> Option<Places> {
+        Some(Places::new(&self.taps, Rule::Deepest))
     }
 
-    fn places_mut(&mut self) -> Option<&mut Places> {
-        Some(&mut self.places)
-    }
-
-    fn forward(
-        &self,
-        signals: &Signals,
-        _: &mut Option<Connector>,
-    ) -> Result<Tensor<1>, SignalError> {
+    fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         let neighbours = |map: Tensor<4>| {
             let features = pooled(map);
             let unit = features.clone() / (norms(features, 1) + EPSILON);
@@ -100,7 +92,6 @@ impl Term for Pkt {
             let ratio = (teacher.clone() + EPSILON).log() - (student + EPSILON).log();
             (teacher * ratio).mean()
         };
-        let pairs = self.places.features(signals)?.into_iter();
-        Ok(pairs.map(loss).reduce(|sum, loss| sum + loss).expect("at least one pair"))
+        Ok(inputs.sum(loss))
     }
 }

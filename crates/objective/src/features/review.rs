@@ -22,8 +22,9 @@ use serde::{Deserialize, Serialize};
 
 use super::maps::nearest;
 use crate::{
-    ConfigError, Connector, Places, Rule, Schedule, SignalError, Signals, Term, TermInfo,
+    ConfigError, Connector, Inputs, Places, Rule, Schedule, SignalError, Term, TermInfo,
     connect::{Conv, Norm},
+    term::sum,
 };
 
 const NAME: &str = "review";
@@ -72,15 +73,14 @@ impl ReviewConfig {
     /// # Errors
     /// None: it has no range of its own.
     pub fn build(&self) -> Result<Review, ConfigError> {
-        let places = Places::new(&self.taps, Rule::BeforeActivation);
-        Ok(Review { places, pooled: self.pooled })
+        Ok(Review { taps: self.taps.clone(), pooled: self.pooled })
     }
 }
 
 /// Distances of the teacher's levels from what the student's make together.
 #[derive(Debug, Clone)]
 pub struct Review {
-    places: Places,
+    taps: Vec<[String; 2]>,
     pooled: bool,
 }
 
@@ -156,14 +156,13 @@ fn hierarchical(ours: Tensor<4>, theirs: Tensor<4>) -> Tensor<1> {
 
 impl Review {
     /// Features of both networks, deep to shallow.
-    fn levels(&self, signals: &Signals) -> Result<Vec<[Tensor<4>; 2]>, SignalError> {
-        let mut levels = self.places.features(signals)?;
+    fn levels(&self, mut levels: Vec<[Tensor<4>; 2]>) -> Vec<[Tensor<4>; 2]> {
         if self.pooled {
             let deepest = levels.last().expect("at least one pair").clone();
             levels.push(deepest.map(|map| map.mean_dim(2).mean_dim(3)));
         }
         levels.reverse();
-        Ok(levels)
+        levels
     }
 }
 
@@ -173,45 +172,36 @@ impl Term for Review {
     }
 
     fn formula(&self) -> String {
-        self.places.formula(NAME)
+        NAME.to_owned()
     }
 
-    fn places(&self) -> Option<&Places> {
-        Some(&self.places)
-    }
-
-    fn places_mut(&mut self) -> Option<&mut Places> {
-        Some(&mut self.places)
+    fn places(&self) -> Option<Places> {
+        Some(Places::new(&self.taps, Rule::BeforeActivation))
     }
 
     fn connect(
         &self,
-        signals: &Signals,
+        dry_run: Inputs<'_>,
         rng: &mut dyn RngCore,
     ) -> Result<Option<Connector>, SignalError> {
-        let levels = self.levels(signals)?;
+        let levels = self.levels(dry_run.features);
         let between = levels[0][0].dims()[1].min(MOST_CHANNELS);
         let levels = levels.iter().enumerate();
         let levels = levels.map(|(at, pair)| Level::new(pair, between, at == 0, rng)).collect();
         Ok(Some(Connector::Review(levels)))
     }
 
-    fn forward(
-        &self,
-        signals: &Signals,
-        connector: &mut Option<Connector>,
-    ) -> Result<Tensor<1>, SignalError> {
-        let Some(Connector::Review(modules)) = connector else {
+    fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
+        let Some(Connector::Review(modules)) = inputs.connector else {
             return Err(SignalError::NoConnector { term: NAME });
         };
-        let (mut below, mut loss) = (None, None);
-        for ([student, teacher], module) in self.levels(signals)?.into_iter().zip(modules.iter()) {
+        let mut below = None;
+        let levels = self.levels(inputs.features).into_iter().zip(modules.iter());
+        Ok(sum(levels.map(|([student, teacher], module)| {
             let [_, _, height, width] = teacher.dims();
-            let (out, x) = module.forward(student, below, [height, width]);
+            let (out, x) = module.forward(student, below.take(), [height, width]);
             below = Some(x);
-            let distance = hierarchical(out, teacher);
-            loss = Some(loss.map_or(distance.clone(), |loss: Tensor<1>| loss + distance));
-        }
-        Ok(loss.expect("at least one level"))
+            hierarchical(out, teacher)
+        })))
     }
 }

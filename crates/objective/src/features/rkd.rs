@@ -14,9 +14,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::maps::{pooled, products, unit};
-use crate::{
-    ConfigError, Connector, Places, Rule, Schedule, SignalError, Signals, Term, TermInfo, formula,
-};
+use crate::{ConfigError, Inputs, Places, Rule, Schedule, SignalError, Term, TermInfo, formula};
 
 const NAME: &str = "rkd";
 
@@ -86,14 +84,14 @@ impl RkdConfig {
         if distance == 0.0 && angle == 0.0 {
             return Err(ConfigError::new("distance", 0, "above 0 where `angle` is 0"));
         }
-        Ok(Rkd { places: Places::new(&self.taps, Rule::Deepest), distance, angle })
+        Ok(Rkd { taps: self.taps.clone(), distance, angle })
     }
 }
 
 /// Differences of distances and angles.
 #[derive(Debug, Clone)]
 pub struct Rkd {
-    places: Places,
+    taps: Vec<[String; 2]>,
     distance: f64,
     angle: f64,
 }
@@ -105,22 +103,14 @@ impl Term for Rkd {
 
     fn formula(&self) -> String {
         let [distance, angle] = [self.distance, self.angle].map(formula::weight);
-        self.places.formula(&format!("rkd({distance}·distance + {angle}·angle)"))
+        format!("rkd({distance}·distance + {angle}·angle)")
     }
 
-    fn places(&self) -> Option<&Places> {
-        Some(&self.places)
+    fn places(&self) -> Option<Places> {
+        Some(Places::new(&self.taps, Rule::Deepest))
     }
 
-    fn places_mut(&mut self) -> Option<&mut Places> {
-        Some(&mut self.places)
-    }
-
-    fn forward(
-        &self,
-        signals: &Signals,
-        _: &mut Option<Connector>,
-    ) -> Result<Tensor<1>, SignalError> {
+    fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         let loss = |pair: [Tensor<4>; 2]| {
             // Distances know no origin, and are exact to more digits near theirs.
             let features = pair.map(|map| {
@@ -139,8 +129,7 @@ impl Term for Rkd {
             }
             sum.expect("one factor is above zero")
         };
-        let pairs = self.places.features(signals)?.into_iter();
-        Ok(pairs.map(loss).reduce(|sum, loss| sum + loss).expect("at least one pair"))
+        Ok(inputs.sum(loss))
     }
 }
 

@@ -9,7 +9,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::maps::{flat, products, unit};
-use crate::{ConfigError, Connector, Places, Rule, Schedule, SignalError, Signals, Term, TermInfo};
+use crate::{ConfigError, Inputs, Places, Rule, Schedule, SignalError, Term, TermInfo};
 
 const NAME: &str = "similarity";
 
@@ -53,14 +53,14 @@ impl SimilarityConfig {
     /// # Errors
     /// None: it has no range of its own.
     pub fn build(&self) -> Result<Similarity, ConfigError> {
-        Ok(Similarity { places: Places::new(&self.taps, Rule::Deepest) })
+        Ok(Similarity { taps: self.taps.clone() })
     }
 }
 
 /// Squared distance of the samples' similarities.
 #[derive(Debug, Clone)]
 pub struct Similarity {
-    places: Places,
+    taps: Vec<[String; 2]>,
 }
 
 impl Term for Similarity {
@@ -69,27 +69,18 @@ impl Term for Similarity {
     }
 
     fn formula(&self) -> String {
-        self.places.formula("similarity")
+        NAME.to_owned()
     }
 
-    fn places(&self) -> Option<&Places> {
-        Some(&self.places)
+    fn places(&self) -> Option<Places> {
+        Some(Places::new(&self.taps, Rule::Deepest))
     }
 
-    fn places_mut(&mut self) -> Option<&mut Places> {
-        Some(&mut self.places)
-    }
-
-    fn forward(
-        &self,
-        signals: &Signals,
-        _: &mut Option<Connector>,
-    ) -> Result<Tensor<1>, SignalError> {
+    fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         let loss = |pair: [Tensor<4>; 2]| {
             let [student, teacher] = pair.map(|map| unit(products(flat(map)), 1));
             (student - teacher).powi_scalar(2).mean()
         };
-        let pairs = self.places.features(signals)?.into_iter();
-        Ok(pairs.map(loss).reduce(|sum, loss| sum + loss).expect("at least one pair"))
+        Ok(inputs.sum(loss))
     }
 }

@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use super::maps::at_smaller_size;
 use crate::{
-    ConfigError, Connector, Places, Rule, Schedule, SignalError, Signals, Term, TermInfo,
-    connect::Conv,
+    ConfigError, Connector, Inputs, Places, Rule, Schedule, SignalError, Term, TermInfo,
+    connect::Conv, term::sum,
 };
 
 const NAME: &str = "vid";
@@ -61,14 +61,14 @@ impl VidConfig {
     /// # Errors
     /// None: it has no range of its own.
     pub fn build(&self) -> Result<Vid, ConfigError> {
-        Ok(Vid { places: Places::new(&self.taps, Rule::SameSize) })
+        Ok(Vid { taps: self.taps.clone() })
     }
 }
 
 /// Negative log likelihood of the teacher's features.
 #[derive(Debug, Clone)]
 pub struct Vid {
-    places: Places,
+    taps: Vec<[String; 2]>,
 }
 
 /// A Gaussian of the teacher's features, given the student's.
@@ -116,33 +116,24 @@ impl Term for Vid {
     }
 
     fn formula(&self) -> String {
-        self.places.formula(NAME)
+        NAME.to_owned()
     }
 
-    fn places(&self) -> Option<&Places> {
-        Some(&self.places)
-    }
-
-    fn places_mut(&mut self) -> Option<&mut Places> {
-        Some(&mut self.places)
+    fn places(&self) -> Option<Places> {
+        Some(Places::new(&self.taps, Rule::SameSize))
     }
 
     fn connect(
         &self,
-        signals: &Signals,
+        dry_run: Inputs<'_>,
         rng: &mut dyn RngCore,
     ) -> Result<Option<Connector>, SignalError> {
-        let pairs = self.places.features(signals)?;
-        let connectors = pairs.iter().map(|pair| Variational::new(pair, rng));
+        let connectors = dry_run.features.iter().map(|pair| Variational::new(pair, rng));
         Ok(Some(Connector::Vid(connectors.collect())))
     }
 
-    fn forward(
-        &self,
-        signals: &Signals,
-        connector: &mut Option<Connector>,
-    ) -> Result<Tensor<1>, SignalError> {
-        let Some(Connector::Vid(connectors)) = connector else {
+    fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
+        let Some(Connector::Vid(connectors)) = inputs.connector else {
             return Err(SignalError::NoConnector { term: NAME });
         };
         let loss = |(pair, gaussian): ([Tensor<4>; 2], &Variational)| {
@@ -151,7 +142,6 @@ impl Term for Vid {
             let variance = gaussian.variance();
             ((gap / variance.clone()).mean() + variance.log().mean()) * 0.5
         };
-        let pairs = self.places.features(signals)?.into_iter().zip(connectors.iter());
-        Ok(pairs.map(loss).reduce(|sum, loss| sum + loss).expect("at least one pair"))
+        Ok(sum(inputs.features.into_iter().zip(connectors.iter()).map(loss)))
     }
 }

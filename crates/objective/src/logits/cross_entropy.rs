@@ -8,7 +8,7 @@
 use burn::tensor::{Tensor, activation::log_softmax};
 use serde::{Deserialize, Serialize};
 
-use crate::{ConfigError, Connector, Schedule, SignalError, Signals, Term, TermInfo, formula};
+use crate::{ConfigError, Inputs, Schedule, SignalError, Term, TermInfo, formula};
 
 const NAME: &str = "cross-entropy";
 
@@ -74,11 +74,7 @@ impl Term for CrossEntropy {
         }
     }
 
-    fn forward(
-        &self,
-        signals: &Signals,
-        _: &mut Option<Connector>,
-    ) -> Result<Tensor<1>, SignalError> {
+    fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         let log_probabilities = log_softmax(signals.student_logits(), 1);
         let labels = signals.labels().unsqueeze_dim(1);
         let hard = signals.mean(-log_probabilities.clone().gather(1, labels));

@@ -14,7 +14,7 @@ use burn::tensor::{Int, Tensor, activation::log_softmax};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, Connector, Schedule, SignalError, Signals, Term, TermInfo, formula,
+    ConfigError, Inputs, Schedule, SignalError, Term, TermInfo, formula,
     softened::{NOTHING, Softening, divergence, log_sum_exp},
 };
 
@@ -127,11 +127,7 @@ impl Term for Decoupled {
         }
     }
 
-    fn forward(
-        &self,
-        signals: &Signals,
-        _: &mut Option<Connector>,
-    ) -> Result<Tensor<1>, SignalError> {
+    fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         let (student, teacher) = self.softening.of_both(signals, NAME)?;
         let (teacher, student) =
             (Parts::new(teacher, signals.labels()), Parts::new(student, signals.labels()));

@@ -14,8 +14,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, Connector, Schedule, SignalError, Signals, Term, TermInfo, formula,
-    softened::Softening,
+    ConfigError, Inputs, Schedule, SignalError, Term, TermInfo, formula, softened::Softening,
 };
 
 const NAME: &str = "dist";
@@ -121,11 +120,7 @@ impl Term for Dist {
         self.softening.check_classes(classes)
     }
 
-    fn forward(
-        &self,
-        signals: &Signals,
-        _: &mut Option<Connector>,
-    ) -> Result<Tensor<1>, SignalError> {
+    fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         let (student, teacher) = self.softening.of_both(signals, NAME)?;
         let (student, teacher) = (student.exp(), teacher.exp());
         let inter = signals.mean(uncorrelated(student.clone(), teacher.clone(), None));

@@ -9,7 +9,7 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::{ConfigError, Connector, Schedule, SignalError, Signals, Term, TermInfo};
+use crate::{ConfigError, Inputs, Schedule, SignalError, Term, TermInfo};
 
 const NAME: &str = "logit-mse";
 
@@ -66,11 +66,7 @@ impl Term for LogitMse {
         true
     }
 
-    fn forward(
-        &self,
-        signals: &Signals,
-        _: &mut Option<Connector>,
-    ) -> Result<Tensor<1>, SignalError> {
+    fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         let gap = signals.student_logits() - signals.teacher_logits(NAME)?;
         Ok(signals.mean(gap.powi_scalar(2).mean_dim(1)))
     }

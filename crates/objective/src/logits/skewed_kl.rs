@@ -11,7 +11,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, Connector, Schedule, SignalError, Signals, Term, TermInfo,
+    ConfigError, Inputs, Schedule, SignalError, Term, TermInfo,
     softened::{Softening, divergence, log_add_exp},
 };
 
@@ -105,11 +105,7 @@ impl Term for SkewedKl {
         self.softening.check_classes(classes)
     }
 
-    fn forward(
-        &self,
-        signals: &Signals,
-        _: &mut Option<Connector>,
-    ) -> Result<Tensor<1>, SignalError> {
+    fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         let Self { skew, reverse, .. } = *self;
         let (student, teacher) = self.softening.of_both(signals, NAME)?;
         let (p, q) = if reverse { (student, teacher) } else { (teacher, student) };

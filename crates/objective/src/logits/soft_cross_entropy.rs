@@ -9,9 +9,7 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    ConfigError, Connector, Schedule, SignalError, Signals, Term, TermInfo, softened::Softening,
-};
+use crate::{ConfigError, Inputs, Schedule, SignalError, Term, TermInfo, softened::Softening};
 
 const NAME: &str = "soft-cross-entropy";
 
@@ -83,11 +81,7 @@ impl Term for SoftCrossEntropy {
         self.softening.check_classes(classes)
     }
 
-    fn forward(
-        &self,
-        signals: &Signals,
-        _: &mut Option<Connector>,
-    ) -> Result<Tensor<1>, SignalError> {
+    fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         let (student, teacher) = self.softening.of_both(signals, NAME)?;
         Ok(self.softening.mean(signals, -(teacher.exp() * student).sum_dim(1)))
     }

@@ -9,7 +9,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, Connector, Schedule, SignalError, Signals, Term, TermInfo,
+    ConfigError, Inputs, Schedule, SignalError, Term, TermInfo,
     softened::{Softening, divergence},
 };
 
@@ -86,11 +86,7 @@ impl Term for SoftTargets {
         self.softening.check_classes(classes)
     }
 
-    fn forward(
-        &self,
-        signals: &Signals,
-        _: &mut Option<Connector>,
-    ) -> Result<Tensor<1>, SignalError> {
+    fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         let (student, teacher) = self.softening.of_both(signals, NAME)?;
         Ok(self.softening.mean(signals, divergence(teacher, student)))
     }

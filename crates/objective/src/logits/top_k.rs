@@ -16,7 +16,7 @@ use burn::tensor::{IndexingUpdateOp, Tensor, activation::log_softmax};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, Connector, Schedule, SignalError, Signals, Term, TermInfo,
+    ConfigError, Inputs, Schedule, SignalError, Term, TermInfo,
     softened::{NOTHING, Softening, divergence, log_sum_exp},
 };
 
@@ -138,11 +138,7 @@ impl Term for TopK {
         self.softening.check_classes(classes)
     }
 
-    fn forward(
-        &self,
-        signals: &Signals,
-        _: &mut Option<Connector>,
-    ) -> Result<Tensor<1>, SignalError> {
+    fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         let (student, teacher) = self.softening.of_both(signals, NAME)?;
         let [batch, classes] = teacher.dims();
         let (_, top) = teacher.clone().topk_with_indices(self.k, 1);

@@ -13,7 +13,7 @@ use burn::tensor::{Tensor, activation::log_softmax};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, Connector, Schedule, SignalError, Signals, Term, TermInfo,
+    ConfigError, Inputs, Schedule, SignalError, Term, TermInfo,
     softened::{Softening, divergence},
 };
 
@@ -97,11 +97,7 @@ impl Term for WeightedSoftTargets {
         self.softening.check_classes(classes)
     }
 
-    fn forward(
-        &self,
-        signals: &Signals,
-        _: &mut Option<Connector>,
-    ) -> Result<Tensor<1>, SignalError> {
+    fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         let labels = signals.labels().unsqueeze_dim::<2>(1);
         let cross_entropy = |logits: Tensor<2>| -log_softmax(logits, 1).gather(1, labels.clone());
         let of_student = cross_entropy(signals.student_logits().detach());
