@@ -43,7 +43,7 @@ pub(crate) fn run(seeds: u64, only: &[String]) -> anyhow::Result<()> {
         }
     }
     println!(
-        "| term | top-1 | gain, points | agreement | loss of the term, first → last epoch | gradient share, last epoch | time a step |"
+        "| term | top-1, % | gain, points | agreement, % | loss of the term, first → last epoch | gradient share, last epoch, % | time a step |"
     );
     println!("|---|---|---|---|---|---|---|");
     let reference: Vec<f64> = rows[REFERENCE].iter().map(|row| row.seconds).collect();
@@ -53,12 +53,12 @@ pub(crate) fn run(seeds: u64, only: &[String]) -> anyhow::Result<()> {
         let ratios = rows.iter().zip(&reference).map(|(row, reference)| row.seconds / reference);
         let share = rows.iter().filter_map(|row| row.share).map(|share| 100.0 * share);
         println!(
-            "| `{term}` | {} % | {} | {} % | {:.4} → {:.4} | {} % | {} |",
+            "| `{term}` | {} | {} | {} | {} → {} | {} | {} |",
             show(over(&|row| 100.0 * row.top1), 2),
             show(over(&|row| 100.0 * row.gain), 2),
             show(over(&|row| 100.0 * row.agreement), 1),
-            rows[0].loss.0,
-            rows[0].loss.1,
+            significant(rows[0].loss.0),
+            significant(rows[0].loss.1),
             show(spread(share), 1),
             show(spread(ratios), 2),
         );
@@ -118,6 +118,11 @@ fn spread(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     let mean = values.iter().sum::<f64>() / count;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     (!values.is_empty()).then(|| (mean, (squares / (count - 1.0).max(1.0)).sqrt()))
+}
+
+/// Four digits at the least, for losses of any size.
+fn significant(value: f64) -> String {
+    if value.abs() < 1e-3 { format!("{value:.2e}") } else { format!("{value:.4}") }
 }
 
 fn show(spread: Option<(f64, f64)>, digits: usize) -> String {
