@@ -278,6 +278,8 @@ fn networks_and_files_are_inspected() {
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["parameters"], 11_689_512 - 990 * 513);
     assert_eq!(json["taps"][3], serde_json::json!({ "name": "layer4", "shape": [512, 2, 2] }));
+    let before = &json["taps_before_activation"][0];
+    assert_eq!(*before, serde_json::json!({ "name": "layer1.preact", "shape": [64, 16, 16] }));
 
     let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/pytorch/files");
     let file = files.join("nested.th");

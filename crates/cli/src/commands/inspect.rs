@@ -86,12 +86,16 @@ fn show(name: &str, graph: &Graph, file: Option<(u64, &str)>, json: bool) {
     let Cost { parameters, macs } = graph.cost();
     let Signature { channels, height, width, classes } = *graph.signature();
     let layers: Vec<LayerInfo> = graph.layers().collect();
-    let taps: Vec<(&str, [usize; 3])> = graph.taps().collect();
+    let (before, behind): (Vec<_>, Vec<_>) =
+        graph.taps().partition(|(name, _)| name.ends_with(".preact"));
     if json {
+        let list = |taps: &[(&str, [usize; 3])]| -> serde_json::Value {
+            taps.iter().map(|(name, shape)| json!({ "name": name, "shape": shape })).collect()
+        };
         print_json(&json!({
             "model": name, "signature": graph.signature(), "parameters": parameters, "macs": macs,
             "bytes": file.map(|(bytes, _)| bytes), "layers": layers,
-            "taps": taps.iter().map(|(name, shape)| json!({ "name": name, "shape": shape })).collect::<Vec<_>>(),
+            "taps": list(&behind), "taps_before_activation": list(&before),
         }));
         return;
     }
@@ -117,9 +121,11 @@ fn show(name: &str, graph: &Graph, file: Option<(u64, &str)>, json: bool) {
     if let Some((bytes, verdict)) = file {
         result(format!("file: {} bytes, {verdict}", thousands(bytes)));
     }
-    let taps: Vec<String> =
-        taps.into_iter().map(|(name, size)| format!("{name} {}", shape(size))).collect();
-    result(format!("taps: {}", taps.join(", ")));
+    for (what, taps) in [("taps", behind), ("taps before the activation", before)] {
+        let taps: Vec<String> =
+            taps.into_iter().map(|(name, size)| format!("{name} {}", shape(size))).collect();
+        result(format!("{what}: {}", taps.join(", ")));
+    }
 }
 
 /// A file of which nothing is known: its table of tensors.
