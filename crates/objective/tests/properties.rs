@@ -1,7 +1,10 @@
 //! What must hold for any signals, on every CPU backend.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use burn::tensor::{Bool, Device, Int, Tensor};
+mod common;
+
+use burn::tensor::{Device, Int, Tensor};
+use common::{BATCH, CLASSES, COMPARING, labels, logits, parsed, soft};
 use distill_objective::{
     ConfigError, CrossEntropyConfig, Objective, Schedule, SignalError, Signals, SoftTargetsConfig,
     TermConfig, soft_target_kl,
@@ -9,9 +12,6 @@ use distill_objective::{
 use distill_testkit::{
     cpu_devices, matrix, numeric_gradient, relative_l2, synthetic_logits, values,
 };
-
-const BATCH: usize = 4;
-const CLASSES: usize = 6;
 
 #[test]
 fn equal_logits_give_zero() {
@@ -191,28 +191,6 @@ fn recipes_refuse_unknown_fields_and_terms() {
     assert!(error.contains("soft-targets"), "{error}");
 }
 
-/// One of each term that compares student and teacher.
-const COMPARING: [&str; 14] = [
-    r#"{"term": "soft-targets", "temperature": 3}"#,
-    r#"{"term": "logit-mse"}"#,
-    r#"{"term": "decoupled", "temperature": 3}"#,
-    r#"{"term": "decoupled", "non_target": 0}"#,
-    r#"{"term": "dist", "temperature": 3}"#,
-    r#"{"term": "reverse-kl", "temperature": 3}"#,
-    r#"{"term": "jensen-shannon", "mixing": 0.3}"#,
-    r#"{"term": "skewed-kl", "temperature": 3}"#,
-    r#"{"term": "skewed-kl", "skew": 0.3, "reverse": true}"#,
-    r#"{"term": "soft-cross-entropy", "temperature": 3}"#,
-    r#"{"term": "weighted-soft-targets"}"#,
-    r#"{"term": "top-k", "k": 2}"#,
-    r#"{"term": "top-k", "k": 2, "remainder": "uniform"}"#,
-    r#"{"term": "soft-targets", "temperature": 2, "standardise": true}"#,
-];
-
-fn parsed(term: &str) -> Objective {
-    Objective::new(&[serde_json::from_str(term).unwrap()]).unwrap()
-}
-
 #[test]
 fn every_comparison_of_equal_logits_is_zero() {
     for (backend, device) in cpu_devices() {
@@ -310,64 +288,6 @@ fn jensen_shannon_lies_between_its_ends() {
     assert!((high / reverse - 1.0).abs() < 0.05, "{high} and {reverse}");
 }
 
-/// Two sequences of two positions, one of them ignored: as the three rows that count, whatever the fourth
-/// holds.
-#[test]
-fn sequences_are_the_rows_that_count() {
-    for (backend, device) in cpu_devices() {
-        let device = device.autodiff();
-        let (student, teacher) = logits(&device);
-        let three = |rows: Tensor<2>| rows.narrow(0, 0, 3);
-        let labels = Tensor::<1, Int>::from_data([0, 5, 2, -100], &device);
-        let mask = Tensor::<2, Bool>::from_data([[true, true], [true, false]], &device);
-        let broken = |rows: Tensor<2>| {
-            let nothing = Tensor::full([1, CLASSES], f64::NAN, &device);
-            Tensor::cat(vec![three(rows), nothing], 0).reshape([2, 2, CLASSES])
-        };
-        for term in COMPARING.into_iter().chain([r#"{"term": "cross-entropy"}"#]) {
-            let objective = parsed(term);
-            let ours = broken(student.clone()).detach().require_grad();
-            let theirs = Some(broken(teacher.clone()));
-            let labels_of_both = labels.clone().reshape([2, 2]);
-            let sequences =
-                Signals::of_sequences(ours.clone(), theirs, labels_of_both, mask.clone()).unwrap();
-            let total = objective.evaluate(&sequences).unwrap().total;
-            let gradient = values(ours.grad(&total.clone().backward()).unwrap());
-
-            let rows = three(student.clone()).detach().require_grad();
-            let plain = Signals::new(rows.clone(), labels.clone().narrow(0, 0, 3)).unwrap();
-            let plain = plain.with_teacher(three(teacher.clone())).unwrap();
-            let expected = objective.evaluate(&plain).unwrap().total;
-            let mut expected_gradient = values(rows.grad(&expected.clone().backward()).unwrap());
-            expected_gradient.extend([0.0; CLASSES]);
-
-            let (total, expected) = (values(total)[0], values(expected)[0]);
-            assert!((total - expected).abs() < 1e-5 * expected, "{backend}, {term}: {total}");
-            let off = relative_l2(&gradient, &expected_gradient);
-            assert!(off < 1e-5, "{backend}, {term}: gradient off by {off:e}");
-        }
-    }
-}
-
-#[test]
-fn weights_of_samples_weigh_rows_and_are_not_normalised() {
-    let (_, device) = cpu_devices().remove(0);
-    let (student, teacher) = logits(&device);
-    let all = Signals::new(student, labels(&device)).unwrap().with_teacher(teacher).unwrap();
-    let weighted = |weights: [f64; BATCH]| {
-        let weights = Tensor::<1>::from_data(weights, &device);
-        let signals = all.clone().with_sample_weights(weights).unwrap();
-        values(soft(2.0).evaluate(&signals).unwrap().total)[0]
-    };
-    let plain = values(soft(2.0).evaluate(&all).unwrap().total)[0];
-    assert!((weighted([3.0; BATCH]) - 3.0 * plain).abs() < 1e-5);
-    let (even, odd) = (weighted([1.0, 0.0, 1.0, 0.0]), weighted([0.0, 1.0, 0.0, 1.0]));
-    assert!((even + odd - plain).abs() < 1e-6, "{even} + {odd}, {plain}");
-    let short = Tensor::<1>::from_data([1.0], &device);
-    let error = all.clone().with_sample_weights(short).unwrap_err();
-    assert!(matches!(error, SignalError::Rows { count: 1, .. }));
-}
-
 /// With all classes but one, nothing is put together; with fewer, a little is lost and nothing gained.
 #[test]
 fn top_k_is_a_lower_bound_of_soft_targets() {
@@ -403,37 +323,6 @@ fn standardised_logits_know_no_shift_and_no_scale() {
         assert!((plain - other).abs() < 2e-5 * plain.max(1.0), "{term}: {plain}, {other}");
         assert!(objective.check_classes(2).unwrap_err().field.starts_with("objective[0]"));
     }
-}
-
-#[test]
-fn terms_count_in_their_epochs() {
-    let (_, device) = cpu_devices().remove(0);
-    let (student, teacher) = logits(&device);
-    let all = Signals::new(student, labels(&device)).unwrap().with_teacher(teacher).unwrap();
-    let terms = [
-        r#"{"term": "soft-targets", "temperature": {"from": 8, "to": 2, "epochs": 3},
-            "weight": {"from": 0, "to": 1, "epochs": 4}}"#,
-        r#"{"term": "cross-entropy", "weight": {"to": 0.5, "first": 3, "last": 5}}"#,
-    ];
-    let terms: Vec<TermConfig> = terms.map(|t| serde_json::from_str(t).unwrap()).into();
-    let objective = Objective::new(&terms).unwrap();
-    assert_eq!(
-        objective.formula(),
-        "(0.00→1.00 over 4 epochs)·T²·KL(T=(8→2 over 3 epochs)) + 0.50[3..5]·CE"
-    );
-    for (epoch, temperature, soft_weight, names) in [
-        (1, 6.0, 0.25, vec!["soft-targets"]),
-        (3, 2.0, 0.75, vec!["soft-targets", "cross-entropy"]),
-        (9, 2.0, 1.0, vec!["soft-targets"]),
-    ] {
-        let value = objective.evaluate(&all.clone().in_epoch(epoch)).unwrap();
-        let found: Vec<&str> = value.terms.iter().map(|term| term.name.as_str()).collect();
-        assert_eq!((found, objective.names_in(epoch)), (names.clone(), names));
-        assert_eq!(value.terms[0].weight, soft_weight);
-        let plain = values(soft(temperature).evaluate(&all).unwrap().total)[0];
-        assert_eq!(values(value.terms[0].value.clone())[0], plain);
-    }
-    assert_eq!(objective.names().len(), 2);
 }
 
 /// For a small share of the other distribution it is the plain divergence; for any, it is bounded.
@@ -547,27 +436,9 @@ fn formulas_say_what_is_minimised() {
     }
 }
 
-fn logits(device: &Device) -> (Tensor<2>, Tensor<2>) {
-    let make = |variant| matrix(&synthetic_logits(BATCH, CLASSES, variant), device);
-    (make(1), make(0x5555_5555))
-}
-
-fn labels(device: &Device) -> Tensor<1, Int> {
-    Tensor::from_data([0, 5, 2, 3], device)
-}
-
 fn signals(student: Tensor<2>, device: &Device) -> Signals {
     let (_, teacher) = logits(device);
     Signals::new(student, labels(device)).unwrap().with_teacher(teacher).unwrap()
-}
-
-fn soft(temperature: f64) -> Objective {
-    let config = SoftTargetsConfig {
-        temperature: temperature.into(),
-        weight: 1.0.into(),
-        ..Default::default()
-    };
-    Objective::new(&[TermConfig::SoftTargets(config)]).unwrap()
 }
 
 fn refused(config: TermConfig) -> ConfigError {
