@@ -14,11 +14,16 @@ pub(crate) fn clip_by_global_norm<M: Module>(
     module: &M,
     max_norm: f64,
 ) {
+    let Some(norm) = global_norm(gradients, module) else { return };
+    let scale = (norm + 1e-6).recip().mul_scalar(max_norm).clamp_max(1.0);
+    module.visit(&mut Scale { gradients, scale });
+}
+
+/// Norm over all gradients of `module`, `[1]`, on the device; none where it has none.
+pub(crate) fn global_norm<M: Module>(gradients: &GradientsParams, module: &M) -> Option<Tensor<1>> {
     let mut sum = SumOfSquares { gradients, sum: None };
     module.visit(&mut sum);
-    let Some(sum) = sum.sum else { return };
-    let scale = (sum.sqrt() + 1e-6).recip().mul_scalar(max_norm).clamp_max(1.0);
-    module.visit(&mut Scale { gradients, scale });
+    sum.sum.map(Tensor::sqrt)
 }
 
 struct SumOfSquares<'a> {

@@ -2,13 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use burn::{
-    module::{Module, ModuleVisitor, Param},
-    tensor::{Gradients, Tensor},
-};
+use burn::{module::Module, optim::GradientsParams};
 
 use super::Training;
-use crate::{DriverError, Learner};
+use crate::{DriverError, Learner, clip::global_norm};
 
 impl Training<'_> {
     /// For each term that counts in this epoch the norm of its weighted gradient with respect to all of the
@@ -36,30 +33,12 @@ impl Training<'_> {
             let mut value = self.objective.evaluate_with(&signals, &mut connectors)?;
             let term = value.terms.swap_remove(at);
             let gradients = (term.value * term.weight).backward();
-            let mut squares = Squares { gradients: &gradients, sum: None };
-            network.visit(&mut squares);
-            let sum = squares.sum.map_or(0.0, |sum| sum.into_scalar::<f32>());
-            norms.push(f64::from(sum).sqrt());
+            let gradients = GradientsParams::from_grads(gradients, &network);
+            let norm = global_norm(&gradients, &network);
+            norms.push(norm.map_or(0.0, |norm| f64::from(norm.into_scalar::<f32>())));
         }
         let all: f64 = norms.iter().sum();
         let share = |norm: f64| if all > 0.0 { norm / all } else { 0.0 };
         Ok(names.into_iter().map(str::to_owned).zip(norms.into_iter().map(share)).collect())
-    }
-}
-
-struct Squares<'a> {
-    gradients: &'a Gradients,
-    sum: Option<Tensor<1>>,
-}
-
-impl ModuleVisitor for Squares<'_> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(gradient) = param.grad(self.gradients) {
-            let square = gradient.powi_scalar(2).sum();
-            self.sum = Some(match self.sum.take() {
-                Some(sum) => sum + square,
-                None => square,
-            });
-        }
     }
 }
