@@ -39,6 +39,9 @@ pub(crate) enum Command {
     /// List, fetch or verify data
     #[command(subcommand)]
     Data(DataCommand),
+    /// List, verify or clear the teachers' answers that are kept on disk
+    #[command(subcommand)]
+    Cache(CacheCommand),
     /// List what can be named in recipes and on the command line
     List {
         /// What to list
@@ -78,6 +81,43 @@ pub(crate) enum DataCommand {
     },
 }
 
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheCommand {
+    /// Say which teachers' answers are kept, and their sizes
+    List {
+        #[command(flatten)]
+        cache: CacheArguments,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read answers whole and compare them with their checksums
+    Verify {
+        /// Names as `cache list` gives them [default: all]
+        names: Vec<String>,
+        #[command(flatten)]
+        cache: CacheArguments,
+    },
+    /// Remove answers that no run is using
+    Clear {
+        /// Names as `cache list` gives them
+        #[arg(required_unless_present = "all")]
+        names: Vec<String>,
+        /// Remove all of them
+        #[arg(long, conflicts_with = "names")]
+        all: bool,
+        #[command(flatten)]
+        cache: CacheArguments,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CacheArguments {
+    /// Folder of the teachers' answers [default: DISTILL_CACHE, then the user's cache folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct DataArguments {
     /// Folder where data lies and is fetched to [default: DISTILL_DATA, then the user's cache folder]
@@ -109,6 +149,13 @@ pub(crate) struct RunArguments {
     /// Set a field of the recipe, as often as wanted
     #[arg(long = "set", value_name = "TABLE.FIELD=VALUE")]
     pub(crate) settings: Vec<String>,
+    /// Keep the teacher's answers in this folder, and use those that are there, also where the recipe has no
+    /// `[cache]` [default where it has one: DISTILL_CACHE, then the user's cache folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    /// Threads that prepare batches. Results do not depend on it
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) workers: u16,
     /// Go on with an interrupted run
     #[arg(long)]
     pub(crate) resume: bool,

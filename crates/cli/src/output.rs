@@ -100,12 +100,8 @@ impl Observer for Progress {
     fn on(&mut self, event: Event<'_>) {
         match event {
             Event::Fetching { file, have, total } => {
-                let mebibytes = |bytes| bytes as f64 / f64::from(1 << 20);
-                let text = format!(
-                    "fetching {file}: {:.1} of {:.1} MiB",
-                    mebibytes(have),
-                    mebibytes(total)
-                );
+                let (have_so_far, all) = (mebibytes(have), mebibytes(total));
+                let text = format!("fetching {file}: {have_so_far} of {all}");
                 self.step(text, have, total);
             }
             Event::Note(text) => self.line(&text),
@@ -116,6 +112,15 @@ impl Observer for Progress {
                     thousands(parameters)
                 ));
                 self.last_line = Some(Instant::now());
+            }
+            Event::Answers { done, total, images_per_second } => {
+                let text = format!(
+                    "answers: {} of {} images, {images_per_second:.0} images/s, {} left",
+                    thousands(done),
+                    thousands(total),
+                    duration((total - done) as f64 / images_per_second)
+                );
+                self.step(text, done, total);
             }
             Event::StageSkipped { stage, reason } => {
                 self.line(&format!("{}: skipped, {reason}", stage.name()));
@@ -230,6 +235,10 @@ pub(crate) fn thousands(value: u64) -> String {
         .map(|group| std::str::from_utf8(group).expect("digits are ASCII"))
         .collect();
     groups.join(",")
+}
+
+pub(crate) fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
 fn duration(seconds: f64) -> String {

@@ -44,15 +44,15 @@ impl Augment {
 pub struct ViewKey {
     /// Seed of the run.
     pub seed: u64,
-    /// Epoch, from 1.
-    pub epoch: u64,
+    /// Number of the view, from 1: the epoch where each has views of its own.
+    pub view: u64,
     /// Index of the sample in its set.
     pub sample: u64,
 }
 
 impl ViewKey {
     fn rng(&self, operation: Operation) -> KeyedRng {
-        KeyedRng::new(self.seed, self.epoch, self.sample, operation)
+        KeyedRng::new(self.seed, self.view, self.sample, operation)
     }
 }
 
@@ -144,7 +144,7 @@ mod tests {
         let mut black = 0;
         let mut flipped = 0;
         for sample in 0..9000 {
-            let key = ViewKey { seed: 1, epoch: 1, sample };
+            let key = ViewKey { seed: 1, view: 1, sample };
             let mut image = [255];
             Augment::PadCrop(1).apply(&mut image, shape, key);
             black += usize::from(image[0] == 0);

@@ -7,6 +7,8 @@ use crate::{ImageShape, Normalisation};
 pub struct HostBatch {
     /// Place of the batch in its epoch, from 0.
     pub index: usize,
+    /// Which of the random views of its images it shows, from 1; 0 for the images as they are.
+    pub view: u64,
     /// Index of each sample in its set.
     pub samples: Vec<u32>,
     /// `[batch, channels, height, width]`.

@@ -7,6 +7,7 @@ use std::{
         mpsc::{Receiver, sync_channel},
     },
     thread,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -26,6 +27,7 @@ pub struct Loader {
     /// Seed of order and views, or none for the set as it is.
     seed: Option<u64>,
     augment: Vec<Augment>,
+    views: Option<u64>,
     workers: usize,
 }
 
@@ -36,7 +38,7 @@ impl Loader {
     /// If `batch` is zero.
     pub fn in_order(set: Arc<ImageSet>, batch: usize) -> Self {
         assert!(batch > 0, "a batch has samples");
-        Self { set, batch, seed: None, augment: Vec::new(), workers: 1 }
+        Self { set, batch, seed: None, augment: Vec::new(), views: None, workers: 1 }
     }
 
     /// A new order and new views in each epoch: for training. The last batch of an epoch may be
@@ -46,6 +48,18 @@ impl Loader {
     /// If `batch` is zero.
     pub fn shuffled(set: Arc<ImageSet>, batch: usize, seed: u64, augment: Vec<Augment>) -> Self {
         Self { seed: Some(seed), augment, ..Self::in_order(set, batch) }
+    }
+
+    /// Number of random views that an image has: epoch by epoch they come in turn, from the first one again
+    /// after the last. Without it each epoch has a view of its own.
+    ///
+    /// # Panics
+    /// If `views` is zero.
+    #[must_use]
+    pub fn with_views(mut self, views: u64) -> Self {
+        assert!(views > 0, "an image has a view");
+        self.views = Some(views);
+        self
     }
 
     /// Number of worker threads, at least one. Changes the speed alone.
@@ -63,6 +77,20 @@ impl Loader {
     /// Samples of one epoch.
     pub fn samples(&self) -> usize {
         self.set.len()
+    }
+
+    /// Samples of a full batch.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// The view that `epoch` (from 1) shows: from 1, or 0 for the set as it is.
+    pub fn view(&self, epoch: u64) -> u64 {
+        match (self.seed, self.views) {
+            (None, _) => 0,
+            (Some(_), None) => epoch,
+            (Some(_), Some(views)) => (epoch - 1) % views + 1,
+        }
     }
 
     /// The batches of `epoch` (from 1), starting with batch `first` (from 0).
@@ -84,10 +112,11 @@ impl Loader {
                 receiver
             })
             .collect();
-        Epoch { receivers, next: 0 }
+        Epoch { receivers, next: 0, waited: Duration::ZERO }
     }
 
-    fn order(&self, epoch: u64) -> Vec<u32> {
+    /// Index of each sample in its set, in the order of `epoch`.
+    pub fn order(&self, epoch: u64) -> Vec<u32> {
         match self.seed {
             Some(seed) => {
                 KeyedRng::new(seed, epoch, 0, Operation::Shuffle).permutation(self.set.len())
@@ -100,12 +129,13 @@ impl Loader {
         let end = order.len().min((index + 1) * self.batch);
         let samples = order[index * self.batch..end].to_vec();
         let shape = self.set.shape();
+        let view = self.view(epoch);
         let mut images = Vec::with_capacity(samples.len() * shape.bytes());
         for sample in &samples {
             let start = images.len();
             images.extend_from_slice(self.set.image(*sample as usize));
             if let Some(seed) = self.seed {
-                let key = ViewKey { seed, epoch, sample: u64::from(*sample) };
+                let key = ViewKey { seed, view, sample: u64::from(*sample) };
                 for augment in &self.augment {
                     augment.apply(&mut images[start..], shape, key);
                 }
@@ -113,7 +143,7 @@ impl Loader {
         }
         let label = |sample: &u32| i32::from(self.set.label(*sample as usize));
         let labels = samples.iter().map(label).collect();
-        HostBatch { index, samples, images, labels, shape }
+        HostBatch { index, view, samples, images, labels, shape }
     }
 }
 
@@ -122,6 +152,14 @@ impl Loader {
 pub struct Epoch {
     receivers: Vec<Receiver<HostBatch>>,
     next: usize,
+    waited: Duration,
+}
+
+impl Epoch {
+    /// Time that was spent waiting for batches so far.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
 }
 
 impl Iterator for Epoch {
@@ -130,7 +168,10 @@ impl Iterator for Epoch {
     fn next(&mut self) -> Option<HostBatch> {
         let receiver = &self.receivers[self.next % self.receivers.len()];
         self.next += 1;
-        receiver.recv().ok()
+        let asked = Instant::now();
+        let batch = receiver.recv().ok();
+        self.waited += asked.elapsed();
+        batch
     }
 }
 
@@ -170,6 +211,29 @@ mod tests {
         }
         assert_eq!(shuffled(2).epoch(2, 4).count(), 0);
         assert_ne!(shuffled(1).epoch(3, 0).collect::<Vec<_>>(), all);
+    }
+
+    #[test]
+    fn views_come_in_turn_and_each_epoch_has_its_own_order() {
+        let loader = shuffled(2).with_views(2);
+        let images = |loader: &Loader, epoch| {
+            let mut images: Vec<(u32, Vec<u8>)> = loader
+                .epoch(epoch, 0)
+                .flat_map(|b| {
+                    b.samples
+                        .into_iter()
+                        .zip(b.images.chunks(4).map(<[u8]>::to_vec).collect::<Vec<_>>())
+                })
+                .collect();
+            images.sort();
+            images
+        };
+        assert_eq!([1, 2, 3, 4].map(|epoch| loader.view(epoch)), [1, 2, 1, 2]);
+        assert_eq!(images(&loader, 1), images(&loader, 3));
+        assert_ne!(images(&loader, 1), images(&loader, 2));
+        assert_ne!(loader.order(1), loader.order(3));
+        assert_eq!(images(&loader, 2), images(&shuffled(1), 2));
+        assert_eq!(Loader::in_order(set(), 4).view(3), 0);
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! Checkpoints of a stage: whole folders, renamed into place, the newest one counts.
+//! Checkpoints of a stage: whole folders with checksums, renamed into place; the newest whole one counts.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -10,8 +11,8 @@ use distill_models::weights::{self, Precision};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DriverError, Learner,
-    files::{WRITING, read_json, write_atomic, write_json},
+    DriverError, Event, Learner, Observer,
+    files::{WRITING, sha256, sync_folder, to_json, write_atomic, write_json},
     train::Sums,
 };
 
@@ -28,8 +29,16 @@ pub(crate) struct Progress {
     pub(crate) seconds: f64,
     /// Images trained on so far.
     pub(crate) images: u64,
+    /// Seconds of these that went by waiting for batches.
+    pub(crate) waiting_seconds: f64,
+    /// Seconds in which the teacher computed.
+    pub(crate) teacher_seconds: f64,
+    /// Batches left out, for their loss or gradient was no number.
+    pub(crate) skipped: u64,
     /// The selected epoch so far.
     pub(crate) best: Option<Best>,
+    /// sha256 of its weights, `selected.bpk`.
+    pub(crate) best_sha256: Option<String>,
     /// Sums over the epoch so far.
     pub(crate) epoch_sums: Sums,
     /// Sums since the last line of `metrics.jsonl`.
@@ -50,9 +59,17 @@ pub struct Best {
 }
 
 const PREFIX: &str = "checkpoint-";
+/// How names of checkpoints start that were found damaged.
+const DAMAGED: &str = "damaged-";
+/// Checkpoints that are kept: the last one, and the one before it in case that one is damaged.
+const KEPT: usize = 2;
 const CONNECTORS: &str = "connectors.bpk";
+const PROGRESS: &str = "progress.json";
+const SELECTED: &str = "selected.bpk";
+/// sha256 of each file of a checkpoint.
+const CHECKSUMS: &str = "checksums.json";
 
-/// Writes a checkpoint and then deletes the ones before it.
+/// Writes a checkpoint and then deletes all but it and the one before it.
 pub(crate) fn save(
     folder: &Path,
     learner: &Learner,
@@ -65,41 +82,116 @@ pub(crate) fn save(
         .prefix(WRITING)
         .tempdir_in(folder)
         .map_err(DriverError::io(folder))?;
-    let model = writing.path().join("model.bpk");
-    write_atomic(&model, &weights::to_bytes(&learner.network, Precision::Single, &model)?)?;
+    let mut sums = BTreeMap::new();
+    let mut write = |name: &str, bytes: &[u8]| {
+        sums.insert(name.to_owned(), sha256(bytes));
+        write_atomic(&writing.path().join(name), bytes)
+    };
+    write("model.bpk", &weights::to_bytes(&learner.network, Precision::Single, &target)?)?;
     if !learner.connectors.is_empty() {
-        let path = writing.path().join(CONNECTORS);
         let record = learner.connectors.clone().into_record();
-        write_atomic(&path, &record.into_bytes().map_err(|e| damaged("connectors", &path, &e))?)?;
+        let bytes = record.into_bytes().map_err(|e| damaged("connectors", &target, &e))?;
+        write(CONNECTORS, &bytes)?;
     }
-    let path = writing.path().join("optimizer.bpk");
-    let state = optimizer.into_bytes().map_err(|e| damaged("the optimizer's state", &path, &e))?;
-    write_atomic(&path, &state)?;
-    write_json(&writing.path().join("progress.json"), progress)?;
+    let state =
+        optimizer.into_bytes().map_err(|e| damaged("the optimizer's state", &target, &e))?;
+    write("optimizer.bpk", &state)?;
+    write(PROGRESS, &to_json(progress))?;
+    if let Some(best) = &progress.best_sha256 {
+        let (from, to) = (folder.join(SELECTED), writing.path().join(SELECTED));
+        // The file is never written to again, only replaced: another name for it is a copy.
+        if fs::hard_link(&from, &to).is_err() {
+            fs::copy(&from, &to).map_err(DriverError::io(&to))?;
+        }
+        sums.insert(SELECTED.to_owned(), best.clone());
+    }
+    write_json(&writing.path().join(CHECKSUMS), &sums)?;
+    if target.exists() {
+        fs::remove_dir_all(&target).map_err(DriverError::io(&target))?;
+    }
     fs::rename(writing.keep(), &target).map_err(DriverError::io(&target))?;
+    sync_folder(folder)?;
     tracing::debug!(checkpoint = %target.display(), "saved");
-    for older in list(folder)?.into_iter().filter(|path| *path != target) {
+    for older in list(folder)?.into_iter().rev().skip(KEPT) {
         fs::remove_dir_all(&older).map_err(DriverError::io(older))?;
     }
     Ok(())
 }
 
-/// The newest checkpoint: its folder and where the stage stands.
-pub(crate) fn newest(folder: &Path) -> Result<Option<(PathBuf, Progress)>, DriverError> {
+/// The newest checkpoint that is whole: its folder and where the stage stands. A damaged one is set aside
+/// with a warning, and the one before it counts.
+///
+/// # Errors
+/// [`DriverError::Folder`] where there are checkpoints and none is whole.
+pub(crate) fn newest(
+    folder: &Path,
+    observer: &mut dyn Observer,
+) -> Result<Option<(PathBuf, Progress)>, DriverError> {
+    let mut damaged = None;
     for path in list(folder)?.into_iter().rev() {
-        if let Some(progress) = read_json::<Progress>(&path.join("progress.json"))? {
-            return Ok(Some((path, progress)));
+        let problem = match verify(&path) {
+            Ok(progress) => return Ok(Some((path, progress))),
+            Err(problem) => problem,
+        };
+        let name = path.file_name().unwrap_or_default().to_string_lossy().replace(PREFIX, DAMAGED);
+        let aside = folder.join(name);
+        if aside.exists() {
+            fs::remove_dir_all(&aside).map_err(DriverError::io(&aside))?;
         }
+        fs::rename(&path, &aside).map_err(DriverError::io(&path))?;
+        let (path, aside) = (path.display(), aside.display());
+        let what = "the checkpoint is damaged";
+        observer.on(Event::Note(format!(
+            "warning: {path}: {what} ({problem}), the one before it counts; it is now {aside}"
+        )));
+        damaged = Some(problem);
     }
-    Ok(None)
+    match damaged {
+        Some(problem) => Err(DriverError::Folder {
+            path: folder.to_owned(),
+            problem: format!("none of its checkpoints is whole ({problem})"),
+            hint: "they are set aside as `damaged-...`; run again to start this stage anew"
+                .to_owned(),
+        }),
+        None => Ok(None),
+    }
 }
 
-/// Weights, connectors and optimizer of a checkpoint.
+/// The last checkpoint that was written, for a person.
+pub(crate) fn last(folder: &Path) -> Option<PathBuf> {
+    list(folder).ok()?.pop()
+}
+
+/// Reads a checkpoint whole; what is wrong with it is the error.
+fn verify(checkpoint: &Path) -> Result<Progress, String> {
+    let read = |name: &str| fs::read(checkpoint.join(name)).map_err(|e| format!("`{name}`: {e}"));
+    let parse = |name: &str, e: serde_json::Error| format!("`{name}`: {e}");
+    let sums: BTreeMap<String, String> =
+        serde_json::from_slice(&read(CHECKSUMS)?).map_err(|e| parse(CHECKSUMS, e))?;
+    for (name, sum) in &sums {
+        if Path::new(name).components().count() != 1 || sha256(&read(name)?) != *sum {
+            return Err(format!("`{name}`: its checksum differs"));
+        }
+    }
+    if let Some(missing) =
+        ["model.bpk", "optimizer.bpk", PROGRESS].iter().find(|name| !sums.contains_key(**name))
+    {
+        return Err(format!("`{missing}`: it has no checksum"));
+    }
+    serde_json::from_slice(&read(PROGRESS)?).map_err(|e| parse(PROGRESS, e))
+}
+
+/// Weights, connectors and optimizer of a checkpoint; the best weights so far go back to their place.
 pub(crate) fn load(
     checkpoint: &Path,
     learner: Learner,
     optimizer: ModuleOptimizer,
 ) -> Result<(Learner, ModuleOptimizer), DriverError> {
+    let selected = checkpoint.join(SELECTED);
+    if selected.is_file() {
+        let bytes = fs::read(&selected).map_err(DriverError::io(&selected))?;
+        write_atomic(&checkpoint.with_file_name(SELECTED), &bytes)?;
+    }
     let network = weights::load(learner.network, &checkpoint.join("model.bpk"))?;
     let mut connectors = learner.connectors;
     if !connectors.is_empty() {
@@ -114,9 +206,10 @@ pub(crate) fn load(
     Ok((Learner { network, connectors }, optimizer))
 }
 
-/// Deletes the checkpoints of a stage that is done, and what a killed process left half written.
+/// Deletes the checkpoints of a stage that is done, damaged ones and what a killed process left half written.
 pub(crate) fn clear(folder: &Path) -> Result<(), DriverError> {
-    for path in list(folder)?.into_iter().chain(entries(folder, WRITING)?) {
+    let unfinished = entries(folder, WRITING)?.into_iter().chain(entries(folder, DAMAGED)?);
+    for path in list(folder)?.into_iter().chain(unfinished) {
         let removed =
             if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         removed.map_err(DriverError::io(path))?;

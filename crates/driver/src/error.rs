@@ -5,6 +5,8 @@ use distill_models::ModelError;
 use distill_objective::{ConfigError, SignalError};
 use thiserror::Error;
 
+use crate::recipe::Stored;
+
 /// What can stop a run.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -43,18 +45,41 @@ pub enum DriverError {
     },
     /// The loss is no longer a number.
     #[error(
-        "the loss is `{loss}` in epoch {epoch}, steps {first} to {last}, expected a finite number\n\
-         hint: lower `optimizer.learning_rate` or set `optimizer.clip_norm`; given weights may hold it too"
+        "the {what} is `{value}` in epoch {epoch}, step {step}{}, expected a finite number{}\n\
+         hint: lower `optimizer.learning_rate` or set `optimizer.clip_norm`; given weights may hold it too; \
+         `non_finite = \"skip\"` leaves such batches out",
+        some_of(samples),
+        saved.as_ref().map_or(String::new(), |path| format!("; the last good checkpoint is {}", path.display()))
     )]
     NonFinite {
-        /// What it was.
-        loss: f64,
+        /// What is no number.
+        what: &'static str,
+        /// What it is.
+        value: f64,
         /// Epoch, from 1.
         epoch: usize,
-        /// First step of the epoch in which it may have happened, from 1.
-        first: usize,
-        /// The step after which it was seen.
-        last: usize,
+        /// Step of the epoch, from 1.
+        step: usize,
+        /// Index of each image of the batch among the training images; `non-finite.json` in the stage's
+        /// folder has them too. Empty where it was no batch.
+        samples: Vec<u32>,
+        /// The last checkpoint before it.
+        saved: Option<PathBuf>,
+    },
+    /// The teacher says something that cannot be kept.
+    #[error(
+        "the teacher answers image {sample} in view {view} with `{value}`, expected a finite number that \
+         `{stored:?}` can hold\nhint: check the teacher's weights, or set `cache.precision = \"f32\"`"
+    )]
+    Answers {
+        /// The logit or feature.
+        value: f32,
+        /// Index of the image among the training images.
+        sample: u32,
+        /// Number of its view.
+        view: u64,
+        /// How answers are kept.
+        stored: Stored,
     },
     /// Student and teacher do not fit together.
     #[error(transparent)]
@@ -86,7 +111,11 @@ impl DriverError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Interrupted { .. } => 130,
-            Self::NonFinite { .. } | Self::Signals(_) | Self::Io { .. } | Self::Export { .. } => 1,
+            Self::NonFinite { .. }
+            | Self::Answers { .. }
+            | Self::Signals(_)
+            | Self::Io { .. }
+            | Self::Export { .. } => 1,
             Self::Data(DataError::Fetch { .. }) => 1,
             _ => 2,
         }
@@ -109,4 +138,15 @@ impl DriverError {
         let path = path.into();
         |source| Self::Io { path, source }
     }
+}
+
+/// The batch in words, the first few of its images.
+fn some_of(samples: &[u32]) -> String {
+    const SHOWN: usize = 8;
+    if samples.is_empty() {
+        return String::new();
+    }
+    let shown: Vec<String> = samples.iter().take(SHOWN).map(u32::to_string).collect();
+    let more = if samples.len() > SHOWN { ", ..." } else { "" };
+    format!(" (batch of {} training images: {}{more})", samples.len(), shown.join(", "))
 }

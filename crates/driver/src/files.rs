@@ -20,7 +20,21 @@ pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), DriverError>
     file.write_all(bytes).map_err(DriverError::io(path))?;
     file.as_file().sync_all().map_err(DriverError::io(path))?;
     let file = file.persist(path).map_err(|e| DriverError::io(path)(e.error))?;
-    readable_by_all(&file).map_err(DriverError::io(path))
+    readable_by_all(&file).map_err(DriverError::io(path))?;
+    sync_folder(folder)
+}
+
+/// Makes names that were just given in `folder` outlive a loss of power.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), DriverError> {
+    #[cfg(unix)]
+    {
+        let name = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let folder = fs::File::open(name).map_err(DriverError::io(name))?;
+        folder.sync_all().map_err(DriverError::io(name))?;
+    }
+    #[cfg(not(unix))]
+    let _ = folder;
+    Ok(())
 }
 
 /// Temporary files are private; results are not.
@@ -36,9 +50,14 @@ fn readable_by_all(file: &fs::File) -> std::io::Result<()> {
 }
 
 pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), DriverError> {
-    let mut text = serde_json::to_string_pretty(value).expect("records serialise");
-    text.push('\n');
-    write_atomic(path, text.as_bytes())
+    write_atomic(path, &to_json(value))
+}
+
+/// A record as a file holds it.
+pub(crate) fn to_json(value: &impl Serialize) -> Vec<u8> {
+    let mut text = serde_json::to_vec_pretty(value).expect("records serialise");
+    text.push(b'\n');
+    text
 }
 
 /// The value in `path`, or none where the file is missing. A damaged file is an error.

@@ -15,7 +15,7 @@ use distill_objective::{
     Connectors, Contrast, Features, Objective, SignalError, Signals, TapShape,
 };
 
-use crate::{DriverError, Teacher, View, train::features};
+use crate::{Answers, DriverError, Teacher, View, train::features};
 
 /// A network, and what is trained beside it so that its features can be compared.
 #[derive(Module, Debug)]
@@ -32,36 +32,51 @@ impl Learner {
         Self { network, connectors: Connectors::none() }
     }
 
-    /// A network with what `objective` compares: its pairs of features are fixed, both networks watch them,
-    /// and the connectors are made by a dry run over the first images.
+    /// A network with what `objective` compares: the connectors are made by a [dry run](Self::dry_run) over
+    /// the first images. The networks [watch](Self::watch) already.
     ///
     /// # Errors
     /// [`DriverError`] for features that cannot be compared.
     pub fn connected(
         network: Network,
         objective: &mut Objective,
-        teacher: &mut Teacher,
+        teacher: &Answers,
         train: &Arc<ImageSet>,
         view: &View,
         seed: u64,
         device: &Device,
     ) -> Result<Self, DriverError> {
-        let resolved = objective.resolve(&taps(network.graph()), &taps(teacher.graph()));
-        resolved.map_err(SignalError::from)?;
-        let [ours, theirs] = objective.taps();
-        let network = network.watching(&ours)?;
-        teacher.watch(&theirs)?;
-
-        let first = train.as_ref().clone().truncated(DRY_RUN);
-        let batch = Loader::in_order(Arc::new(first), DRY_RUN).epoch(0, 0).next();
-        let batch = batch.expect("a training set has images").to_device(device);
-        let (_, theirs) = teacher.answers(batch.images.clone());
+        let batch = Self::dry_run(train).epoch(0, 0).next().expect("a training set has images");
+        let on_device = batch.clone().to_device(device);
+        let (_, theirs) = teacher.to(&batch, &on_device.images, true)?;
+        let batch = on_device;
         let (logits, ours) = network.valid().forward_with_taps(view.apply(batch.images));
         let (ours, theirs) = (features(ours, |map| map), features(theirs, |map| map));
         let signals = Signals::new(logits, batch.labels)?.with_features(ours, theirs);
         let signals = signals.with_contrast(places(train.len(), device));
         let mut rng = KeyedRng::new(seed, 0, CONNECTORS, Operation::Weights);
         Ok(Self { network, connectors: objective.connect(&signals, &mut rng)? })
+    }
+
+    /// Fixes which features `objective` compares, and has both networks watch them.
+    ///
+    /// # Errors
+    /// [`DriverError`] for features that are not there.
+    pub fn watch(
+        network: Network,
+        objective: &mut Objective,
+        teacher: &mut Teacher,
+    ) -> Result<Network, DriverError> {
+        let resolved = objective.resolve(&taps(network.graph()), &taps(teacher.graph()));
+        resolved.map_err(SignalError::from)?;
+        let [ours, theirs] = objective.taps();
+        teacher.watch(&theirs)?;
+        Ok(network.watching(&ours)?)
+    }
+
+    /// The images that connectors are made from: the first of the training images, as they are.
+    pub(crate) fn dry_run(train: &ImageSet) -> Loader {
+        Loader::in_order(Arc::new(train.clone().truncated(DRY_RUN)), DRY_RUN)
     }
 }
 
@@ -96,7 +111,8 @@ const DRY_RUN: usize = 256;
 /// Connectors' place among what weights are drawn for: after teacher and student.
 const CONNECTORS: u64 = 2;
 
-fn taps(graph: &Graph) -> Vec<TapShape> {
+/// All places of a network.
+pub(crate) fn taps(graph: &Graph) -> Vec<TapShape> {
     let shape = |(name, [channels, height, width]): (&str, [usize; 3])| TapShape {
         name: name.to_owned(),
         channels,

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod cache;
 mod checkpoint;
 mod classifier;
 mod clip;
@@ -19,6 +20,9 @@ mod teacher;
 mod train;
 mod view;
 
+pub use cache::{
+    AnswerCache, CacheEntry, CacheFault, CacheRecord, cache_clear, cache_list, cache_verify,
+};
 pub use checkpoint::Best;
 pub use classifier::{Classifier, is_onnx};
 pub use error::DriverError;
@@ -29,6 +33,6 @@ pub use pipeline::{EVALUATION_BATCH, RunConfig, run};
 pub use report::{ModelReport, Models, ObjectiveReport, Report, TestReport};
 pub use run_folder::{DatasetRecord, Host, RunRecord};
 pub use stage::{ExportedFile, ModelCard, Stage, StageRecord, TestRecord};
-pub use teacher::Teacher;
+pub use teacher::{Answers, Teacher};
 pub use train::{Trained, Training};
 pub use view::View;

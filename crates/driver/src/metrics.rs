@@ -17,8 +17,21 @@ use crate::DriverError;
 pub enum Line {
     /// Means over some steps.
     Steps(StepsRecord),
+    /// A batch that was left out.
+    Skipped(SkippedRecord),
     /// An epoch.
     Epoch(EpochRecord),
+}
+
+/// A batch that was left out, for its loss or gradient was no number.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SkippedRecord {
+    /// Epoch, from 1.
+    pub epoch: usize,
+    /// Step, counted over the stage from 1.
+    pub step: usize,
+    /// Index of each of its images among the training images.
+    pub samples: Vec<u32>,
 }
 
 /// Means over the steps since the line before.

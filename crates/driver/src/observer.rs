@@ -37,6 +37,15 @@ pub enum Event<'a> {
         /// Why it need not run.
         reason: &'a str,
     },
+    /// The teacher answers for images, ahead of the student's training.
+    Answers {
+        /// Images done.
+        done: u64,
+        /// Images to do.
+        total: u64,
+        /// Images a second.
+        images_per_second: f64,
+    },
     /// Some steps were done.
     Steps {
         /// In which stage.

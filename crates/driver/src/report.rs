@@ -71,6 +71,12 @@ pub struct ModelReport {
     pub epochs: usize,
     /// Seconds spent in training steps.
     pub seconds: f64,
+    /// Seconds of these that went by waiting for batches.
+    pub waiting_seconds: f64,
+    /// Seconds in which the teacher computed while the student learnt; none where its answers were kept.
+    pub teacher_seconds: f64,
+    /// Batches left out, for their loss or gradient was no number.
+    pub skipped: u64,
     /// Training images a second, for the student with the teacher's answers; none where weights were
     /// given.
     pub images_per_second: Option<f64>,
@@ -120,6 +126,9 @@ impl Report {
                 bytes: stage.bytes,
                 epochs: stage.epochs,
                 seconds: stage.seconds,
+                waiting_seconds: stage.waiting_seconds,
+                teacher_seconds: stage.teacher_seconds,
+                skipped: stage.skipped,
                 images_per_second: stage.images_per_second,
                 test: TestReport { last: test.last, selected: test.selected },
             })

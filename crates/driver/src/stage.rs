@@ -66,6 +66,15 @@ pub struct StageRecord {
     pub seconds: f64,
     /// Training images a second; none where weights were given.
     pub images_per_second: Option<f64>,
+    /// Seconds of these that went by waiting for batches.
+    #[serde(default)]
+    pub waiting_seconds: f64,
+    /// Seconds in which the teacher computed while the student learnt; none where its answers were kept.
+    #[serde(default)]
+    pub teacher_seconds: f64,
+    /// Batches left out, for their loss or gradient was no number.
+    #[serde(default)]
+    pub skipped: u64,
     /// The selected epoch; none where weights were given.
     pub selected: Option<Best>,
     /// sha256 of `selected.bpk`.

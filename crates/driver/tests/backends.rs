@@ -67,7 +67,7 @@ fn losses(
         let lines = text.lines().map(|line| serde_json::from_str(line).expect("a line of metrics"));
         let losses = lines.filter_map(|line| match line {
             Line::Steps(steps) => Some(steps.loss),
-            Line::Epoch(_) => None,
+            _ => None,
         });
         losses.take(STEPS).collect()
     };

@@ -69,6 +69,7 @@ fn perceptrons_read_real_numerals() {
         resume: false,
         backend: "flex".to_owned(),
         device: Device::flex(),
+        cache: folder.path().join("cache"),
         workers: 1,
     };
     let report = run(&config, &mut Silent, &AtomicBool::new(false)).unwrap();

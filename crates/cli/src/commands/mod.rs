@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod cache;
 mod data;
 mod evaluate;
 mod export;
@@ -9,7 +10,7 @@ mod network;
 mod predict;
 mod run;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use distill_driver::Report;
@@ -31,6 +32,7 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Data(command) => data::execute(command),
+        Command::Cache(command) => cache::execute(command),
         Command::List { what, json } => {
             list::execute(what, json);
             Ok(())
@@ -51,14 +53,24 @@ fn print_json(value: &impl serde::Serialize) {
 
 /// `--data`, then `DISTILL_DATA`, then the user's cache folder.
 fn data_folder(arguments: &DataArguments) -> anyhow::Result<PathBuf> {
-    if let Some(folder) = &arguments.data {
-        return Ok(folder.clone());
+    folder(arguments.data.as_deref(), "DISTILL_DATA", "data")
+}
+
+/// `--cache`, then `DISTILL_CACHE`, then the user's cache folder.
+fn cache_folder(argument: Option<&Path>) -> anyhow::Result<PathBuf> {
+    folder(argument, "DISTILL_CACHE", "cache")
+}
+
+/// What the command line names, or a variable, or the folder `name` in the user's cache folder.
+fn folder(argument: Option<&Path>, variable: &str, name: &str) -> anyhow::Result<PathBuf> {
+    if let Some(folder) = argument {
+        return Ok(folder.to_owned());
     }
-    if let Some(folder) = std::env::var_os("DISTILL_DATA").filter(|folder| !folder.is_empty()) {
+    if let Some(folder) = std::env::var_os(variable).filter(|folder| !folder.is_empty()) {
         return Ok(folder.into());
     }
     let folders = directories::ProjectDirs::from("", "", "distill");
-    let folders =
-        folders.context("there is no home folder, expected `--data` or `DISTILL_DATA`")?;
-    Ok(folders.cache_dir().join("data"))
+    let folders = folders
+        .with_context(|| format!("there is no home folder, expected `--{name}` or `{variable}`"))?;
+    Ok(folders.cache_dir().join(name))
 }

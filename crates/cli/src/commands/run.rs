@@ -9,12 +9,15 @@ use std::{
 use anyhow::Context;
 use distill_driver::{RunConfig, recipe};
 
-use super::{data_folder, print_report};
+use super::{cache_folder, data_folder, print_report};
 use crate::{arguments::RunArguments, backend, output};
 
 pub(crate) fn execute(arguments: RunArguments) -> anyhow::Result<()> {
     let (backend, device) = backend::choose(arguments.device.backend.as_deref())?;
-    let (recipe, source) = recipe::read(&arguments.recipe, &arguments.settings)?;
+    let (mut recipe, source) = recipe::read(&arguments.recipe, &arguments.settings)?;
+    if arguments.cache.is_some() {
+        recipe.cache.get_or_insert_default();
+    }
     let seed = arguments.seed.unwrap_or(recipe.seed);
     let recipe = recipe::Resolved::new(recipe, &source)?;
     let name = &recipe.recipe.name;
@@ -37,8 +40,8 @@ pub(crate) fn execute(arguments: RunArguments) -> anyhow::Result<()> {
         resume: arguments.resume,
         backend: backend.name.to_owned(),
         device,
-        // One core prepares batches far faster than any backend here trains on them.
-        workers: 1,
+        cache: cache_folder(arguments.cache.as_deref())?,
+        workers: arguments.workers.into(),
     };
     let interrupt = stop_on_signal()?;
     let report = distill_driver::run(&config, &mut progress, &interrupt);

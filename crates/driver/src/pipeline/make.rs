@@ -40,7 +40,7 @@ impl Pipeline<'_> {
             let note = format!("{}: made again, for its weights are damaged", stage.name());
             observer.on(Event::Note(note));
         }
-        match checkpoint::newest(&folder)? {
+        match checkpoint::newest(&folder, observer)? {
             Some(_) if !self.config.resume => {
                 return Err(DriverError::Folder {
                     path: folder,
@@ -85,16 +85,28 @@ impl Pipeline<'_> {
         let folder = self.folder(stage);
         let mut objective = Objective::new(terms)
             .map_err(|e| DriverError::objective(&self.config.recipe.file, &e))?;
-        let mut teacher = teacher.cloned();
         let (seed, device, view) = (self.config.seed, &self.config.device, self.view(stage));
-        let network = self.initial(stage, config)?;
-        let learner = match &mut teacher {
-            Some(teacher) if objective.needs_features() => {
-                let train = &self.train;
-                Learner::connected(network, &mut objective, teacher, train, view, seed, device)?
+        let augment = self.config.recipe.recipe.data.augment.clone();
+        let mut train = Loader::shuffled(self.train.clone(), config.optimizer.batch, seed, augment)
+            .with_workers(self.config.workers);
+        let mut network = self.initial(stage, config)?;
+        let mut teacher = teacher.cloned();
+        let with_features = teacher.is_some() && objective.needs_features();
+        if let Some(teacher) = teacher.as_mut().filter(|_| with_features) {
+            network = Learner::watch(network, &mut objective, teacher)?;
+        }
+        let ask = |teacher| self.answers(teacher, &objective, train.clone(), observer);
+        let teacher = teacher.map(ask).transpose()?;
+        let learner = match &teacher {
+            Some(teacher) if with_features => {
+                let set = &self.train;
+                Learner::connected(network, &mut objective, teacher, set, view, seed, device)?
             }
             _ => Learner::new(network),
         };
+        if let Some(views) = self.reused_views(stage) {
+            train = train.with_views(views as u64);
+        }
         let negatives = objective.negatives().map(|_| {
             let labels: Vec<i32> =
                 self.train.labels().iter().map(|label| i32::from(*label)).collect();
@@ -109,19 +121,19 @@ impl Pipeline<'_> {
             epochs: config.epochs,
         });
         let fingerprint = fingerprint(inputs);
-        let augment = self.config.recipe.recipe.data.augment.clone();
-        let train = Loader::shuffled(self.train.clone(), config.optimizer.batch, seed, augment);
         let training = Training {
             stage,
             config,
             objective: &objective,
             teacher: teacher.as_ref(),
             negatives: negatives.as_ref(),
-            train: &train.with_workers(self.config.workers),
+            train: &train,
             validation: &self.validation,
             view,
             seed,
             log_every: self.config.recipe.recipe.log_every,
+            checkpoint_every: self.config.recipe.recipe.checkpoint_every,
+            non_finite: self.config.recipe.recipe.non_finite,
             device,
             folder: &folder,
             fingerprint: &fingerprint,
@@ -138,6 +150,9 @@ impl Pipeline<'_> {
             epochs: config.epochs,
             seconds: trained.seconds,
             images_per_second: Some(trained.images as f64 / trained.seconds),
+            waiting_seconds: trained.waiting_seconds,
+            teacher_seconds: trained.teacher_seconds,
+            skipped: trained.skipped,
             selected: Some(trained.best),
             selected_sha256: hash_file(&selected)?,
             last_sha256: hash_file(&folder.join("last.bpk"))?,
@@ -164,7 +179,7 @@ impl Pipeline<'_> {
         let earlier = self.config.out.join("earlier");
         let place = |of: &str| earlier.join(format!("{}-{}", stage.name(), &of[..12]));
         let done: Option<StageRecord> = read_json(&folder.join("stage.json"))?;
-        let begun = checkpoint::newest(folder)?.map(|(_, progress)| progress.fingerprint);
+        let begun = checkpoint::newest(folder, observer)?.map(|(_, progress)| progress.fingerprint);
         let Some(held) = done.as_ref().map(|done| done.fingerprint.clone()).or(begun) else {
             return Ok(());
         };

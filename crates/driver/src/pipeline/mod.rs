@@ -1,5 +1,6 @@
 //! The whole pipeline: data, teacher, baseline, student, evaluation, report, export.
 
+mod answers;
 mod given;
 mod judge;
 mod make;
@@ -25,7 +26,6 @@ use crate::{
     learner::try_connection,
     recipe::{Resolved, ResolvedStage},
     run_folder::{BURN, DatasetRecord, Host, RunRecord, device_name, prepare},
-    stage::weights_identity,
 };
 
 /// Names and layout of the numbers in files of weights; stages with files of another one are made again.
@@ -53,6 +53,8 @@ pub struct RunConfig {
     pub backend: String,
     /// The device, without autodiff.
     pub device: Device,
+    /// Where the teacher's answers are kept, if the recipe says so.
+    pub cache: PathBuf,
     /// Threads that prepare batches; no result depends on it.
     pub workers: usize,
 }
@@ -74,6 +76,7 @@ pub fn run(
     })?;
     config.recipe.check_against(&dataset)?;
     let pipeline = Pipeline::new(config, &dataset, interrupt, observer)?;
+    pipeline.check_cache()?;
     let _lock = prepare(&config.out, &config.recipe.recipe.name, pipeline.bytes_needed())?;
     pipeline.write_head()?;
 
@@ -211,13 +214,10 @@ impl<'a> Pipeline<'a> {
         let teacher = self.config.recipe.objective().needs_teacher().then_some(teacher);
         let mut inputs = self.inputs(Stage::Student, terms);
         if teacher.is_some() {
-            let network = self.load(Stage::Teacher, "selected.bpk")?;
-            inputs["teacher"] = json!({
-                "weights": weights_identity(&network),
-                "signature": self.signature(Stage::Teacher),
-                "mean": self.teacher_view.normalisation.mean,
-                "std": self.teacher_view.normalisation.std,
-            });
+            inputs["teacher"] = self.teacher_identity()?;
+            if let Some(cache) = self.cache().filter(|cache| !cache.is_exact()) {
+                inputs["answers"] = json!({ "precision": cache.precision, "top_k": cache.top_k });
+            }
         }
         self.stage(Stage::Student, stage, &inputs, observer, |_, observer| {
             self.train(Stage::Student, stage, terms, teacher, &inputs, observer)
@@ -228,7 +228,7 @@ impl<'a> Pipeline<'a> {
     fn inputs(&self, stage: Stage, terms: &[TermConfig]) -> serde_json::Value {
         let view = self.view(stage);
         let settings = self.settings(stage);
-        json!({
+        let mut inputs = json!({
             "weights_format": WEIGHTS_FORMAT,
             "backend": self.config.backend,
             "seed": self.config.seed,
@@ -245,7 +245,20 @@ impl<'a> Pipeline<'a> {
             "optimizer": settings.optimizer,
             "schedule": settings.schedule,
             "objective": terms,
-        })
+        });
+        let non_finite = self.config.recipe.recipe.non_finite;
+        if !non_finite.is_default() {
+            inputs["non_finite"] = json!(non_finite);
+        }
+        if let Some(views) = self.reused_views(stage) {
+            inputs["views"] = views.into();
+        }
+        inputs
+    }
+
+    /// The teacher always sees views of its own in each epoch.
+    fn reused_views(&self, stage: Stage) -> Option<usize> {
+        self.config.recipe.reused_views().filter(|_| stage != Stage::Teacher)
     }
 
     /// The network before training. Baseline and student start from the same weights, so that they

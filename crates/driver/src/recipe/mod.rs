@@ -1,6 +1,7 @@
 //! Recipes: what a run does, as TOML.
 
 mod builtin;
+mod cache;
 mod optimizer;
 mod resolve;
 mod schedule;
@@ -14,6 +15,7 @@ use distill_objective::TermConfig;
 use serde::{Deserialize, Serialize};
 
 pub use builtin::{BUILTIN, Builtin};
+pub use cache::{CacheSection, Stored};
 pub use optimizer::{OptimizerKind, OptimizerSection, ResolvedOptimizer};
 pub use resolve::{Resolved, ResolvedStage};
 pub use schedule::{ScheduleKind, ScheduleSection};
@@ -35,6 +37,12 @@ pub struct Recipe {
     /// Steps between two lines of `metrics.jsonl`. Default 50.
     #[serde(default = "default_log_every")]
     pub log_every: usize,
+    /// Training steps between two checkpoints, beside those at the end of an epoch and after five minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint_every: Option<usize>,
+    /// What happens where a loss is no number. Default `stop`.
+    #[serde(default, skip_serializing_if = "NonFinite::is_default")]
+    pub non_finite: NonFinite,
     /// The data.
     pub data: DataSection,
     /// The teacher: `epochs` to train it, or `weights` to load it.
@@ -47,8 +55,29 @@ pub struct Recipe {
     /// Learning rate schedule of all stages, unless a stage says otherwise.
     #[serde(default)]
     pub schedule: ScheduleSection,
+    /// Keeps the teacher's answers on disk. Without it the teacher answers in each training step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheSection>,
     /// Terms of the student's loss.
     pub objective: Vec<TermConfig>,
+}
+
+/// What happens where a loss is no number.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NonFinite {
+    /// The run stops and names the batch.
+    #[default]
+    Stop,
+    /// The batch is left out, and one whose gradient is no number too; ten in a row stop the run. Each step
+    /// then waits for its loss.
+    Skip,
+}
+
+impl NonFinite {
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The data of a recipe.

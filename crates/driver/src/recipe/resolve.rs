@@ -9,7 +9,8 @@ use distill_models::Architecture;
 use distill_objective::{Objective, TermConfig};
 
 use super::{
-    DataSection, OptimizerSection, Recipe, ResolvedOptimizer, ScheduleSection, Source, StageSection,
+    CacheSection, DataSection, OptimizerSection, Recipe, ResolvedOptimizer, ScheduleSection,
+    Source, StageSection,
 };
 use crate::{DriverError, View};
 
@@ -67,7 +68,14 @@ impl Resolved {
         if recipe.log_every == 0 {
             return Err(DriverError::field(&file, "log_every", 0, "at least 1"));
         }
+        if recipe.checkpoint_every == Some(0) {
+            return Err(DriverError::field(&file, "checkpoint_every", 0, "at least 1"));
+        }
         check_data(&recipe.data, &file)?;
+        if let Some(Err((field, value, expected))) = recipe.cache.as_ref().map(CacheSection::check)
+        {
+            return Err(DriverError::field(&file, &format!("cache.{field}"), value, expected));
+        }
         if recipe.objective.len() > 64 {
             return Err(DriverError::field(
                 &file,
@@ -90,6 +98,12 @@ impl Resolved {
     /// The objective of the distilled student.
     pub fn objective(&self) -> Objective {
         Objective::new(&self.recipe.objective).expect("checked when the recipe was resolved")
+    }
+
+    /// The views that baseline and student see, where these are fewer than their epochs.
+    pub fn reused_views(&self) -> Option<usize> {
+        let views = self.recipe.cache.as_ref()?.views_of(self.student.epochs);
+        (views < self.student.epochs).then_some(views)
     }
 
     /// The objective of teacher and baseline: the recipe's cross entropy with weight one, or the
@@ -126,6 +140,12 @@ impl Resolved {
         let (train, _) = self.split_sizes(dataset)?;
         let classes = self.objective().check_classes(dataset.classes.len());
         classes.map_err(|e| DriverError::objective(&self.file, &e))?;
+        let classes = dataset.classes.len();
+        let kept = self.recipe.cache.as_ref().and_then(|cache| cache.top_k);
+        if let Some(kept) = kept.filter(|kept| *kept >= classes) {
+            let expected = format!("below the {classes} classes; without it all are kept");
+            return Err(DriverError::field(&self.file, "cache.top_k", kept, &expected));
+        }
         for (name, stage) in [("teacher", &self.teacher), ("student", &self.student)] {
             let signature = self.view(name, stage, dataset)?.signature(dataset.classes.len());
             let check = stage.architecture.check(&signature);

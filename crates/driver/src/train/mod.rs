@@ -2,6 +2,7 @@
 
 mod pass;
 mod shares;
+mod step;
 
 use std::{
     collections::BTreeMap,
@@ -10,28 +11,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use burn::{
-    module::Module,
-    optim::{
-        GradientsParams, ModuleOptimizer, lr_scheduler::module_lr_scheduler::ModuleLearningRate,
-    },
-    tensor::{Device, Tensor},
-};
-use distill_datasets::{HostBatch, Loader};
+use burn::{module::Module, optim::ModuleOptimizer, tensor::Device};
+use distill_datasets::Loader;
 use distill_models::weights::{self, Precision};
 use distill_objective::{Negatives, Objective};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use pass::features;
+use step::Pending;
 
 use crate::{
-    DriverError, Event, Learner, Observer, Stage, Teacher, View,
+    Answers, DriverError, Event, Learner, Observer, Stage, View,
     checkpoint::{self, Best, Progress},
-    clip::clip_by_global_norm,
     evaluate::Predictions,
-    files::write_atomic,
+    files::{sha256, write_atomic},
     metrics::{EpochRecord, Line, MetricsFile, StepsRecord},
-    recipe::ResolvedStage,
+    recipe::{NonFinite, ResolvedStage},
 };
 
 /// A run that takes hours is never further than this from its last checkpoint.
@@ -48,7 +43,7 @@ pub struct Training<'a> {
     /// What is minimised.
     pub objective: &'a Objective,
     /// Who teaches; needed where the objective says so.
-    pub teacher: Option<&'a Teacher>,
+    pub teacher: Option<&'a Answers>,
     /// Draws samples of other classes, where the objective contrasts samples.
     pub negatives: Option<&'a Negatives>,
     /// Batches to learn from.
@@ -61,6 +56,10 @@ pub struct Training<'a> {
     pub seed: u64,
     /// Steps between two lines of `metrics.jsonl`.
     pub log_every: usize,
+    /// Steps between two checkpoints, where it says so.
+    pub checkpoint_every: Option<usize>,
+    /// What happens where a loss is no number.
+    pub non_finite: NonFinite,
     /// Where to train, without autodiff.
     pub device: &'a Device,
     /// The stage's folder: checkpoints, `metrics.jsonl`, `last.bpk`, `selected.bpk`.
@@ -78,6 +77,12 @@ pub struct Trained {
     pub seconds: f64,
     /// Images trained on.
     pub images: u64,
+    /// Seconds of training steps that went by waiting for batches.
+    pub waiting_seconds: f64,
+    /// Seconds in which the teacher computed; none where its answers were kept.
+    pub teacher_seconds: f64,
+    /// Batches left out, for their loss or gradient was no number.
+    pub skipped: u64,
     /// The epoch whose weights are in `selected.bpk`.
     pub best: Best,
 }
@@ -113,7 +118,7 @@ impl Training<'_> {
         observer: &mut dyn Observer,
     ) -> Result<Trained, DriverError> {
         let mut optimizer = self.config.optimizer.build();
-        let mut progress = match checkpoint::newest(self.folder)? {
+        let mut progress = match checkpoint::newest(self.folder, observer)? {
             Some((path, progress)) if progress.fingerprint != self.fingerprint => {
                 return Err(DriverError::Folder {
                     path,
@@ -144,7 +149,9 @@ impl Training<'_> {
             optimizer,
             metrics: MetricsFile::open(&metrics, progress.metrics_bytes)?,
             pending: Vec::new(),
+            skipped_in_a_row: 0,
             saved: Instant::now(),
+            teacher_seconds: progress.teacher_seconds,
         };
         let mut pace = Pace { started: Instant::now(), images: 0, reported: Instant::now() };
         while progress.epoch <= self.config.epochs {
@@ -153,7 +160,14 @@ impl Training<'_> {
         let path = self.folder.join("last.bpk");
         write_atomic(&path, &weights::to_bytes(&state.learner.network, Precision::Single, &path)?)?;
         let best = progress.best.expect("a stage has at least one epoch");
-        Ok(Trained { seconds: progress.seconds, images: progress.images, best })
+        Ok(Trained {
+            seconds: progress.seconds,
+            images: progress.images,
+            waiting_seconds: progress.waiting_seconds,
+            teacher_seconds: progress.teacher_seconds,
+            skipped: progress.skipped,
+            best,
+        })
     }
 
     fn epoch(
@@ -167,10 +181,14 @@ impl Training<'_> {
         let mut before = Instant::now();
         // Where only the end of the epoch is left to do, it is the rate of the step before.
         let mut learning_rate = self.learning_rate(self.stage_step(progress).saturating_sub(1));
-        for batch in self.train.epoch(progress.epoch as u64, progress.step) {
+        let mut batches = self.train.epoch(progress.epoch as u64, progress.step);
+        let mut waited = Duration::ZERO;
+        while let Some(batch) = batches.next() {
             let images = batch.len();
+            progress.waiting_seconds += (batches.waited() - waited).as_secs_f64();
+            waited = batches.waited();
             learning_rate = self.learning_rate(self.stage_step(progress));
-            self.step(state, progress, batch, learning_rate)?;
+            self.step(state, progress, batch, learning_rate, observer)?;
             progress.step += 1;
             progress.images += images as u64;
             pace.images += images as u64;
@@ -188,7 +206,8 @@ impl Training<'_> {
             before = Instant::now();
             if progress.step < steps {
                 let interrupted = self.interrupt.load(Ordering::Relaxed);
-                if interrupted || state.saved.elapsed() >= CHECKPOINT_EVERY {
+                let due = self.checkpoint_every.is_some_and(|n| progress.step.is_multiple_of(n));
+                if interrupted || due || state.saved.elapsed() >= CHECKPOINT_EVERY {
                     self.save(state, progress)?;
                     before = Instant::now();
                 }
@@ -204,63 +223,6 @@ impl Training<'_> {
         Ok(())
     }
 
-    fn step(
-        &self,
-        state: &mut State,
-        progress: &Progress,
-        batch: HostBatch,
-        learning_rate: f64,
-    ) -> Result<(), DriverError> {
-        let images_in_batch = batch.len() as f64;
-        let signals = self.signals(&state.learner.network, batch, progress.epoch, progress.step)?;
-        let right = signals.student_logits().without_autodiff().argmax(1).flatten::<1>(0, 1);
-        let correct = right.equal(signals.labels().without_autodiff()).float().sum();
-        let value = self.objective.evaluate_with(&signals, &mut state.learner.connectors)?;
-        drop(signals);
-        let mut seen = vec![correct, value.total.clone().without_autodiff()];
-        seen.extend(value.terms.into_iter().map(|term| term.value.without_autodiff()));
-        state.pending.push((images_in_batch, Tensor::cat(seen, 0)));
-
-        if !value.total.is_tracked() {
-            // No term counts in this epoch.
-            return Ok(());
-        }
-        let mut gradients = GradientsParams::from_grads(value.total.backward(), &state.learner);
-        if let Some(max_norm) = self.config.optimizer.clip_norm {
-            clip_by_global_norm(&mut gradients, &state.learner, max_norm);
-        }
-        let learning_rate = ModuleLearningRate::from(learning_rate);
-        let learner = state.learner.clone();
-        state.learner = state.optimizer.step(learning_rate, learner, gradients);
-        Ok(())
-    }
-
-    /// Reads what the device has summed up and adds it to the sums, step by step.
-    fn collect(&self, state: &mut State, progress: &mut Progress) -> Result<(), DriverError> {
-        let Some(width) = state.pending.first().map(|(_, seen)| seen.dims()[0]) else {
-            return Ok(());
-        };
-        let pending = std::mem::take(&mut state.pending);
-        let (images, seen): (Vec<f64>, Vec<Tensor<1>>) = pending.into_iter().unzip();
-        let values: Vec<f64> = Tensor::cat(seen, 0).into_data().iter::<f64>().collect();
-        let names = self.objective.names();
-        let counting = self.objective.names_in(progress.epoch);
-        let place = |name| names.iter().position(|other| other == name).expect("one of them");
-        let terms: Vec<usize> = counting.iter().map(place).collect();
-        for (images_in_batch, seen) in images.iter().zip(values.chunks_exact(width)) {
-            if !seen[1].is_finite() {
-                let first = progress.step + 1 - images.len();
-                let (loss, epoch, last) = (seen[1], progress.epoch, progress.step);
-                return Err(DriverError::NonFinite { loss, epoch, first, last });
-            }
-            for sums in [&mut progress.line_sums, &mut progress.epoch_sums] {
-                sums.terms.resize(names.len(), TermSum::default());
-                sums.add(*images_in_batch, seen, &terms);
-            }
-        }
-        Ok(())
-    }
-
     fn write_line(
         &self,
         state: &mut State,
@@ -268,6 +230,10 @@ impl Training<'_> {
         learning_rate: f64,
     ) -> Result<(), DriverError> {
         let sums = std::mem::take(&mut progress.line_sums);
+        if sums.images == 0.0 {
+            // All of these batches were left out.
+            return Ok(());
+        }
         state.metrics.append(&Line::Steps(StepsRecord {
             epoch: progress.epoch,
             step: self.stage_step(progress),
@@ -288,10 +254,13 @@ impl Training<'_> {
         let predictions = Predictions::of(network, self.validation, self.view, self.device);
         let scores = predictions.scores(None);
         if !scores.nll.is_finite() {
-            let (loss, epoch, last) = (scores.nll, progress.epoch, progress.step);
-            return Err(DriverError::NonFinite { loss, epoch, first: last, last });
+            return Err(self.non_finite("validation loss", scores.nll, progress, progress.step));
         }
         let sums = std::mem::take(&mut progress.epoch_sums);
+        if sums.images == 0.0 {
+            let what = "loss of every batch";
+            return Err(self.non_finite(what, f64::NAN, progress, progress.step));
+        }
         let record = EpochRecord {
             epoch: progress.epoch,
             step: self.stage_step(progress),
@@ -306,10 +275,9 @@ impl Training<'_> {
         let candidate = Best { epoch: progress.epoch, top1: scores.top1, nll: scores.nll };
         if progress.best.is_none_or(|best| candidate.is_better_than(&best)) {
             let path = self.folder.join("selected.bpk");
-            write_atomic(
-                &path,
-                &weights::to_bytes(&state.learner.network, Precision::Single, &path)?,
-            )?;
+            let bytes = weights::to_bytes(&state.learner.network, Precision::Single, &path)?;
+            write_atomic(&path, &bytes)?;
+            progress.best_sha256 = Some(sha256(&bytes));
             progress.best = Some(candidate);
         }
         state.metrics.append(&Line::Epoch(record.clone()))?;
@@ -323,7 +291,10 @@ impl Training<'_> {
 
     fn save(&self, state: &mut State, progress: &mut Progress) -> Result<(), DriverError> {
         self.collect(state, progress)?;
+        self.check_weights(&state.learner, progress)?;
         progress.metrics_bytes = state.metrics.synced_length()?;
+        let teacher = self.teacher.map_or(0.0, Answers::seconds);
+        progress.teacher_seconds = state.teacher_seconds + teacher;
         checkpoint::save(self.folder, &state.learner, &state.optimizer, progress)?;
         state.saved = Instant::now();
         Ok(())
@@ -338,6 +309,7 @@ impl Training<'_> {
             && (step < self.train.batches() && (epoch <= self.config.epochs || step == 0))
             && progress.best.is_none_or(|best| (1..epoch).contains(&best.epoch))
             && progress.best.is_some() == (epoch > 1)
+            && progress.best_sha256.is_some() == (epoch > 1)
             && (progress.seconds.is_finite() && progress.seconds >= 0.0)
             && sums.iter().all(|sums| sums.terms.is_empty() || sums.terms.len() == terms)
     }
@@ -381,9 +353,12 @@ struct State {
     learner: Learner,
     optimizer: ModuleOptimizer,
     metrics: MetricsFile,
-    /// Images of each step not yet read back, with `[right, loss, terms that count...]` on the device.
-    pending: Vec<(f64, Tensor<1>)>,
+    /// Steps not yet read back.
+    pending: Vec<Pending>,
+    skipped_in_a_row: usize,
     saved: Instant,
+    /// Those of earlier processes.
+    teacher_seconds: f64,
 }
 
 struct Pace {

@@ -10,7 +10,7 @@ use distill_objective::{Contrast, Features, Signals};
 use rand_core::RngCore;
 
 use super::Training;
-use crate::DriverError;
+use crate::{Answers, DriverError};
 
 impl Training<'_> {
     /// Both networks' answers to the batch of a step, the student's with a gradient.
@@ -24,12 +24,11 @@ impl Training<'_> {
         let key = |operation| KeyedRng::new(self.seed, epoch as u64, step as u64, operation);
         self.device.seed(key(Operation::Step).next_u64());
         let contrast = self.contrast(&batch, &mut key(Operation::Negatives));
-        let batch = batch.to_device(self.device);
         let with_taps = self.objective.needs_features();
-        let teacher = self.teacher.map(|teacher| match with_taps {
-            true => teacher.answers(batch.images.clone()),
-            false => (teacher.logits(batch.images.clone()), Vec::new()),
-        });
+        let asked = batch.clone();
+        let batch = batch.to_device(self.device);
+        let ask = |teacher: &Answers| teacher.to(&asked, &batch.images, with_taps);
+        let teacher = self.teacher.map(ask).transpose()?;
         let images = self.view.apply(batch.images).autodiff();
         let (logits, taps) = match with_taps {
             true => network.forward_with_taps(images),

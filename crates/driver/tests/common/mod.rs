@@ -33,6 +33,7 @@ pub(crate) fn config(out: &Path, device: Device, backend: &str, more: &[&str]) -
         resume: false,
         backend: backend.to_owned(),
         device,
+        cache: out.join("cache"),
         workers: 2,
     }
 }

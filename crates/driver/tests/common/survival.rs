@@ -24,7 +24,13 @@ pub(crate) fn bits(weights: &Path) -> Vec<u32> {
     collect.0
 }
 
+/// Every line that a stage wrote.
+pub(crate) fn metrics(run: &Path, stage: &str) -> String {
+    std::fs::read_to_string(run.join(stage).join("metrics.jsonl")).unwrap()
+}
+
 /// Interrupts a run behind a step.
+#[allow(dead_code, reason = "not every test interrupts runs")]
 pub(crate) struct StopIn<'a> {
     pub(crate) stage: Stage,
     pub(crate) epoch: usize,

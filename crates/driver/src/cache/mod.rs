@@ -1,0 +1,109 @@
+//! The teacher's answers, kept: computed once, read by every later run.
+//!
+//! A view of the training images is stored in the order and in the batches of the epoch that shows it first,
+//! so that a run with one view an epoch reads exactly what a live teacher would have said in its place: a
+//! matrix product may round an image's numbers in another way in another batch.
+
+mod entry;
+mod fill;
+mod manage;
+mod record;
+mod shard;
+
+use std::{
+    fs::File,
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
+
+use burn::tensor::{Device, Tensor, TensorData};
+use distill_datasets::{HostBatch, Loader};
+use distill_models::Tap;
+
+pub use entry::CacheRecord;
+pub(crate) use fill::Filling;
+pub use manage::{CacheEntry, CacheFault, cache_clear, cache_list, cache_verify};
+
+use crate::DriverError;
+use entry::Entry;
+use record::RecordLayout;
+use shard::ShardId;
+
+/// Answers on disk, all that a training needs.
+#[derive(Debug)]
+pub struct AnswerCache {
+    entry: Entry,
+    layout: RecordLayout,
+    /// Knows the order in which a view is stored.
+    order: Loader,
+    device: Device,
+    open: Mutex<Option<OpenView>>,
+    _in_use: File,
+}
+
+#[derive(Debug)]
+struct OpenView {
+    view: u64,
+    /// Where each sample of the set is.
+    places: Vec<u32>,
+    shards: Vec<(ShardId, File)>,
+}
+
+impl AnswerCache {
+    /// What the teacher says of a batch: logits `[batch, classes]`, and its features.
+    pub(crate) fn answers(&self, batch: &HostBatch) -> Result<(Tensor<2>, Vec<Tap>), DriverError> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let view = match open.take() {
+            Some(there) if there.view == batch.view => there,
+            _ => self.open_view(batch.view)?,
+        };
+        let view = open.insert(view);
+        let each = view.shards.first().map_or(1, |(shard, _)| shard.records);
+        let mut record = vec![0; self.layout.bytes()];
+        let mut logits = Vec::with_capacity(batch.len() * self.layout.classes);
+        let mut taps = vec![Vec::new(); self.layout.taps.len()];
+        for sample in &batch.samples {
+            let place = u64::from(view.places[*sample as usize]);
+            let (shard, file) = &view.shards[(place / each) as usize];
+            let path = || self.entry.shard_path(shard);
+            shard.read(file, place % each, &mut record).map_err(|e| DriverError::io(path())(e))?;
+            let decoded = self.layout.decode(&record, &mut logits, &mut taps);
+            decoded.ok_or_else(|| damaged(&path(), "it names a class that is not there"))?;
+        }
+        let rows = batch.len();
+        let tensor = TensorData::new(logits, [rows, self.layout.classes]);
+        let taps = self.layout.taps.iter().zip(taps).map(|(tap, values)| {
+            let shape = [rows, tap.channels, tap.height, tap.width];
+            let features = Tensor::from_data(TensorData::new(values, shape), &self.device);
+            Tap { name: tap.name.clone(), features }
+        });
+        Ok((Tensor::from_data(tensor, &self.device), taps.collect()))
+    }
+
+    fn open_view(&self, view: u64) -> Result<OpenView, DriverError> {
+        let places = match view {
+            0 => (0..self.entry.record.plain_images as u32).collect(),
+            view => {
+                let order = self.order.order(view);
+                let mut places = vec![0; order.len()];
+                for (place, sample) in order.into_iter().enumerate() {
+                    places[sample as usize] = place as u32;
+                }
+                places
+            }
+        };
+        let shards = self.entry.shards(view).map(|shard| {
+            let path = self.entry.shard_path(&shard);
+            Ok((shard, File::open(&path).map_err(DriverError::io(path))?))
+        });
+        Ok(OpenView { view, places, shards: shards.collect::<Result<_, DriverError>>()? })
+    }
+}
+
+fn damaged(path: &Path, problem: &str) -> DriverError {
+    DriverError::Folder {
+        path: path.to_owned(),
+        problem: format!("a damaged part of the teacher's answers: {problem}"),
+        hint: "run again with `--resume`: what is damaged is computed again".to_owned(),
+    }
+}

@@ -1,0 +1,112 @@
+//! Who answers the student: the teacher itself, or what it said earlier.
+
+use std::sync::Arc;
+
+use distill_datasets::Loader;
+use distill_objective::Objective;
+use serde_json::json;
+
+use super::Pipeline;
+use crate::{
+    Answers, DriverError, Learner, Observer, Stage, Teacher,
+    cache::Filling,
+    learner::{taps, try_connection},
+    recipe::CacheSection,
+    stage::weights_identity,
+};
+
+impl Pipeline<'_> {
+    /// The recipe's `[cache]`, if it has one.
+    pub(super) fn cache(&self) -> Option<&CacheSection> {
+        self.config.recipe.recipe.cache.as_ref()
+    }
+
+    /// Answers of `teacher`, which watches what `objective` compares.
+    pub(super) fn answers(
+        &self,
+        teacher: Teacher,
+        objective: &Objective,
+        batches: Loader,
+        observer: &mut dyn Observer,
+    ) -> Result<Answers, DriverError> {
+        let Some(section) = self.cache() else { return Ok(Answers::live(teacher)) };
+        let filling = self.filling(section, objective, batches, self.teacher_identity()?)?;
+        Ok(Answers::kept(filling.run(&teacher, self.interrupt, observer)?))
+    }
+
+    /// Refuses answers for which there is no room, before the teacher is trained.
+    pub(super) fn check_cache(&self) -> Result<(), DriverError> {
+        let recipe = &self.config.recipe;
+        let mut objective = recipe.objective();
+        let Some(section) = self.cache().filter(|_| objective.needs_teacher()) else {
+            return Ok(());
+        };
+        if objective.needs_features() {
+            let graph = |stage| self.settings(stage).architecture.graph(&self.signature(stage));
+            let graphs = [&graph(Stage::Student)?, &graph(Stage::Teacher)?];
+            try_connection(&mut objective, graphs, &self.config.device)?;
+        }
+        // A teacher that is not trained yet has no identity: of its answers nothing is there.
+        let identity = match self.folder(Stage::Teacher).join("stage.json").is_file() {
+            true => self.teacher_identity().unwrap_or_default(),
+            false => serde_json::Value::Null,
+        };
+        let batches = Loader::shuffled(
+            self.train.clone(),
+            recipe.student.optimizer.batch,
+            self.config.seed,
+            recipe.recipe.data.augment.clone(),
+        );
+        self.filling(section, &objective, batches, identity)?.check_room(&recipe.file)
+    }
+
+    /// Identity of the teacher as the student hears it.
+    pub(super) fn teacher_identity(&self) -> Result<serde_json::Value, DriverError> {
+        let network = self.load(Stage::Teacher, "selected.bpk")?;
+        Ok(json!({
+            "weights": weights_identity(&network),
+            "signature": self.signature(Stage::Teacher),
+            "mean": self.teacher_view.normalisation.mean,
+            "std": self.teacher_view.normalisation.std,
+        }))
+    }
+
+    fn filling<'a>(
+        &'a self,
+        section: &'a CacheSection,
+        objective: &Objective,
+        batches: Loader,
+        teacher: serde_json::Value,
+    ) -> Result<Filling<'a>, DriverError> {
+        let recipe = &self.config.recipe;
+        let graph = recipe.teacher.architecture.graph(&self.signature(Stage::Teacher))?;
+        let [_, watched] = objective.taps();
+        let mut taps = taps(&graph);
+        taps.retain(|tap| watched.contains(&tap.name.as_str()));
+        let inputs = json!({
+            "teacher": teacher,
+            "architecture": recipe.teacher.architecture,
+            "model": recipe.teacher.model,
+            "dataset": self.dataset.name,
+            "dataset_sha256": self.dataset.sha256,
+            "classes": self.dataset.classes,
+            "images": self.train.len(),
+            "validation": self.validation.samples(),
+            "augment": recipe.recipe.data.augment,
+            "seed": self.config.seed,
+            "backend": self.config.backend,
+        });
+        let plain = (!taps.is_empty()).then(|| Learner::dry_run(&Arc::clone(&self.train)));
+        Ok(Filling {
+            cache: &self.config.cache,
+            section,
+            classes: self.dataset.classes.len(),
+            taps,
+            inputs,
+            batches,
+            views: section.views_of(recipe.student.epochs) as u64,
+            plain,
+            device: &self.config.device,
+        })
+    }
+}

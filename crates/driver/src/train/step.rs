@@ -1,0 +1,168 @@
+//! One step: forward, loss, backward, optimizer; and what happens where a number is none.
+
+use burn::{
+    module::{Module, ModuleVisitor, Param},
+    optim::{GradientsParams, lr_scheduler::module_lr_scheduler::ModuleLearningRate},
+    tensor::Tensor,
+};
+use distill_datasets::HostBatch;
+
+use super::{State, TermSum, Training};
+use crate::{
+    DriverError, Event, Learner, Observer,
+    checkpoint::{self, Progress},
+    clip::{clip_by_global_norm, global_norm},
+    files::write_json,
+    metrics::{Line, SkippedRecord},
+    recipe::NonFinite,
+};
+
+/// A recipe that leaves out batches still ends where none is any good.
+const SKIPPED_IN_A_ROW: usize = 10;
+
+/// What a step left on the device.
+pub(super) struct Pending {
+    /// Step of the epoch, from 1.
+    step: usize,
+    images: f64,
+    /// `[right, loss, terms that count...]`.
+    seen: Tensor<1>,
+}
+
+impl Training<'_> {
+    pub(super) fn step(
+        &self,
+        state: &mut State,
+        progress: &mut Progress,
+        batch: HostBatch,
+        learning_rate: f64,
+        observer: &mut dyn Observer,
+    ) -> Result<(), DriverError> {
+        let (images, samples) = (batch.len() as f64, batch.samples.clone());
+        let skips = self.non_finite == NonFinite::Skip;
+        // A forward pass changes running statistics, which clones share.
+        let before = skips.then(|| state.learner.valid().train());
+        let signals = self.signals(&state.learner.network, batch, progress.epoch, progress.step)?;
+        let right = signals.student_logits().without_autodiff().argmax(1).flatten::<1>(0, 1);
+        let correct = right.equal(signals.labels().without_autodiff()).float().sum();
+        let value = self.objective.evaluate_with(&signals, &mut state.learner.connectors)?;
+        drop(signals);
+        let mut seen = vec![correct, value.total.clone().without_autodiff()];
+        seen.extend(value.terms.into_iter().map(|term| term.value.without_autodiff()));
+        // Where no term counts in this epoch, there is nothing to follow.
+        let tracked = value.total.is_tracked();
+        let total = value.total;
+        let gradients = || GradientsParams::from_grads(total.backward(), &state.learner);
+        let mut gradients = tracked.then(gradients);
+
+        if let Some(before) = before {
+            let norm = gradients.as_ref().and_then(|all| global_norm(all, &state.learner));
+            let read = |tensor: Tensor<1>| tensor.into_scalar::<f32>();
+            if !read(seen[1].clone()).is_finite() || !norm.is_none_or(|n| read(n).is_finite()) {
+                state.learner = before;
+                return self.skip(state, progress, samples, observer);
+            }
+            state.skipped_in_a_row = 0;
+        }
+        let step = progress.step + 1;
+        state.pending.push(Pending { step, images, seen: Tensor::cat(seen, 0) });
+        let Some(mut gradients) = gradients.take() else { return Ok(()) };
+        if let Some(max_norm) = self.config.optimizer.clip_norm {
+            clip_by_global_norm(&mut gradients, &state.learner, max_norm);
+        }
+        let learning_rate = ModuleLearningRate::from(learning_rate);
+        let learner = state.learner.clone();
+        state.learner = state.optimizer.step(learning_rate, learner, gradients);
+        Ok(())
+    }
+
+    fn skip(
+        &self,
+        state: &mut State,
+        progress: &mut Progress,
+        samples: Vec<u32>,
+        observer: &mut dyn Observer,
+    ) -> Result<(), DriverError> {
+        state.skipped_in_a_row += 1;
+        progress.skipped += 1;
+        let (epoch, step) = (progress.epoch, progress.step + 1);
+        if state.skipped_in_a_row == SKIPPED_IN_A_ROW {
+            let what = "loss of ten batches in a row";
+            return Err(self.non_finite(what, f64::NAN, progress, step));
+        }
+        let stage = self.stage.name();
+        let note = "left out, for its loss or gradient is no number";
+        observer.on(Event::Note(format!("warning: {stage}: epoch {epoch}, step {step}: {note}")));
+        let step = self.stage_step(progress) + 1;
+        state.metrics.append(&Line::Skipped(SkippedRecord { epoch, step, samples }))
+    }
+
+    /// Reads what the device has summed up and adds it to the sums, step by step.
+    pub(super) fn collect(
+        &self,
+        state: &mut State,
+        progress: &mut Progress,
+    ) -> Result<(), DriverError> {
+        let Some(width) = state.pending.first().map(|pending| pending.seen.dims()[0]) else {
+            return Ok(());
+        };
+        let pending = std::mem::take(&mut state.pending);
+        let seen = pending.iter().map(|pending| pending.seen.clone()).collect();
+        let values: Vec<f64> = Tensor::cat(seen, 0).into_data().iter::<f64>().collect();
+        let names = self.objective.names();
+        let counting = self.objective.names_in(progress.epoch);
+        let place = |name| names.iter().position(|other| other == name).expect("one of them");
+        let terms: Vec<usize> = counting.iter().map(place).collect();
+        for (pending, seen) in pending.iter().zip(values.chunks_exact(width)) {
+            if !seen[1].is_finite() {
+                return Err(self.non_finite("loss", seen[1], progress, pending.step));
+            }
+            for sums in [&mut progress.line_sums, &mut progress.epoch_sums] {
+                sums.terms.resize(names.len(), TermSum::default());
+                sums.add(pending.images, seen, &terms);
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses to save weights that are no numbers: a gradient may be none where its loss is one.
+    pub(super) fn check_weights(
+        &self,
+        learner: &Learner,
+        progress: &Progress,
+    ) -> Result<(), DriverError> {
+        struct Sum(Vec<Tensor<1>>);
+        impl ModuleVisitor for Sum {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                // Zero times a number is zero, and nothing else is.
+                self.0.push((param.val().without_autodiff() * 0.0).sum());
+            }
+        }
+        let mut sum = Sum(Vec::new());
+        learner.visit(&mut sum);
+        let value = Tensor::cat(sum.0, 0).sum().into_scalar::<f32>();
+        match value.is_finite() {
+            true => Ok(()),
+            false => Err(self.non_finite("sum of weights", value.into(), progress, progress.step)),
+        }
+    }
+
+    /// The error, with the batch of a step (from 1) and the last checkpoint, and the whole batch in a file.
+    pub(super) fn non_finite(
+        &self,
+        what: &'static str,
+        value: f64,
+        progress: &Progress,
+        step: usize,
+    ) -> DriverError {
+        let epoch = progress.epoch;
+        let batch = self.train.epoch(epoch as u64, step.saturating_sub(1)).next();
+        let samples = batch.map_or_else(Vec::new, |batch| batch.samples);
+        let record = SkippedRecord { epoch, step, samples: samples.clone() };
+        if let Err(error) = write_json(&self.folder.join("non-finite.json"), &record) {
+            tracing::warn!(%error, "the batch could not be written down");
+        }
+        let saved = checkpoint::last(self.folder);
+        DriverError::NonFinite { what, value, epoch, step, samples, saved }
+    }
+}
