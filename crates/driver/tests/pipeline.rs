@@ -237,13 +237,13 @@ fn records_that_were_tampered_with_do_no_harm() {
     let mut stop = StopIn { stage: Stage::Teacher, epoch: 2, steps: 3, interrupt: &interrupt };
     run(&flex(folder.path(), &[]), &mut stop, &interrupt).unwrap_err();
     let teacher = folder.path().join("teacher");
-    let mut inside = fs::read_dir(&teacher).unwrap().flatten().map(|entry| entry.path());
-    let progress = inside.find(|path| path.is_dir()).unwrap().join("progress.json");
+    let progress = survival::checkpoints(&teacher).pop().unwrap().join("progress.json");
     let good = fs::read_to_string(&progress).unwrap();
     let with = |key: &str, value: serde_json::Value| {
         let mut fields: serde_json::Value = serde_json::from_str(&good).unwrap();
         fields[key] = value;
         fs::write(&progress, fields.to_string()).unwrap();
+        survival::renew_checksum(&progress);
         let mut config = flex(folder.path(), &[]);
         config.resume = true;
         let error = run(&config, &mut Silent, &AtomicBool::new(false)).unwrap_err();
@@ -251,6 +251,7 @@ fn records_that_were_tampered_with_do_no_harm() {
         error.to_string()
     };
     for (key, value) in [
+        ("best_sha256", serde_json::Value::Null),
         ("epoch", 99_u64.into()),
         ("epoch", 0.into()),
         ("step", 1_000_000_000.into()),
@@ -326,7 +327,7 @@ fn a_loss_that_is_no_number_stops_the_run_and_says_where() {
     let error =
         run(&flex(folder.path(), &explode), &mut Silent, &AtomicBool::new(false)).unwrap_err();
     assert_eq!(error.exit_code(), 1);
-    assert!(error.to_string().contains("epoch 1, steps"), "{error}");
+    assert!(error.to_string().contains("epoch 1, step"), "{error}");
 }
 
 #[test]

@@ -14,6 +14,9 @@ use crate::{
     stage::{differences, fingerprint, hash_file},
 };
 
+/// What a stage was begun with.
+const INPUTS: &str = "inputs.json";
+
 impl Pipeline<'_> {
     /// Runs `make` unless the stage's result is there for the same inputs.
     pub(super) fn stage(
@@ -68,6 +71,7 @@ impl Pipeline<'_> {
             files: Default::default(),
         };
         write_json(&folder.join("model.json"), &card)?;
+        write_json(&folder.join(INPUTS), inputs)?;
         let record = make(&folder, observer)?;
         write_json(&folder.join("stage.json"), &record)?;
         checkpoint::clear(&folder)
@@ -195,16 +199,17 @@ impl Pipeline<'_> {
                     .to_owned(),
             });
         }
+        let before = match done {
+            Some(done) => done.inputs,
+            None => read_json(&folder.join(INPUTS))?.unwrap_or_default(),
+        };
         create_dir(&earlier)?;
         let aside = place(&held);
         if aside.exists() {
             fs::remove_dir_all(&aside).map_err(DriverError::io(&aside))?;
         }
         fs::rename(folder, &aside).map_err(DriverError::io(&aside))?;
-        let changed = match &done {
-            Some(done) => differences(&done.inputs, inputs),
-            None => "the settings of an interrupted run".to_owned(),
-        };
+        let changed = differences(&before, inputs);
         observer.on(Event::Note(format!(
             "{}: made again, for this changed: {changed}; what was there is in {}",
             stage.name(),

@@ -144,6 +144,13 @@ impl Training<'_> {
             }
         };
         let metrics = self.folder.join("metrics.jsonl");
+        let there = std::fs::metadata(&metrics).map_or(0, |meta| meta.len());
+        if there < progress.metrics_bytes {
+            let (path, expected) = (metrics.display(), progress.metrics_bytes);
+            observer.on(Event::Note(format!(
+                "warning: {path}: {there} bytes, expected {expected}; lines that were there are lost"
+            )));
+        }
         let mut state = State {
             learner: learner.train(),
             optimizer,
@@ -254,12 +261,12 @@ impl Training<'_> {
         let predictions = Predictions::of(network, self.validation, self.view, self.device);
         let scores = predictions.scores(None);
         if !scores.nll.is_finite() {
-            return Err(self.non_finite("validation loss", scores.nll, progress, progress.step));
+            return Err(self.bad_state("validation loss", scores.nll, progress));
         }
         let sums = std::mem::take(&mut progress.epoch_sums);
         if sums.images == 0.0 {
             let what = "loss of every batch";
-            return Err(self.non_finite(what, f64::NAN, progress, progress.step));
+            return Err(self.bad_state(what, f64::NAN, progress));
         }
         let record = EpochRecord {
             epoch: progress.epoch,

@@ -88,7 +88,7 @@ impl Training<'_> {
         let (epoch, step) = (progress.epoch, progress.step + 1);
         if state.skipped_in_a_row == SKIPPED_IN_A_ROW {
             let what = "loss of ten batches in a row";
-            return Err(self.non_finite(what, f64::NAN, progress, step));
+            return Err(self.bad_batch(what, f64::NAN, progress, step));
         }
         let stage = self.stage.name();
         let note = "left out, for its loss or gradient is no number";
@@ -115,7 +115,7 @@ impl Training<'_> {
         let terms: Vec<usize> = counting.iter().map(place).collect();
         for (pending, seen) in pending.iter().zip(values.chunks_exact(width)) {
             if !seen[1].is_finite() {
-                return Err(self.non_finite("loss", seen[1], progress, pending.step));
+                return Err(self.bad_batch("loss", seen[1], progress, pending.step));
             }
             for sums in [&mut progress.line_sums, &mut progress.epoch_sums] {
                 sums.terms.resize(names.len(), TermSum::default());
@@ -143,12 +143,12 @@ impl Training<'_> {
         let value = Tensor::cat(sum.0, 0).sum().into_scalar::<f32>();
         match value.is_finite() {
             true => Ok(()),
-            false => Err(self.non_finite("sum of weights", value.into(), progress, progress.step)),
+            false => Err(self.bad_state("sum of weights", value.into(), progress)),
         }
     }
 
-    /// The error, with the batch of a step (from 1) and the last checkpoint, and the whole batch in a file.
-    pub(super) fn non_finite(
+    /// The error of a step (from 1) with its batch, which a file holds whole.
+    fn bad_batch(
         &self,
         what: &'static str,
         value: f64,
@@ -156,7 +156,7 @@ impl Training<'_> {
         step: usize,
     ) -> DriverError {
         let epoch = progress.epoch;
-        let batch = self.train.epoch(epoch as u64, step.saturating_sub(1)).next();
+        let batch = self.train.epoch(epoch as u64, step - 1).next();
         let samples = batch.map_or_else(Vec::new, |batch| batch.samples);
         let record = SkippedRecord { epoch, step, samples: samples.clone() };
         if let Err(error) = write_json(&self.folder.join("non-finite.json"), &record) {
@@ -164,5 +164,17 @@ impl Training<'_> {
         }
         let saved = checkpoint::last(self.folder);
         DriverError::NonFinite { what, value, epoch, step, samples, saved }
+    }
+
+    /// The error of the state after the step at hand.
+    pub(super) fn bad_state(
+        &self,
+        what: &'static str,
+        value: f64,
+        progress: &Progress,
+    ) -> DriverError {
+        let Progress { epoch, step, .. } = *progress;
+        let saved = checkpoint::last(self.folder);
+        DriverError::NonFinite { what, value, epoch, step, samples: Vec::new(), saved }
     }
 }

@@ -1,12 +1,16 @@
 //! Interrupting a run, and comparing what it leaves.
+#![allow(dead_code, reason = "not every test needs all of it")]
 
 use std::{
-    path::Path,
+    fs,
+    path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
 };
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
+use sha2::{Digest, Sha256};
+
 use distill_driver::{Event, ModelCard, Observer, Stage};
 
 /// The bits of every number in a file of weights. The file also holds ids of parameters, which are
@@ -26,11 +30,29 @@ pub(crate) fn bits(weights: &Path) -> Vec<u32> {
 
 /// Every line that a stage wrote.
 pub(crate) fn metrics(run: &Path, stage: &str) -> String {
-    std::fs::read_to_string(run.join(stage).join("metrics.jsonl")).unwrap()
+    fs::read_to_string(run.join(stage).join("metrics.jsonl")).unwrap()
+}
+
+/// The checkpoints of a stage, from old to new.
+pub(crate) fn checkpoints(stage: &Path) -> Vec<PathBuf> {
+    let names = fs::read_dir(stage).unwrap().flatten().map(|entry| entry.path());
+    let is_one =
+        |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("checkpoint-");
+    let mut found: Vec<PathBuf> = names.filter(is_one).collect();
+    found.sort();
+    found
+}
+
+/// Makes a checkpoint's checksum that of the file as it is now.
+pub(crate) fn renew_checksum(file: &Path) {
+    let sums = file.with_file_name("checksums.json");
+    let mut of: serde_json::Value = serde_json::from_slice(&fs::read(&sums).unwrap()).unwrap();
+    let sum = hex::encode(Sha256::digest(fs::read(file).unwrap()));
+    of[file.file_name().unwrap().to_str().unwrap()] = sum.into();
+    fs::write(&sums, of.to_string()).unwrap();
 }
 
 /// Interrupts a run behind a step.
-#[allow(dead_code, reason = "not every test interrupts runs")]
 pub(crate) struct StopIn<'a> {
     pub(crate) stage: Stage,
     pub(crate) epoch: usize,
