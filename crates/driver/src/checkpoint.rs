@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DriverError, Event, Learner, Observer,
-    files::{WRITING, sha256, sync_folder, to_json, write_atomic, write_json},
+    files::{WRITING, remove_unfinished, sha256, sync_folder, to_json, write_atomic, write_json},
     train::Sums,
 };
 
@@ -208,11 +208,9 @@ pub(crate) fn load(
 
 /// Deletes the checkpoints of a stage that is done, damaged ones and what a killed process left half written.
 pub(crate) fn clear(folder: &Path) -> Result<(), DriverError> {
-    let unfinished = entries(folder, WRITING)?.into_iter().chain(entries(folder, DAMAGED)?);
-    for path in list(folder)?.into_iter().chain(unfinished) {
-        let removed =
-            if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
-        removed.map_err(DriverError::io(path))?;
+    remove_unfinished(folder);
+    for path in list(folder)?.into_iter().chain(entries(folder, DAMAGED)?) {
+        fs::remove_dir_all(&path).map_err(DriverError::io(path))?;
     }
     Ok(())
 }

@@ -74,6 +74,16 @@ pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, D
     })
 }
 
+/// Removes what killed processes left half written in `folder`, for the one that holds its lock.
+pub(crate) fn remove_unfinished(folder: &Path) {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(WRITING)) {
+        // What cannot be removed is in nobody's way.
+        let path = entry.path();
+        let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    }
+}
+
 pub(crate) fn create_dir(path: &Path) -> Result<(), DriverError> {
     fs::create_dir_all(path).map_err(DriverError::io(path))
 }

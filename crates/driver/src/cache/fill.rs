@@ -1,8 +1,8 @@
 //! The filling stage: what is missing or damaged is computed, shard by shard.
 
 use std::{
-    fs,
-    path::{Path, PathBuf},
+    fs::File,
+    path::Path,
     sync::{
         Mutex,
         atomic::{AtomicBool, Ordering},
@@ -18,7 +18,7 @@ use distill_objective::TapShape;
 use super::{AnswerCache, CacheRecord, entry, entry::Entry, record::RecordLayout, shard::ShardId};
 use crate::{
     DriverError, Event, Observer, Teacher,
-    files::{WRITING, create_dir},
+    files::{create_dir, remove_unfinished},
     recipe::CacheSection,
     stage::fingerprint,
 };
@@ -66,7 +66,9 @@ impl Filling<'_> {
         let (started, total) = (Instant::now(), images(&missing));
         if !missing.is_empty() {
             let _lock = wait(&entry, interrupt, observer)?;
-            remove_unfinished(&entry.path)?;
+            for view in entry::inside(&entry.path)? {
+                remove_unfinished(&view);
+            }
             // Another process may have filled in what was missing.
             missing.retain(|shard| shard.verify(&entry.shard_path(shard)).is_err());
             let mut done = total - images(&missing);
@@ -277,7 +279,7 @@ fn wait(
     entry: &Entry,
     interrupt: &AtomicBool,
     observer: &mut dyn Observer,
-) -> Result<fs::File, DriverError> {
+) -> Result<File, DriverError> {
     let mut told = false;
     loop {
         if let Some(lock) = entry.lock_for_filling()? {
@@ -293,17 +295,4 @@ fn wait(
         }
         thread::sleep(POLL);
     }
-}
-
-/// Shards that a killed process left half written.
-fn remove_unfinished(entry: &Path) -> Result<(), DriverError> {
-    let unfinished = |path: &PathBuf| {
-        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(WRITING))
-    };
-    for view in entry::inside(entry)?.into_iter().filter(|path| path.is_dir()) {
-        for path in entry::inside(&view)?.iter().filter(|path| unfinished(path)) {
-            fs::remove_file(path).map_err(DriverError::io(path))?;
-        }
-    }
-    Ok(())
 }

@@ -25,7 +25,7 @@ pub use card::{ExportCard, Origin};
 
 use crate::{
     DriverError, ExportedFile, ModelCard, Stage,
-    files::{WRITING, read_json, sha256, write_atomic, write_json},
+    files::{WRITING, read_json, remove_unfinished, sha256, write_atomic, write_json},
     run_folder,
 };
 
@@ -107,7 +107,7 @@ pub(crate) fn export_locked(
     config: &ExportConfig,
     device: &Device,
 ) -> Result<ExportCard, DriverError> {
-    remove_unfinished(run);
+    clean_up(run);
     let folder = run.join(Stage::Student.name());
     let weights = folder.join("selected.bpk");
     let missing = || no_student(run);
@@ -160,17 +160,16 @@ pub(crate) fn is_current(run: &Path) -> Result<bool, DriverError> {
     Ok(origin.is_some_and(|origin| card.origin == origin) && card.model.files.iter().all(there))
 }
 
-/// What processes left that were killed while they exported. The lock says that none is at it now.
-fn remove_unfinished(run: &Path) {
+/// Sees to what killed processes left in a run's folder. The lock says that none is at work now.
+pub(crate) fn clean_up(run: &Path) {
     let (aside, target) = (run.join(ASIDE), run.join("export"));
     if aside.is_dir() && !target.exists() {
         // It stood between its two names when the process was killed.
         let _ = fs::rename(&aside, &target);
     }
-    let entries = fs::read_dir(run).into_iter().flatten().flatten();
-    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(WRITING)) {
-        // A folder that cannot be removed is in nobody's way.
-        let _ = fs::remove_dir_all(entry.path());
+    remove_unfinished(run);
+    for stage in Stage::ALL {
+        remove_unfinished(&run.join(stage.name()));
     }
 }
 

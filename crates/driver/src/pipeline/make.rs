@@ -36,7 +36,8 @@ impl Pipeline<'_> {
             if self.weights_are_whole(stage, &done) {
                 let reason = "its result is there and its inputs are unchanged";
                 observer.on(Event::StageSkipped { stage, reason });
-                return Ok(());
+                // It may have been killed between its record and this.
+                return checkpoint::clear(&folder);
             }
             let path = folder.join("stage.json");
             fs::remove_file(&path).map_err(DriverError::io(path))?;

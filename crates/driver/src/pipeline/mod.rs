@@ -78,6 +78,7 @@ pub fn run(
     let pipeline = Pipeline::new(config, &dataset, interrupt, observer)?;
     pipeline.check_cache()?;
     let _lock = prepare(&config.out, &config.recipe.recipe.name, pipeline.bytes_needed())?;
+    export::clean_up(&config.out);
     pipeline.write_head()?;
 
     let teacher = pipeline.teacher(observer)?;
