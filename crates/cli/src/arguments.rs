@@ -22,6 +22,15 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Evaluate trained weights on the test split of a dataset
     Evaluate(EvaluateArguments),
+    /// Compare finished runs: several seeds of a recipe, several recipes on the same test images
+    Compare {
+        /// Folders of runs
+        #[arg(required = true)]
+        runs: Vec<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Classify images with trained weights
     Predict(PredictArguments),
     /// Say what a network consists of, or a file of weights: layers, parameters, MACs, sizes
@@ -140,12 +149,15 @@ pub(crate) struct RunArguments {
     /// Name of a recipe, or a file ending in `.toml`
     #[arg(default_value = "digits")]
     pub(crate) recipe: String,
-    /// The run's folder [default: runs/RECIPE-BACKEND-seedN]
+    /// The run's folder [default: runs/RECIPE-BACKEND-seedN, with several seeds runs/RECIPE-BACKEND]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Seed of weights, order, views and dropout [default: the recipe's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(crate) seed: Option<u64>,
+    /// Several seeds: a run each, in the folder `seedN` of the run's folder, and their comparison
+    #[arg(long, value_name = "N,N", value_delimiter = ',', conflicts_with = "seed", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub(crate) seeds: Vec<u64>,
     /// Set a field of the recipe, as often as wanted
     #[arg(long = "set", value_name = "TABLE.FIELD=VALUE")]
     pub(crate) settings: Vec<String>,

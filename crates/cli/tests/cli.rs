@@ -325,3 +325,60 @@ fn networks_and_files_are_inspected() {
     assert!(refused(&[&["predict", file, "a.png"], &classes[..]].concat()).contains("--mean"));
     assert!(refused(&["predict", file, "a.png", "--model", "vgg-large"]).contains("--classes"));
 }
+
+#[test]
+fn several_seeds_are_run_and_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("runs");
+    let out = out.to_str().unwrap();
+    let tiny: Vec<&str> = TINY.iter().copied().filter(|one| !one.starts_with("--seed")).collect();
+    let output = distill(&[&["run", "digits", "--seeds=1,2", "--out", out], &tiny[..]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stdout(&output);
+    for text in
+        ["digits, flex, seeds 1, 2: 0.90", "student minus baseline, top-1: ", "ECE at T", "class"]
+    {
+        assert!(said.contains(text), "{said}");
+    }
+    assert!(folder.path().join("runs/comparison.json").is_file());
+    let runs = ["seed1", "seed2"].map(|run| format!("{out}/{run}"));
+    let again = distill(&["compare", &runs[0], &runs[1]]);
+    assert_eq!(stdout(&again), said);
+    let json = distill(&["compare", &runs[0], "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&stdout(&json)).unwrap();
+    assert_eq!(json["groups"][0]["gain_last"]["over"], "images");
+    let error = refused(&["compare", "nowhere"]);
+    assert!(error.contains("there is no `run.json`"), "{error}");
+    let error = refused(&[&["run", "digits", "--seeds=1,1", "--out", out], &tiny[..]].concat());
+    assert!(error.contains("`seeds` is `1`, expected each seed once"), "{error}");
+}
+
+#[test]
+fn kept_answers_are_listed_verified_and_cleared() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (out, cache) = (place("run"), place("cache"));
+    let output =
+        distill(&[&["run", "digits", "--out", &out, "--cache", &cache], &TINY[..]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("the teacher answered for 128 images"), "{}", stderr(&output));
+    let listed = distill(&["cache", "list", "--json", "--cache", &cache]);
+    let listed: serde_json::Value = serde_json::from_str(&stdout(&listed)).unwrap();
+    let name = listed[0]["name"].as_str().unwrap();
+    let table = stdout(&distill(&["cache", "list", "--cache", &cache]));
+    assert!(table.contains(name) && table.contains("vgg-small"), "{table}");
+
+    let shard = folder.path().join("cache").join(name).join("view-00001/00000");
+    let mut bytes = fs::read(&shard).unwrap();
+    bytes[200] ^= 1;
+    fs::write(&shard, bytes).unwrap();
+    let verified = distill(&["cache", "verify", "--cache", &cache]);
+    assert_eq!(verified.status.code(), Some(1));
+    assert!(stdout(&verified).contains("00000: its checksum differs"), "{}", stdout(&verified));
+    assert!(stderr(&verified).contains("hint: the next run"), "{}", stderr(&verified));
+    refused(&["cache", "clear", "--cache", &cache]);
+    refused(&["cache", "clear", "nothing", "--cache", &cache]);
+    assert_eq!(distill(&["cache", "clear", name, "--cache", &cache]).status.code(), Some(0));
+    let listed = stdout(&distill(&["cache", "list", "--cache", &cache]));
+    assert!(listed.contains("no answers are kept"), "{listed}");
+}

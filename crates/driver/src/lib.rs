@@ -4,6 +4,7 @@ mod cache;
 mod checkpoint;
 mod classifier;
 mod clip;
+mod compare;
 mod error;
 pub mod evaluate;
 mod export;
@@ -21,18 +22,20 @@ mod train;
 mod view;
 
 pub use cache::{
-    AnswerCache, CacheEntry, CacheFault, CacheRecord, cache_clear, cache_list, cache_verify,
+    AnswerCache, CacheEntry, CacheFault, CacheRecord, Filling, cache_clear, cache_list,
+    cache_verify,
 };
 pub use checkpoint::Best;
 pub use classifier::{Classifier, is_onnx};
+pub use compare::{ClassFigures, Comparison, Difference, Figure, Group, ModelFigures, Over};
 pub use error::DriverError;
 pub use export::{ExportCard, ExportConfig, ExportFormat, Origin, export};
 pub use learner::Learner;
 pub use observer::{Event, Observer, Silent};
 pub use pipeline::{EVALUATION_BATCH, RunConfig, run};
-pub use report::{ModelReport, Models, ObjectiveReport, Report, TestReport};
+pub use report::{ClassReport, ModelReport, Models, ObjectiveReport, Report, TestReport};
 pub use run_folder::{DatasetRecord, Host, RunRecord};
-pub use stage::{ExportedFile, ModelCard, Stage, StageRecord, TestRecord};
+pub use stage::{ClassRecord, ExportedFile, ModelCard, Stage, StageRecord, TestRecord};
 pub use teacher::{Answers, Teacher};
 pub use train::{Trained, Training};
 pub use view::View;

@@ -6,12 +6,12 @@ use distill_objective::TermConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DriverError, Stage, StageRecord,
-    evaluate::Scores,
+    DriverError, ModelCard, Stage, StageRecord,
+    evaluate::{Calibration, Scores},
     files::{read_json, write_json},
     recipe::Recipe,
     run_folder::{DatasetRecord, RunRecord},
-    stage::TestRecord,
+    stage::{ClassRecord, TestRecord},
 };
 
 /// A whole report.
@@ -82,6 +82,25 @@ pub struct ModelReport {
     pub images_per_second: Option<f64>,
     /// What the test split says.
     pub test: TestReport,
+    /// How sure it is of what it says, after the last epoch, and with a fitted temperature.
+    pub calibration: Calibration,
+    /// Each class after the last epoch.
+    pub classes: Vec<ClassReport>,
+}
+
+/// One class of the test split.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassReport {
+    /// Its name.
+    pub name: String,
+    /// Its images.
+    pub images: usize,
+    /// Those that are right.
+    pub right: usize,
+    /// Student only: those that are right and were wrong with the baseline.
+    pub gained: usize,
+    /// Student only: those that are wrong and were right with the baseline.
+    pub lost: usize,
 }
 
 /// Both honest readings of the test split.
@@ -111,14 +130,13 @@ impl Report {
     /// [`DriverError::Folder`] where the folder is no finished run.
     pub fn assemble(run: &Path) -> Result<Self, DriverError> {
         let record: RunRecord = require(run, "run.json")?;
-        let recipe = run.join("recipe.toml");
-        let text = std::fs::read_to_string(&recipe).map_err(|_| unfinished(run, "recipe.toml"))?;
-        let name = recipe.display().to_string();
-        let recipe: Recipe = toml::from_str(&text).map_err(|e| DriverError::recipe(&name, e))?;
+        let recipe = Recipe::of_run(run)?;
         let model = |stage: Stage| {
             let folder = run.join(stage.name());
             let stage: StageRecord = require(&folder, "stage.json")?;
             let test: TestRecord = require(&folder, "test.json")?;
+            let card: ModelCard = require(&folder, "model.json")?;
+            let calibration = test.calibration.ok_or_else(|| unfinished(&folder, "calibration"))?;
             Ok::<_, DriverError>(ModelReport {
                 architecture: stage.model,
                 parameters: stage.cost.parameters,
@@ -131,6 +149,8 @@ impl Report {
                 skipped: stage.skipped,
                 images_per_second: stage.images_per_second,
                 test: TestReport { last: test.last, selected: test.selected },
+                calibration,
+                classes: card.classes.into_iter().zip(test.classes).map(class).collect(),
             })
         };
         let models = Models {
@@ -164,6 +184,11 @@ impl Report {
     }
 }
 
+fn class((name, record): (String, ClassRecord)) -> ClassReport {
+    let ClassRecord { images, right, gained, lost } = record;
+    ClassReport { name, images, right, gained, lost }
+}
+
 /// A term's settings with its name under `name`.
 fn term(config: &TermConfig) -> serde_json::Map<String, serde_json::Value> {
     let value = serde_json::to_value(config).expect("a term serialises");
@@ -179,7 +204,7 @@ fn require<T: serde::de::DeserializeOwned>(folder: &Path, file: &str) -> Result<
     read_json(&folder.join(file))?.ok_or_else(|| unfinished(folder, file))
 }
 
-fn unfinished(folder: &Path, file: &str) -> DriverError {
+pub(crate) fn unfinished(folder: &Path, file: &str) -> DriverError {
     DriverError::Folder {
         path: folder.to_owned(),
         problem: format!("there is no `{file}`, expected the folder of a finished run"),

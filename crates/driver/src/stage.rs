@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     DriverError, View,
     checkpoint::Best,
-    evaluate::Scores,
+    evaluate::{Calibration, Scores},
     files::{read_json, sha256},
 };
 
@@ -86,12 +86,31 @@ pub struct StageRecord {
 /// `test.json`: what the test split said of a stage's network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TestRecord {
-    /// Fingerprints of the stage and of the teacher it is compared with.
+    /// Fingerprints of the stage and of the stages that it is compared with.
     pub of: Vec<String>,
     /// After the last epoch.
     pub last: Scores,
     /// Of the selected epoch.
     pub selected: Scores,
+    /// After the last epoch; none in records of earlier versions.
+    #[serde(default)]
+    pub calibration: Option<Calibration>,
+    /// Each class after the last epoch, in the order of the logits.
+    #[serde(default)]
+    pub classes: Vec<ClassRecord>,
+}
+
+/// One class of the test split.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassRecord {
+    /// Its images.
+    pub images: usize,
+    /// Those that are right.
+    pub right: usize,
+    /// Student only: those that are right and were wrong with the baseline.
+    pub gained: usize,
+    /// Student only: those that are wrong and were right with the baseline.
+    pub lost: usize,
 }
 
 /// `model.json`, beside weights: enough to use them.

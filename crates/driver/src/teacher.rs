@@ -77,7 +77,7 @@ impl Answers {
     }
 
     /// What it said earlier.
-    pub(crate) fn kept(cache: AnswerCache) -> Self {
+    pub fn kept(cache: AnswerCache) -> Self {
         Self { source: Source::Kept(Box::new(cache)), spent: Cell::default() }
     }
 

@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod cache;
+mod compare;
 mod data;
 mod evaluate;
 mod export;
@@ -24,6 +25,7 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Run(run) => run::execute(run),
         Command::Evaluate(evaluate) => evaluate::execute(evaluate),
+        Command::Compare { runs, json } => compare::execute(&runs, json),
         Command::Predict(predict) => predict::execute(&predict),
         Command::Inspect(inspect) => inspect::execute(&inspect),
         Command::Export(export) => export::execute(&export),

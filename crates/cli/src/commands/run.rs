@@ -7,9 +7,9 @@ use std::{
 };
 
 use anyhow::Context;
-use distill_driver::{RunConfig, recipe};
+use distill_driver::{Comparison, Report, RunConfig, recipe};
 
-use super::{cache_folder, data_folder, print_report};
+use super::{cache_folder, compare, data_folder, print_report};
 use crate::{arguments::RunArguments, backend, output};
 
 pub(crate) fn execute(arguments: RunArguments) -> anyhow::Result<()> {
@@ -18,23 +18,23 @@ pub(crate) fn execute(arguments: RunArguments) -> anyhow::Result<()> {
     if arguments.cache.is_some() {
         recipe.cache.get_or_insert_default();
     }
-    let seed = arguments.seed.unwrap_or(recipe.seed);
+    if !arguments.seeds.is_empty() {
+        recipe.seeds.clone_from(&arguments.seeds);
+    }
+    let several = recipe.seeds.len() > 1 && arguments.seed.is_none();
+    let first = recipe.seeds.first().copied().unwrap_or(recipe.seed);
+    let seed = arguments.seed.unwrap_or(first);
     let recipe = recipe::Resolved::new(recipe, &source)?;
-    let name = &recipe.recipe.name;
-    let default_out = || PathBuf::from(format!("runs/{name}-{}-seed{seed}", backend.name));
-    let out = arguments.out.unwrap_or_else(default_out);
-
-    let mut progress = output::Progress::new();
-    progress.line(&format!(
-        "recipe {name}, seed {seed}, backend {}, folder {}",
-        backend.name,
-        out.display()
-    ));
-    progress.line(&format!("objective: {}", recipe.objective().formula()));
+    let name = recipe.recipe.name.clone();
+    let default_out = || match several {
+        true => PathBuf::from(format!("runs/{name}-{}", backend.name)),
+        false => PathBuf::from(format!("runs/{name}-{}-seed{seed}", backend.name)),
+    };
+    let out = arguments.out.clone().unwrap_or_else(default_out);
     let config = RunConfig {
         recipe,
         seed,
-        out,
+        out: out.clone(),
         data: data_folder(&arguments.data)?,
         offline: arguments.data.offline,
         resume: arguments.resume,
@@ -44,10 +44,31 @@ pub(crate) fn execute(arguments: RunArguments) -> anyhow::Result<()> {
         workers: arguments.workers.into(),
     };
     let interrupt = stop_on_signal()?;
-    let report = distill_driver::run(&config, &mut progress, &interrupt);
-    progress.finish();
-    print_report(&report?, arguments.json);
+    if !several {
+        print_report(&run(&config, &interrupt)?, arguments.json);
+        return Ok(());
+    }
+    let mut runs = Vec::new();
+    for seed in &config.recipe.recipe.seeds {
+        let folder = out.join(format!("seed{seed}"));
+        run(&RunConfig { seed: *seed, out: folder.clone(), ..config.clone() }, &interrupt)?;
+        runs.push(folder);
+    }
+    let comparison = Comparison::of(&runs)?;
+    comparison.write(&out.join("comparison.json"))?;
+    compare::print(&comparison, arguments.json);
     Ok(())
+}
+
+fn run(config: &RunConfig, interrupt: &AtomicBool) -> anyhow::Result<Report> {
+    let RunConfig { recipe, seed, backend, out, .. } = config;
+    let mut progress = output::Progress::new();
+    let (name, out) = (&recipe.recipe.name, out.display());
+    progress.line(&format!("recipe {name}, seed {seed}, backend {backend}, folder {out}"));
+    progress.line(&format!("objective: {}", recipe.objective().formula()));
+    let report = distill_driver::run(config, &mut progress, interrupt);
+    progress.finish();
+    Ok(report?)
 }
 
 /// The first Ctrl-C asks the run to save and stop; the second one ends the process.

@@ -31,30 +31,34 @@ const SHARD_BYTES: usize = 64 << 20;
 const POLL: Duration = Duration::from_millis(200);
 
 /// What is asked of a cache.
-pub(crate) struct Filling<'a> {
+#[derive(Debug)]
+pub struct Filling<'a> {
     /// The cache's folder.
-    pub(crate) cache: &'a Path,
-    pub(crate) section: &'a CacheSection,
-    pub(crate) classes: usize,
-    /// What the teacher answers with beside logits.
-    pub(crate) taps: Vec<TapShape>,
-    /// Everything that the answers depend on, the layout of this cache aside.
-    pub(crate) inputs: serde_json::Value,
+    pub cache: &'a Path,
+    /// Precision, classes that are kept, and the limit; the views are those below.
+    pub section: &'a CacheSection,
+    /// Number of logits.
+    pub classes: usize,
+    /// What the teacher answers with beside logits: the taps that it watches, in its order.
+    pub taps: Vec<TapShape>,
+    /// A table of everything that the answers depend on (teacher, data, augmentation, seed), the layout aside.
+    pub inputs: serde_json::Value,
     /// The training's batches, with a view of its own for each epoch.
-    pub(crate) batches: Loader,
-    /// How many of these views.
-    pub(crate) views: u64,
-    /// Images as they are that are asked for too.
-    pub(crate) plain: Option<Loader>,
-    pub(crate) device: &'a Device,
+    pub batches: Loader,
+    /// How many of these views, from the first one.
+    pub views: u64,
+    /// Images as they are, one batch of them, that are asked for too.
+    pub plain: Option<Loader>,
+    /// Where the teacher computes and answers are put.
+    pub device: &'a Device,
 }
 
 impl Filling<'_> {
     /// Computes what is not there and opens the answers.
     ///
     /// # Errors
-    /// [`DriverError::Interrupted`] with whole shards kept, and failures of files.
-    pub(crate) fn run(
+    /// [`DriverError::Interrupted`] with whole shards kept, [`DriverError::Answers`], and failures of files.
+    pub fn run(
         self,
         teacher: &Teacher,
         interrupt: &AtomicBool,

@@ -21,7 +21,7 @@ use distill_datasets::{HostBatch, Loader};
 use distill_models::Tap;
 
 pub use entry::CacheRecord;
-pub(crate) use fill::Filling;
+pub use fill::Filling;
 pub use manage::{CacheEntry, CacheFault, cache_clear, cache_list, cache_verify};
 
 use crate::DriverError;
@@ -29,7 +29,7 @@ use entry::Entry;
 use record::RecordLayout;
 use shard::ShardId;
 
-/// Answers on disk, all that a training needs.
+/// Answers on disk, all that a training needs: made by [`Filling::run`].
 #[derive(Debug)]
 pub struct AnswerCache {
     entry: Entry,
@@ -51,7 +51,10 @@ struct OpenView {
 
 impl AnswerCache {
     /// What the teacher says of a batch: logits `[batch, classes]`, and its features.
-    pub(crate) fn answers(&self, batch: &HostBatch) -> Result<(Tensor<2>, Vec<Tap>), DriverError> {
+    ///
+    /// # Errors
+    /// [`DriverError`] where a part cannot be read.
+    pub fn answers(&self, batch: &HostBatch) -> Result<(Tensor<2>, Vec<Tap>), DriverError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let view = match open.take() {
             Some(there) if there.view == batch.view => there,

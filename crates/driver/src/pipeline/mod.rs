@@ -152,6 +152,7 @@ impl<'a> Pipeline<'a> {
         let Self { config, dataset, .. } = self;
         let mut recipe = config.recipe.recipe.clone();
         recipe.seed = config.seed;
+        recipe.seeds.clear();
         if let Some(weights) = &self.teacher_weights {
             recipe.teacher.weights =
                 Some(std::path::absolute(weights).map_err(DriverError::io(weights))?);

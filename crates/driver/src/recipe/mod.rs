@@ -20,7 +20,7 @@ pub use optimizer::{OptimizerKind, OptimizerSection, ResolvedOptimizer};
 pub use resolve::{Resolved, ResolvedStage};
 pub use schedule::{ScheduleKind, ScheduleSection};
 
-use crate::DriverError;
+use crate::{DriverError, report::unfinished};
 
 /// A recipe as it is written. Unknown fields are refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,10 @@ pub struct Recipe {
     /// Seed where the command line gives none. Default 42.
     #[serde(default = "default_seed")]
     pub seed: u64,
+    /// Seeds of several runs, each in a folder of its own, which are compared in the end; `seed` does not
+    /// count then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub seeds: Vec<u64>,
     /// Steps between two lines of `metrics.jsonl`. Default 50.
     #[serde(default = "default_log_every")]
     pub log_every: usize,
@@ -158,6 +162,18 @@ pub struct StageSection {
     /// Fields that win over the recipe's `[schedule]`.
     #[serde(default)]
     pub schedule: ScheduleSection,
+}
+
+impl Recipe {
+    /// The recipe in the folder of a run, with everything that was set on the command line.
+    ///
+    /// # Errors
+    /// [`DriverError`] where there is none, or a damaged one.
+    pub fn of_run(run: &Path) -> Result<Self, DriverError> {
+        let path = run.join("recipe.toml");
+        let text = std::fs::read_to_string(&path).map_err(|_| unfinished(run, "recipe.toml"))?;
+        toml::from_str(&text).map_err(|e| DriverError::recipe(&path.display().to_string(), e))
+    }
 }
 
 impl StageSection {

@@ -65,6 +65,11 @@ impl Resolved {
             let expected = "letters, digits, `-`, `_` and `.`, for it names a folder";
             return Err(DriverError::field(&file, "name", &recipe.name, expected));
         }
+        if let Some((_, twice)) =
+            recipe.seeds.iter().enumerate().find(|(at, seed)| recipe.seeds[..*at].contains(seed))
+        {
+            return Err(DriverError::field(&file, "seeds", twice, "each seed once"));
+        }
         if recipe.log_every == 0 {
             return Err(DriverError::field(&file, "log_every", 0, "at least 1"));
         }

@@ -1,5 +1,7 @@
 //! What a trained network is worth on images it has not seen.
 
+mod calibration;
+
 use burn::{
     module::Module,
     tensor::{Device, Tensor},
@@ -7,6 +9,8 @@ use burn::{
 use distill_datasets::Loader;
 use distill_models::Network;
 use serde::{Deserialize, Serialize};
+
+pub use calibration::Calibration;
 
 use crate::View;
 
@@ -134,6 +138,11 @@ impl Predictions {
             teacher_agreement: fidelity.map(|(agreement, _)| agreement),
             kl_to_teacher: fidelity.map(|(_, kl)| kl),
         }
+    }
+
+    /// Whether the likeliest class of each image is right.
+    pub fn right(&self) -> impl Iterator<Item = bool> {
+        self.rows().zip(&self.labels).map(|(row, label)| rank(row, *label as usize) == 0)
     }
 
     fn fidelity(&self, teacher: &Self) -> (f64, f64) {

@@ -1,0 +1,70 @@
+//! What a batch of kept answers costs, beside a batch of the live teacher's.
+
+use std::sync::atomic::AtomicBool;
+
+use burn::tensor::Device;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use distill_datasets::{
+    Augment, HostBatch, Loader,
+    digits::{DigitsConfig, digits},
+    keyed::{KeyedRng, Operation},
+};
+use distill_driver::{AnswerCache, Filling, Silent, Teacher, View, recipe::CacheSection};
+use distill_models::{Architecture, Overrides, Signature};
+use distill_objective::TapShape;
+
+const BATCH: usize = 64;
+
+fn cache(criterion: &mut Criterion) {
+    let device = Device::flex();
+    let set = digits(DigitsConfig { train: 2048, test: 10, seed: 0 });
+    let augment = vec![Augment::PadCrop(4), Augment::Flip];
+    let batches = Loader::shuffled(set.train.clone(), BATCH, 1, augment);
+    let batch = batches.epoch(1, 0).next().expect("a batch");
+    let view = View { shape: set.train.shape(), normalisation: set.normalisation.clone() };
+    let teacher = || {
+        let signature = Signature { channels: 3, height: 32, width: 32, classes: 10 };
+        let mut rng = KeyedRng::new(1, 0, 0, Operation::Weights);
+        let network = Architecture::named("resnet56", Overrides::default())
+            .and_then(|architecture| architecture.init(&signature, &mut rng, &device))
+            .expect("a network of the zoo");
+        Teacher::new(&network, view.clone())
+    };
+    let mut group = criterion.benchmark_group("cache/batch-64");
+    group.sample_size(20).throughput(Throughput::Elements(BATCH as u64));
+
+    let live = teacher();
+    let images = batch.clone().to_device(&device).images;
+    group.bench_function("live/resnet56", |b| b.iter(|| live.logits(images.clone()).into_data()));
+
+    let folder = std::env::temp_dir().join(format!("distill-bench-{}", std::process::id()));
+    let tap = TapShape { name: "layer3".to_owned(), channels: 64, height: 8, width: 8 };
+    for (name, taps) in [("logits", vec![]), ("logits-and-layer3", vec![tap])] {
+        let mut teacher = teacher();
+        let names: Vec<&str> = taps.iter().map(|tap| tap.name.as_str()).collect();
+        teacher.watch(&names).expect("a tap of it");
+        let filling = Filling {
+            cache: &folder,
+            section: &CacheSection::default(),
+            classes: 10,
+            taps,
+            inputs: serde_json::json!({ "bench": name }),
+            batches: batches.clone(),
+            views: 1,
+            plain: None,
+            device: &device,
+        };
+        let kept = filling.run(&teacher, &AtomicBool::new(false), &mut Silent).expect("it fits");
+        group.bench_function(format!("kept/{name}"), |b| b.iter(|| read(&kept, &batch)));
+    }
+    group.finish();
+    std::fs::remove_dir_all(&folder).expect("the folder is this bench's own");
+}
+
+fn read(kept: &AnswerCache, batch: &HostBatch) -> usize {
+    let (logits, taps) = kept.answers(batch).expect("they are there");
+    logits.dims()[0] + taps.len()
+}
+
+criterion_group!(benches, cache);
+criterion_main!(benches);

@@ -1,0 +1,135 @@
+use std::path::PathBuf;
+
+use distill_driver::{ClassFigures, Comparison, Difference, Figure, Group, Over};
+
+use super::print_json;
+use crate::output::{self, thousands};
+
+/// Classes that are shown where there are many.
+const CLASSES: usize = 10;
+
+pub(crate) fn execute(runs: &[PathBuf], json: bool) -> anyhow::Result<()> {
+    print(&Comparison::of(runs)?, json);
+    Ok(())
+}
+
+pub(crate) fn print(comparison: &Comparison, json: bool) {
+    if json {
+        return print_json(comparison);
+    }
+    for (at, group) in comparison.groups.iter().enumerate() {
+        if at > 0 {
+            output::result("");
+        }
+        print_group(group, &comparison.groups[0]);
+    }
+}
+
+fn print_group(group: &Group, first: &Group) {
+    let seeds: Vec<String> = group.seeds.iter().map(u64::to_string).collect();
+    let seeds = seeds.join(", ");
+    output::result(format!(
+        "{}, {}, seeds {seeds}: {}",
+        group.recipe, group.backend, group.formula
+    ));
+    output::result(models(group));
+    output::result(format!(
+        "student minus baseline, top-1: {} after the last epoch, {} of the selected epochs",
+        difference(&group.gain_last),
+        difference(&group.gain_selected)
+    ));
+    if let Some(against) = &group.against_first {
+        output::result(format!(
+            "student minus that of {} ({}), same seeds: {}",
+            first.recipe,
+            first.formula,
+            difference(against)
+        ));
+    }
+    output::result(classes(group));
+    let over = match group.gain_last.over {
+        Over::Runs => "over the runs (Student's t)",
+        Over::Images => "over the test images of this one run; another seed may differ by more",
+    };
+    output::result(format!(
+        "Mean ± deviation of {} runs; in brackets the 95 % interval {over}. {} test images. NLL (nats), ECE and \
+         agreement after the last epoch; T is the temperature that fits the validation images best.",
+        group.runs.len(),
+        thousands(group.images as u64)
+    ));
+}
+
+fn models(group: &Group) -> comfy_table::Table {
+    let header = [
+        "model",
+        "network",
+        "top-1 last",
+        "top-1 selected",
+        "NLL",
+        "ECE",
+        "T",
+        "NLL at T",
+        "ECE at T",
+        "agreement",
+    ];
+    let mut table = output::plain_table(&header);
+    for model in &group.models {
+        table.add_row([
+            model.stage.name().to_owned(),
+            model.architecture.clone(),
+            percent(&model.top1_last),
+            percent(&model.top1_selected),
+            number(&model.nll, 4),
+            number(&model.ece, 4),
+            number(&model.temperature, 2),
+            number(&model.nll_scaled, 4),
+            number(&model.ece_scaled, 4),
+            model.teacher_agreement.as_ref().map_or_else(|| "-".to_owned(), percent),
+        ]);
+    }
+    output::right_align_from(&mut table, 2);
+    table
+}
+
+fn classes(group: &Group) -> comfy_table::Table {
+    let header = ["class", "images", "baseline", "student", "change", "gained", "lost"];
+    let mut table = output::plain_table(&header);
+    let mut rows: Vec<&ClassFigures> = group.classes.iter().collect();
+    if rows.len() > CLASSES {
+        let change = |class: &ClassFigures| (class.student - class.baseline).abs();
+        rows.sort_by(|a, b| change(b).total_cmp(&change(a)));
+        rows.truncate(CLASSES);
+    }
+    for class in rows {
+        table.add_row([
+            class.name.clone(),
+            thousands(class.images as u64),
+            format!("{:.2} %", 100.0 * class.baseline),
+            format!("{:.2} %", 100.0 * class.student),
+            format!("{:+.2}", 100.0 * (class.student - class.baseline)),
+            format!("{:.1}", class.gained),
+            format!("{:.1}", class.lost),
+        ]);
+    }
+    output::right_align_from(&mut table, 1);
+    table
+}
+
+fn percent(figure: &Figure) -> String {
+    let deviation = figure.deviation.map_or(String::new(), |d| format!(" ± {:.2}", 100.0 * d));
+    format!("{:.2}{deviation} %", 100.0 * figure.mean)
+}
+
+fn number(figure: &Figure, digits: usize) -> String {
+    let deviation = figure.deviation.map_or(String::new(), |d| format!(" ± {d:.digits$}"));
+    format!("{:.digits$}{deviation}", figure.mean)
+}
+
+fn difference(difference: &Difference) -> String {
+    let figure = &difference.figure;
+    let deviation = figure.deviation.map_or(String::new(), |d| format!(" ± {:.2}", 100.0 * d));
+    let interval = difference.interval.map_or(String::new(), |[low, high]| {
+        format!(" [{:+.2}, {:+.2}]", 100.0 * low, 100.0 * high)
+    });
+    format!("{:+.2}{deviation}{interval} points", 100.0 * figure.mean)
+}

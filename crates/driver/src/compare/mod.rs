@@ -1,0 +1,254 @@
+//! Finished runs beside one another: several seeds of a recipe, several recipes.
+
+mod statistics;
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+pub use statistics::{Difference, Figure, Over};
+
+use crate::{
+    DriverError, Report, Stage,
+    files::write_json,
+    recipe::Recipe,
+    report::{ClassReport, ModelReport},
+};
+
+/// Runs in groups that differ by nothing but the seed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// The groups, in the order of their first runs.
+    pub groups: Vec<Group>,
+}
+
+/// Runs of one recipe with different seeds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Group {
+    /// Name of the recipe.
+    pub recipe: String,
+    /// What its student minimises.
+    pub formula: String,
+    /// Name of the backend.
+    pub backend: String,
+    /// Folder of each run.
+    pub runs: Vec<PathBuf>,
+    /// Seed of each run.
+    pub seeds: Vec<u64>,
+    /// Test images of each run.
+    pub images: usize,
+    /// The three networks.
+    pub models: Vec<ModelFigures>,
+    /// Test accuracy of the student minus the baseline's of the same run, after the last epoch.
+    pub gain_last: Difference,
+    /// The same for the epochs that the validation split selected.
+    pub gain_selected: Difference,
+    /// What became of each class, all runs together.
+    pub classes: Vec<ClassFigures>,
+    /// Student of this group minus that of the first group, after the last epoch, over the seeds that both
+    /// have. None of the first group, and without common seeds.
+    pub against_first: Option<Difference>,
+}
+
+/// One network over the runs of a group. Rates are fractions in `[0, 1]`, NLL is in nats.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the names are those of the report")]
+pub struct ModelFigures {
+    pub stage: Stage,
+    pub architecture: String,
+    pub top1_last: Figure,
+    pub top1_selected: Figure,
+    pub nll: Figure,
+    pub ece: Figure,
+    pub temperature: Figure,
+    pub nll_scaled: Figure,
+    pub ece_scaled: Figure,
+    /// Not of the teacher.
+    pub teacher_agreement: Option<Figure>,
+}
+
+/// One class over the runs of a group, after the last epoch.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ClassFigures {
+    /// Its name.
+    pub name: String,
+    /// Its test images in each run.
+    pub images: usize,
+    /// Share that the baseline gets right.
+    pub baseline: f64,
+    /// Share that the student gets right.
+    pub student: f64,
+    /// Images that the student gets right and the baseline does not, mean of the runs.
+    pub gained: f64,
+    /// Images that the baseline gets right and the student does not, mean of the runs.
+    pub lost: f64,
+}
+
+impl Comparison {
+    /// Reads finished runs.
+    ///
+    /// # Errors
+    /// [`DriverError`] for a folder that is no finished run, and for runs that were not tested on the same
+    /// images.
+    pub fn of(runs: &[PathBuf]) -> Result<Self, DriverError> {
+        let mut groups: Vec<Vec<Run>> = Vec::new();
+        let mut data: Option<(String, usize)> = None;
+        for folder in runs {
+            let run = Run::read(folder)?;
+            let own = (run.report.dataset.sha256.clone(), run.report.dataset.test);
+            if data.get_or_insert_with(|| own.clone()) != &own {
+                return Err(DriverError::Folder {
+                    path: folder.clone(),
+                    problem: "it was tested on other images than the runs before it".to_owned(),
+                    hint: "compare runs of one dataset".to_owned(),
+                });
+            }
+            match groups.iter_mut().find(|group| group[0].recipe == run.recipe) {
+                Some(group) if group.iter().any(|other| other.report.seed == run.report.seed) => {
+                    return Err(DriverError::Folder {
+                        path: folder.clone(),
+                        problem: format!(
+                            "the same recipe with seed {} is there already",
+                            run.report.seed
+                        ),
+                        hint: "name each run once".to_owned(),
+                    });
+                }
+                Some(group) => group.push(run),
+                None => groups.push(vec![run]),
+            }
+        }
+        let first = groups.first();
+        let summary = |(at, group): (usize, &Vec<Run>)| Group::of(group, first.filter(|_| at > 0));
+        Ok(Self { groups: groups.iter().enumerate().map(summary).collect() })
+    }
+
+    /// Writes the comparison as JSON.
+    ///
+    /// # Errors
+    /// [`DriverError::Io`].
+    pub fn write(&self, path: &Path) -> Result<(), DriverError> {
+        write_json(path, self)
+    }
+}
+
+struct Run {
+    folder: PathBuf,
+    /// The recipe without what may differ between seeds, and without what changes no result.
+    recipe: Recipe,
+    report: Report,
+}
+
+impl Run {
+    fn read(folder: &Path) -> Result<Self, DriverError> {
+        let report = Report::assemble(folder)?;
+        let mut recipe = Recipe::of_run(folder)?;
+        (recipe.seed, recipe.log_every, recipe.checkpoint_every) = (0, 0, None);
+        recipe.description.clear();
+        recipe.teacher.weights = None;
+        recipe.cache = recipe.cache.filter(|cache| {
+            !cache.is_exact() || recipe.student.epochs.is_some_and(|all| cache.views_of(all) < all)
+        });
+        if let Some(cache) = &mut recipe.cache {
+            cache.limit_gib = None;
+        }
+        Ok(Self { folder: folder.to_owned(), recipe, report })
+    }
+
+    fn gain(&self) -> f64 {
+        self.report.student_gain_top1
+    }
+}
+
+impl Group {
+    fn of(runs: &[Run], first: Option<&Vec<Run>>) -> Self {
+        let report = &runs[0].report;
+        let models = Stage::ALL.map(|stage| {
+            let of_runs: Vec<&ModelReport> =
+                runs.iter().map(|run| run.report.models.of(stage)).collect();
+            ModelFigures::of(stage, &of_runs)
+        });
+        let selected = |run: &Run| {
+            let models = &run.report.models;
+            models.student.test.selected.top1 - models.baseline.test.selected.top1
+        };
+        let classes = ClassFigures::of(runs);
+        let gain_last = match runs {
+            [one] => {
+                let sum = |part: fn(&ClassReport) -> usize| {
+                    one.report.models.student.classes.iter().map(part).sum()
+                };
+                Difference::of_images(sum(|c| c.gained), sum(|c| c.lost), sum(|c| c.images))
+            }
+            _ => Difference::of_runs(runs.iter().map(Run::gain).collect()),
+        };
+        Self {
+            recipe: report.recipe.clone(),
+            formula: report.objective.formula.clone(),
+            backend: report.backend.clone(),
+            runs: runs.iter().map(|run| run.folder.clone()).collect(),
+            seeds: runs.iter().map(|run| run.report.seed).collect(),
+            images: report.dataset.test,
+            models: models.into(),
+            gain_last,
+            gain_selected: Difference::of_runs(runs.iter().map(selected).collect()),
+            classes,
+            against_first: first.and_then(|first| against(runs, first)),
+        }
+    }
+}
+
+/// Students after the last epoch, seed by seed.
+fn against(runs: &[Run], first: &[Run]) -> Option<Difference> {
+    let top1 = |run: &Run| run.report.models.student.test.last.top1;
+    let pair = |run: &Run| {
+        let other = first.iter().find(|other| other.report.seed == run.report.seed)?;
+        Some(top1(run) - top1(other))
+    };
+    let differences: Vec<f64> = runs.iter().filter_map(pair).collect();
+    (!differences.is_empty()).then(|| Difference::of_runs(differences))
+}
+
+impl ModelFigures {
+    fn of(stage: Stage, runs: &[&ModelReport]) -> Self {
+        let figure = |part: fn(&ModelReport) -> f64| {
+            Figure::of(runs.iter().map(|model| part(model)).collect())
+        };
+        let agreement: Option<Vec<f64>> =
+            runs.iter().map(|model| model.test.last.teacher_agreement).collect();
+        Self {
+            stage,
+            architecture: runs[0].architecture.clone(),
+            top1_last: figure(|model| model.test.last.top1),
+            top1_selected: figure(|model| model.test.selected.top1),
+            nll: figure(|model| model.calibration.nll),
+            ece: figure(|model| model.calibration.ece),
+            temperature: figure(|model| model.calibration.temperature),
+            nll_scaled: figure(|model| model.calibration.nll_scaled),
+            ece_scaled: figure(|model| model.calibration.ece_scaled),
+            teacher_agreement: agreement.map(Figure::of),
+        }
+    }
+}
+
+impl ClassFigures {
+    fn of(runs: &[Run]) -> Vec<Self> {
+        let n = runs.len() as f64;
+        let of_class = |(at, class): (usize, &ClassReport)| {
+            let mean = |stage: Stage, part: fn(&ClassReport) -> usize| {
+                let of_run = |run: &Run| part(&run.report.models.of(stage).classes[at]) as f64;
+                runs.iter().map(of_run).sum::<f64>() / n
+            };
+            let share = |stage| mean(stage, |class| class.right) / class.images.max(1) as f64;
+            Self {
+                name: class.name.clone(),
+                images: class.images,
+                baseline: share(Stage::Baseline),
+                student: share(Stage::Student),
+                gained: mean(Stage::Student, |class| class.gained),
+                lost: mean(Stage::Student, |class| class.lost),
+            }
+        };
+        runs[0].report.models.student.classes.iter().enumerate().map(of_class).collect()
+    }
+}
