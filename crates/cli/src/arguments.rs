@@ -171,7 +171,7 @@ pub(crate) struct RunArguments {
     /// Go on with an interrupted run
     #[arg(long)]
     pub(crate) resume: bool,
-    /// Print report.json in place of the table
+    /// Print report.json in place of the table, of several seeds comparison.json
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]

@@ -238,7 +238,7 @@ pub(crate) fn thousands(value: u64) -> String {
 }
 
 pub(crate) fn mebibytes(bytes: u64) -> String {
-    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+    format!("{:.2} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
 fn duration(seconds: f64) -> String {

@@ -225,8 +225,10 @@ impl Place {
             }
         }
         assert_eq!(timeless_report(&a), timeless_report(&b), "{other}");
-        let export = |run: &Path| fs::read(run.join("export/student.onnx")).unwrap();
-        assert!(export(&a) == export(&b), "{other}: export/student.onnx differs");
+        for file in ["student.onnx", "student.safetensors"] {
+            let [a, b] = [&a, &b].map(|run| fs::read(run.join("export").join(file)).unwrap());
+            assert!(a == b, "{other}: export/{file} differs");
+        }
         let left = fs::read_dir(b.join("student")).unwrap().flatten();
         let left: Vec<_> = left
             .map(|entry| entry.file_name())

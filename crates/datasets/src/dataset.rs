@@ -82,6 +82,14 @@ impl ImageSet {
         (self, rest)
     }
 
+    /// A copy of the first `len` images alone.
+    #[must_use]
+    pub fn first(&self, len: usize) -> Self {
+        let len = len.min(self.len());
+        let images = self.images[..len * self.shape.bytes()].to_vec();
+        Self { shape: self.shape, images, labels: self.labels[..len].to_vec() }
+    }
+
     /// The first `len` images alone.
     #[must_use]
     pub fn truncated(mut self, len: usize) -> Self {

@@ -35,6 +35,8 @@ pub(crate) struct Progress {
     pub(crate) teacher_seconds: f64,
     /// Batches left out, for their loss or gradient was no number.
     pub(crate) skipped: u64,
+    /// Those of them since the last batch that was not.
+    pub(crate) skipped_in_a_row: usize,
     /// The selected epoch so far.
     pub(crate) best: Option<Best>,
     /// sha256 of its weights, `selected.bpk`.
@@ -76,7 +78,7 @@ pub(crate) fn save(
     optimizer: &ModuleOptimizer,
     progress: &Progress,
 ) -> Result<(), DriverError> {
-    let name = format!("{PREFIX}{:05}-{:07}", progress.epoch, progress.step);
+    let name = format!("{PREFIX}{:07}-{:07}", progress.epoch, progress.step);
     let target = folder.join(&name);
     let writing = tempfile::Builder::new()
         .prefix(WRITING)
@@ -99,10 +101,9 @@ pub(crate) fn save(
     write(PROGRESS, &to_json(progress))?;
     if let Some(best) = &progress.best_sha256 {
         let (from, to) = (folder.join(SELECTED), writing.path().join(SELECTED));
-        // The file is never written to again, only replaced: another name for it is a copy.
-        if fs::hard_link(&from, &to).is_err() {
-            fs::copy(&from, &to).map_err(DriverError::io(&to))?;
-        }
+        // A copy and not another name: what damages one of them leaves the others whole.
+        fs::copy(&from, &to).map_err(DriverError::io(&to))?;
+        fs::File::open(&to).and_then(|copy| copy.sync_all()).map_err(DriverError::io(&to))?;
         sums.insert(SELECTED.to_owned(), best.clone());
     }
     write_json(&writing.path().join(CHECKSUMS), &sums)?;
@@ -140,9 +141,8 @@ pub(crate) fn newest(
         }
         fs::rename(&path, &aside).map_err(DriverError::io(&path))?;
         let (path, aside) = (path.display(), aside.display());
-        let what = "the checkpoint is damaged";
         observer.on(Event::Note(format!(
-            "warning: {path}: {what} ({problem}), the one before it counts; it is now {aside}"
+            "warning: {path}: the checkpoint is damaged ({problem}) and now {aside}; the one before it counts"
         )));
         damaged = Some(problem);
     }

@@ -76,7 +76,7 @@ impl Learner {
 
     /// The images that connectors are made from: the first of the training images, as they are.
     pub(crate) fn dry_run(train: &ImageSet) -> Loader {
-        Loader::in_order(Arc::new(train.clone().truncated(DRY_RUN)), DRY_RUN)
+        Loader::in_order(Arc::new(train.first(DRY_RUN)), DRY_RUN)
     }
 }
 

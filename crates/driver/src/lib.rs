@@ -22,7 +22,7 @@ mod train;
 mod view;
 
 pub use cache::{
-    AnswerCache, CacheEntry, CacheFault, CacheRecord, Filling, cache_clear, cache_list,
+    AnswerCache, CacheEntry, CacheFault, CacheRecord, Cleared, Filling, cache_clear, cache_list,
     cache_verify,
 };
 pub use checkpoint::Best;

@@ -133,10 +133,11 @@ impl Report {
         let recipe = Recipe::of_run(run)?;
         let model = |stage: Stage| {
             let folder = run.join(stage.name());
-            let stage: StageRecord = require(&folder, "stage.json")?;
+            let stage = StageRecord::of_run(run, stage)?;
             let test: TestRecord = require(&folder, "test.json")?;
             let card: ModelCard = require(&folder, "model.json")?;
-            let calibration = test.calibration.ok_or_else(|| unfinished(&folder, "calibration"))?;
+            let whole = test.calibration.filter(|_| card.classes.len() == test.classes.len());
+            let calibration = whole.ok_or_else(|| unfinished(&folder, "whole `test.json"))?;
             Ok::<_, DriverError>(ModelReport {
                 architecture: stage.model,
                 parameters: stage.cost.parameters,
@@ -200,7 +201,10 @@ fn term(config: &TermConfig) -> serde_json::Map<String, serde_json::Value> {
     fields.into_iter().map(rename).collect()
 }
 
-fn require<T: serde::de::DeserializeOwned>(folder: &Path, file: &str) -> Result<T, DriverError> {
+pub(crate) fn require<T: serde::de::DeserializeOwned>(
+    folder: &Path,
+    file: &str,
+) -> Result<T, DriverError> {
     read_json(&folder.join(file))?.ok_or_else(|| unfinished(folder, file))
 }
 

@@ -19,6 +19,7 @@ use crate::{
     checkpoint::Best,
     evaluate::{Calibration, Scores},
     files::{read_json, sha256},
+    report::require,
 };
 
 /// The three networks of a run, in the order of their making.
@@ -81,6 +82,13 @@ pub struct StageRecord {
     pub selected_sha256: String,
     /// sha256 of `last.bpk`.
     pub last_sha256: String,
+}
+
+impl StageRecord {
+    /// The record of a stage that is done.
+    pub(crate) fn of_run(run: &Path, stage: Stage) -> Result<Self, DriverError> {
+        require(&run.join(stage.name()), "stage.json")
+    }
 }
 
 /// `test.json`: what the test split said of a stage's network.

@@ -84,7 +84,7 @@ fn fewer_views_are_reused_and_the_baseline_sees_the_same() {
     assert_eq!(epochs("baseline"), epochs("student"));
     let entries = cache_list(&config.cache).unwrap();
     assert_eq!((entries.len(), &entries[0].views[..]), (1, &[1][..]));
-    assert_eq!(entries[0].record.image_bytes, 40);
+    assert_eq!(entries[0].record.as_ref().unwrap().image_bytes, 40);
 
     let more = with_cache(folder.path(), "run", &[VIEWS, labels, "cache.views=2"]);
     complete(&more);
@@ -116,7 +116,7 @@ fn smaller_answers_teach_nearly_the_same() {
     let sizes: Vec<u64> = cache_list(&folder.path().join("cache"))
         .unwrap()
         .iter()
-        .map(|entry| entry.record.image_bytes)
+        .map(|entry| entry.record.as_ref().unwrap().image_bytes)
         .collect();
     let mut sorted = sizes.clone();
     sorted.sort_unstable();
@@ -153,6 +153,37 @@ fn what_is_damaged_or_missing_is_computed_again() {
 }
 
 #[test]
+fn a_damaged_record_is_told_and_written_again() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    let config = |out: &str| with_cache(folder.path(), out, &["cache.views=1"]);
+    complete(&config("one"));
+    let cache = folder.path().join("cache");
+    let name = cache_list(&cache).unwrap().remove(0).name;
+    let record = cache.join(&name).join("entry.json");
+    let whole = fs::read(&record).unwrap();
+    let absurd = String::from_utf8(whole.clone()).unwrap().replace(
+        "\"images\": 192,\n  \"shard_images\": 8192",
+        "\"images\": 18446744073709551615,\n  \"shard_images\": 1",
+    );
+    assert_ne!(absurd.as_bytes(), whole);
+    for damage in ["{", &absurd] {
+        fs::write(&record, damage).unwrap();
+        assert_eq!(cache_verify(&cache, &[]).unwrap().len(), 1, "{damage}");
+        assert_eq!(cache_list(&cache).unwrap().len(), 1);
+        let mut notes = Notes::default();
+        let out = format!("again-{}", damage.len());
+        run(&config(&out), &mut notes, &AtomicBool::new(false)).unwrap();
+        let told = |text: &str| notes.0.iter().any(|note| note.contains(text));
+        assert!(told("a damaged record of kept answers"), "{:?}", notes.0);
+        assert!(told("the teacher is not asked"), "the shards are whole: {:?}", notes.0);
+        assert_eq!(fs::read(&record).unwrap(), whole);
+    }
+    // A cache of one's own that is full does not refuse what is there already.
+    complete(&with_cache(folder.path(), "full", &["cache={views=1, limit_gib=1e-9}"]));
+}
+
+#[test]
 fn an_interrupted_filling_keeps_what_is_whole() {
     let _turn = TURN.lock();
     let folder = tempfile::tempdir().unwrap();
@@ -186,12 +217,12 @@ fn answers_in_use_are_not_cleared() {
     let entry = cache_list(&config.cache).unwrap().remove(0);
     let reader = fs::File::open(config.cache.join(&entry.name).join("use.lock")).unwrap();
     reader.lock_shared().unwrap();
-    let error = cache_clear(&config.cache, &[]).unwrap_err().to_string();
-    assert!(error.contains("a run is using these answers"), "{error}");
+    let cleared = cache_clear(&config.cache, &[]).unwrap();
+    assert_eq!((cleared.bytes, &cleared.in_use[..]), (0, &[entry.name.clone()][..]));
     drop(reader);
     let error = cache_clear(&config.cache, &["0123".to_owned()]).unwrap_err().to_string();
     assert!(error.contains("no answers called `0123`"), "{error}");
-    assert_eq!(cache_clear(&config.cache, &[entry.name]).unwrap(), entry.bytes);
+    assert_eq!(cache_clear(&config.cache, &[entry.name]).unwrap().bytes, entry.bytes);
     assert!(cache_list(&config.cache).unwrap().is_empty());
 }
 
@@ -199,7 +230,7 @@ fn answers_in_use_are_not_cleared() {
 fn what_there_is_no_room_for_is_refused_before_any_work() {
     let folder = tempfile::tempdir().unwrap();
     for (setting, expected) in [
-        ("cache={limit_gib=1e-6}", "3 views of 0.0 MiB"),
+        ("cache={limit_gib=1e-6}", "`cache.limit_gib` allows 0.00 MiB"),
         // A thousand epochs of feature maps: more than any disk of a test machine has.
         (r#"objective=[{term="hint", taps=[["block1.preact", "block1.preact"]]}]"#, "MiB are free"),
         ("cache={top_k=10}", "`cache.top_k` is `10`, expected below the 10 classes"),

@@ -91,6 +91,9 @@ fn a_second_run_skips_what_is_unchanged() {
     let earlier = fs::read_dir(folder.path().join("earlier")).unwrap().flatten().next().unwrap();
     assert!(earlier.path().join("selected.bpk").is_file(), "the earlier student is kept");
 
+    // It stands there too where what was begun since left neither a record nor a checkpoint.
+    fs::remove_dir_all(folder.path().join("student")).unwrap();
+    fs::create_dir(folder.path().join("student")).unwrap();
     let mut seen = Stages::default();
     let back = run(&flex(folder.path(), &[]), &mut seen, &AtomicBool::new(false)).unwrap();
     assert_eq!(seen.skipped, Stage::ALL, "and found again when it is asked for");

@@ -35,8 +35,11 @@ pub(crate) fn execute(command: CacheCommand) -> anyhow::Result<()> {
         }
         CacheCommand::Clear { names, all: _, cache } => {
             let folder = cache_folder(cache.cache.as_deref())?;
-            let bytes = cache_clear(&folder, &names)?;
-            output::result(format!("{}: {} are free now", folder.display(), mebibytes(bytes)));
+            let cleared = cache_clear(&folder, &names)?;
+            let bytes = mebibytes(cleared.bytes);
+            output::result(format!("{}: {bytes} are free now", folder.display()));
+            let in_use = cleared.in_use.join(", ");
+            ensure!(in_use.is_empty(), "a run is using {in_use}\nhint: wait for it");
         }
     }
     Ok(())
@@ -47,6 +50,10 @@ fn table(entries: &[CacheEntry]) -> comfy_table::Table {
         ["name", "teacher", "dataset", "precision", "seed", "batch", "views", "images", "size"];
     let mut table = output::plain_table(&header);
     for CacheEntry { name, record, views, bytes, .. } in entries {
+        let Some(record) = record else {
+            table.add_row([name.as_str(), "damaged record"]);
+            continue;
+        };
         let input = |field: &str| match &record.inputs[field] {
             serde_json::Value::String(text) => text.clone(),
             other => other.to_string(),

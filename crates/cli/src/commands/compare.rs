@@ -46,6 +46,7 @@ fn print_group(group: &Group, first: &Group) {
             difference(against)
         ));
     }
+    output::result(calibration(group));
     output::result(classes(group));
     let over = match group.gain_last.over {
         Over::Runs => "over the runs (Student's t)",
@@ -60,18 +61,7 @@ fn print_group(group: &Group, first: &Group) {
 }
 
 fn models(group: &Group) -> comfy_table::Table {
-    let header = [
-        "model",
-        "network",
-        "top-1 last",
-        "top-1 selected",
-        "NLL",
-        "ECE",
-        "T",
-        "NLL at T",
-        "ECE at T",
-        "agreement",
-    ];
+    let header = ["model", "network", "top-1 last", "top-1 selected", "agreement"];
     let mut table = output::plain_table(&header);
     for model in &group.models {
         table.add_row([
@@ -79,15 +69,26 @@ fn models(group: &Group) -> comfy_table::Table {
             model.architecture.clone(),
             percent(&model.top1_last),
             percent(&model.top1_selected),
+            model.teacher_agreement.as_ref().map_or_else(|| "-".to_owned(), percent),
+        ]);
+    }
+    output::right_align_from(&mut table, 2);
+    table
+}
+
+fn calibration(group: &Group) -> comfy_table::Table {
+    let mut table = output::plain_table(&["model", "NLL", "ECE", "T", "NLL at T", "ECE at T"]);
+    for model in &group.models {
+        table.add_row([
+            model.stage.name().to_owned(),
             number(&model.nll, 4),
             number(&model.ece, 4),
             number(&model.temperature, 2),
             number(&model.nll_scaled, 4),
             number(&model.ece_scaled, 4),
-            model.teacher_agreement.as_ref().map_or_else(|| "-".to_owned(), percent),
         ]);
     }
-    output::right_align_from(&mut table, 2);
+    output::right_align_from(&mut table, 1);
     table
 }
 

@@ -31,6 +31,10 @@ pub(crate) fn execute(arguments: RunArguments) -> anyhow::Result<()> {
         false => PathBuf::from(format!("runs/{name}-{}-seed{seed}", backend.name)),
     };
     let out = arguments.out.clone().unwrap_or_else(default_out);
+    let cache = match recipe.recipe.cache {
+        Some(_) => cache_folder(arguments.cache.as_deref())?,
+        None => PathBuf::new(),
+    };
     let config = RunConfig {
         recipe,
         seed,
@@ -40,7 +44,7 @@ pub(crate) fn execute(arguments: RunArguments) -> anyhow::Result<()> {
         resume: arguments.resume,
         backend: backend.name.to_owned(),
         device,
-        cache: cache_folder(arguments.cache.as_deref())?,
+        cache,
         workers: arguments.workers.into(),
     };
     let interrupt = stop_on_signal()?;

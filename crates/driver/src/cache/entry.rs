@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::shard::ShardId;
 use crate::{
-    DriverError,
-    files::{create_dir, read_json, write_json},
+    DriverError, Event, Observer,
+    files::{create_dir, write_json},
     stage::fingerprint,
 };
 
@@ -43,56 +43,69 @@ const USED: &str = "use.lock";
 const FILLED: &str = "fill.lock";
 
 impl Entry {
-    /// Opens the folder of these answers below `cache`, or begins it.
-    pub(super) fn open(cache: &Path, record: CacheRecord) -> Result<Self, DriverError> {
-        let path = cache.join(&record.key[..16]);
-        create_dir(&path)?;
-        let file = path.join(RECORD);
-        match read_json::<CacheRecord>(&file)? {
-            Some(there) if there != record => Err(DriverError::Folder {
-                path: file,
-                problem: "it describes other answers than its folder's name".to_owned(),
-                hint: "remove the folder; its answers are computed again".to_owned(),
-            }),
-            Some(_) => Ok(Self { path, record }),
-            None => {
-                write_json(&file, &record)?;
-                Ok(Self { path, record })
+    /// Opens the folder of these answers below `cache`, or begins it, and holds it: nobody clears it
+    /// meanwhile. A record that is damaged is written again, for shards know themselves whose they are.
+    pub(super) fn hold(
+        cache: &Path,
+        record: &CacheRecord,
+        observer: &mut dyn Observer,
+    ) -> Result<(Self, File), DriverError> {
+        let entry = Self { path: cache.join(&record.key[..16]), record: record.clone() };
+        let file = entry.path.join(RECORD);
+        loop {
+            create_dir(&entry.path)?;
+            match Self::read(&entry.path) {
+                Ok(there) if there.record == *record => {}
+                there => {
+                    if file.exists() {
+                        let problem = there.err().unwrap_or_else(|| "it is of others".to_owned());
+                        let path = file.display();
+                        observer.on(Event::Note(format!(
+                            "warning: {path}: a damaged record of kept answers ({problem}), written again"
+                        )));
+                    }
+                    write_json(&file, record)?;
+                }
+            }
+            let (lock, path) = entry.lock_file(USED)?;
+            lock.lock_shared().map_err(DriverError::io(path))?;
+            // It may have been cleared before it was held.
+            if file.exists() {
+                return Ok((entry, lock));
             }
         }
     }
 
-    /// All folders of a cache, by name. A folder without a record is none of ours.
-    pub(super) fn all(cache: &Path) -> Result<Vec<Self>, DriverError> {
-        let mut found = Vec::new();
-        for path in inside(cache)? {
-            let record: Option<CacheRecord> = read_json(&path.join(RECORD))?;
-            let Some(record) = record else { continue };
-            if fingerprint(&record.inputs) != record.key || record.shard_images == 0 {
-                return Err(DriverError::Folder {
-                    path: path.join(RECORD),
-                    problem: "its key is not that of its inputs".to_owned(),
-                    hint: "remove the folder; its answers are computed again".to_owned(),
-                });
-            }
-            found.push(Self { path, record });
+    /// The entry in a folder; what is wrong with its record is the error.
+    pub(super) fn read(path: &Path) -> Result<Self, String> {
+        let bytes = fs::read(path.join(RECORD)).map_err(|e| e.to_string())?;
+        let record: CacheRecord = serde_json::from_slice(&bytes).map_err(|e| e.to_string())?;
+        match fingerprint(&record.inputs) == record.key {
+            true => Ok(Self { path: path.to_owned(), record }),
+            false => Err("its key is not that of its inputs".to_owned()),
         }
-        Ok(found)
+    }
+
+    /// The folders of a cache that hold answers, by name.
+    pub(super) fn folders(cache: &Path) -> Result<Vec<PathBuf>, DriverError> {
+        let mut folders = inside(cache)?;
+        folders.retain(|path| path.join(RECORD).is_file());
+        Ok(folders)
     }
 
     /// What the shards of a view hold, in order.
     pub(super) fn shards(&self, view: u64) -> impl Iterator<Item = ShardId> {
+        (0..).map_while(move |index| self.shard(view, index))
+    }
+
+    /// What a shard of a view holds, if the view has so many.
+    pub(super) fn shard(&self, view: u64, index: u64) -> Option<ShardId> {
         let CacheRecord { images, shard_images, plain_images, image_bytes, .. } = self.record;
-        let key = self.key();
         let (images, each) =
             if view == 0 { (plain_images, plain_images) } else { (images, shard_images) };
-        (0..if each == 0 { 0 } else { images.div_ceil(each) }).map(move |index| ShardId {
-            key,
-            view,
-            index,
-            records: each.min(images - index * each),
-            record: image_bytes,
-        })
+        let before = index.checked_mul(each).filter(|before| *before < images)?;
+        let records = each.min(images - before);
+        Some(ShardId { key: self.key(), view, index, records, record: image_bytes })
     }
 
     fn key(&self) -> [u8; 32] {
@@ -106,22 +119,22 @@ impl Entry {
         self.path.join(format!("view-{:05}", shard.view)).join(format!("{:05}", shard.index))
     }
 
+    /// The shards that are there: view, place in it, file.
+    pub(super) fn files(&self) -> Result<Vec<(u64, u64, PathBuf)>, DriverError> {
+        let mut found = Vec::new();
+        for view in self.views()? {
+            for path in inside(&self.path.join(format!("view-{view:05}")))? {
+                let index = path.file_name().and_then(|name| name.to_str()?.parse().ok());
+                found.extend(index.map(|index| (view, index, path)));
+            }
+        }
+        Ok(found)
+    }
+
     /// Numbers of the views of which there is something.
     pub(super) fn views(&self) -> Result<Vec<u64>, DriverError> {
         let name = |path: PathBuf| path.file_name()?.to_str()?.strip_prefix("view-")?.parse().ok();
         Ok(inside(&self.path)?.into_iter().filter_map(name).collect())
-    }
-
-    /// Held while the answers are read: nobody clears them meanwhile.
-    pub(super) fn lock_for_use(&self) -> Result<File, DriverError> {
-        let (file, path) = self.lock_file(USED)?;
-        file.lock_shared().map_err(DriverError::io(path))?;
-        Ok(file)
-    }
-
-    /// Held while the answers are removed, unless somebody reads them.
-    pub(super) fn lock_for_removal(&self) -> Result<Option<File>, DriverError> {
-        self.try_lock(USED)
     }
 
     /// Held while answers are added, unless another process does so.
@@ -131,11 +144,7 @@ impl Entry {
 
     fn try_lock(&self, name: &str) -> Result<Option<File>, DriverError> {
         let (file, path) = self.lock_file(name)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(e)) => Err(DriverError::io(path)(e)),
-        }
+        try_lock(file, &path)
     }
 
     /// A cache that others may only read has its files already.
@@ -144,6 +153,30 @@ impl Entry {
         let open = OpenOptions::new().write(true).create(true).truncate(true).open(&path);
         let file = open.or_else(|e| File::open(&path).map_err(|_| e));
         Ok((file.map_err(DriverError::io(&path))?, path))
+    }
+}
+
+/// Removes the answers in a folder, whatever state they are in, unless a run holds them.
+pub(super) fn remove(path: &Path) -> Result<bool, DriverError> {
+    let used = path.join(USED);
+    // Where there is no such file, no run ever got as far as to hold it.
+    let lock = File::open(&used).ok().map(|file| try_lock(file, &used)).transpose()?;
+    if let Some(None) = lock {
+        return Ok(false);
+    }
+    // What is left of a removal that was cut short is still an entry, to be removed again.
+    for view in inside(path)?.into_iter().filter(|inner| inner.is_dir()) {
+        fs::remove_dir_all(&view).map_err(DriverError::io(view))?;
+    }
+    fs::remove_dir_all(path).map_err(DriverError::io(path))?;
+    Ok(true)
+}
+
+fn try_lock(file: File, path: &Path) -> Result<Option<File>, DriverError> {
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(e)) => Err(DriverError::io(path)(e)),
     }
 }
 

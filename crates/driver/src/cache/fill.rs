@@ -25,8 +25,10 @@ use crate::{
 
 /// Images of a shard at the most: what a killed process loses.
 const SHARD_IMAGES: usize = 8192;
-/// Bytes of a shard at the most, for it is put together in memory.
+/// Bytes of a shard at the most, for it is put together in memory; a single batch may be more.
 const SHARD_BYTES: usize = 64 << 20;
+/// Ctrl-C while answers are computed or checked.
+const INTERRUPTED: DriverError = DriverError::Interrupted { stage: "answers" };
 /// Pause between two looks at a lock that another process holds.
 const POLL: Duration = Duration::from_millis(200);
 
@@ -64,9 +66,8 @@ impl Filling<'_> {
         interrupt: &AtomicBool,
         observer: &mut dyn Observer,
     ) -> Result<AnswerCache, DriverError> {
-        let entry = Entry::open(self.cache, self.record())?;
-        let in_use = entry.lock_for_use()?;
-        let mut missing = self.missing(&entry, observer)?;
+        let (entry, in_use) = Entry::hold(self.cache, &self.record(), observer)?;
+        let mut missing = self.missing(&entry, interrupt, observer)?;
         let (started, total) = (Instant::now(), images(&missing));
         if !missing.is_empty() {
             let _lock = wait(&entry, interrupt, observer)?;
@@ -75,6 +76,7 @@ impl Filling<'_> {
             }
             // Another process may have filled in what was missing.
             missing.retain(|shard| shard.verify(&entry.shard_path(shard)).is_err());
+            self.check_room(&entry, missing.iter().map(ShardId::bytes).sum())?;
             let mut done = total - images(&missing);
             for shard in &missing {
                 let path = entry.shard_path(shard);
@@ -115,48 +117,54 @@ impl Filling<'_> {
         })
     }
 
-    /// Refuses what neither the disk nor the recipe's limit can hold, before anything is computed.
-    pub(crate) fn check_room(&self, recipe: &str) -> Result<(), DriverError> {
+    /// Refuses what neither the disk nor the recipe's limit can hold, before the teacher is known.
+    pub(crate) fn check_early(&self) -> Result<(), DriverError> {
+        let without_teacher = |inputs: &serde_json::Value| {
+            let mut inputs = inputs.clone();
+            inputs["teacher"] = serde_json::Value::Null;
+            inputs
+        };
         let record = self.record();
-        let entry = Entry { path: self.cache.join(&record.key[..16]), record };
-        let absent = self.shards(&entry).filter(|shard| !entry.shard_path(shard).is_file());
-        let needed: u64 = absent.map(|shard| shard.bytes()).sum();
-        if needed == 0 {
+        let this = without_teacher(&record.inputs);
+        // The answers may be there, and take no more room then.
+        let may_be_there = |entry: &Entry| without_teacher(&entry.record.inputs) == this;
+        let folders = Entry::folders(self.cache)?;
+        if folders.iter().any(|folder| Entry::read(folder).is_ok_and(|entry| may_be_there(&entry)))
+        {
             return Ok(());
         }
+        let entry = Entry { path: self.cache.join(&record.key[..16]), record };
+        self.check_room(&entry, self.shards(&entry).map(|shard| shard.bytes()).sum())
+    }
+
+    fn check_room(&self, entry: &Entry, needed: u64) -> Result<(), DriverError> {
         let of_a_view: u64 = entry.shards(1).map(|shard| shard.bytes()).sum();
-        let refuse = |has: String| {
-            let problem = format!(
-                "the teacher's answers take {} more ({} views of {}), {has}",
+        let refuse = |has: String| DriverError::Folder {
+            path: self.cache.to_owned(),
+            problem: format!(
+                "the teacher's answers take {} more (a view takes {}, {} are asked for), {has}",
                 mebibytes(needed),
-                self.views,
-                mebibytes(of_a_view)
-            );
-            DriverError::Folder {
-                path: self.cache.to_owned(),
-                problem,
-                hint:
-                    "fewer `cache.views`, `cache.precision = \"f16\"` or `cache.top_k` take less; \
-                       `distill cache clear` makes room; `--cache` names another folder"
-                        .to_owned(),
-            }
+                mebibytes(of_a_view),
+                self.views
+            ),
+            hint: "fewer `cache.views`, `cache.precision = \"f16\"` or `cache.top_k` take less; \
+                   `distill cache clear` makes room; `--cache` names another folder"
+                .to_owned(),
         };
         if let Some(limit) = self.section.limit_gib {
             let (limit, there) = ((limit * f64::from(1 << 30)) as u64, entry::size(self.cache)?);
             if there.saturating_add(needed) > limit {
                 let (there, limit) = (mebibytes(there), mebibytes(limit));
-                return Err(refuse(format!(
-                    "{there} are there, `cache.limit_gib` of {recipe} allows {limit}"
-                )));
+                return Err(refuse(format!("{there} are there, `cache.limit_gib` allows {limit}")));
             }
         }
         let whole = std::path::absolute(self.cache).map_err(DriverError::io(self.cache))?;
         let there = whole.ancestors().find(|folder| folder.is_dir()).unwrap_or(&whole);
         let free = fs4::available_space(there).map_err(DriverError::io(there))?;
-        if free < needed + needed / 20 {
-            return Err(refuse(format!("{} are free", mebibytes(free))));
+        match free < needed.saturating_add(needed / 20) {
+            true => Err(refuse(format!("{} are free", mebibytes(free)))),
+            false => Ok(()),
         }
-        Ok(())
     }
 
     fn layout(&self) -> RecordLayout {
@@ -197,10 +205,14 @@ impl Filling<'_> {
     fn missing(
         &self,
         entry: &Entry,
+        interrupt: &AtomicBool,
         observer: &mut dyn Observer,
     ) -> Result<Vec<ShardId>, DriverError> {
         let mut missing = Vec::new();
         for shard in self.shards(entry) {
+            if interrupt.load(Ordering::Relaxed) {
+                return Err(INTERRUPTED);
+            }
             let path = entry.shard_path(&shard);
             let Err(problem) = shard.verify(&path) else { continue };
             if path.exists() {
@@ -230,7 +242,7 @@ impl Filling<'_> {
         let count = (shard.records as usize).div_ceil(batches.batch());
         for batch in batches.epoch(shard.view.max(1), first).take(count) {
             if interrupt.load(Ordering::Relaxed) {
-                return Err(DriverError::Interrupted { stage: "answers" });
+                return Err(INTERRUPTED);
             }
             let images = batch.len() as u64;
             self.encode(&layout, teacher, batch, &mut records)?;
@@ -275,7 +287,7 @@ fn images(shards: &[ShardId]) -> u64 {
 }
 
 fn mebibytes(bytes: u64) -> String {
-    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+    format!("{:.2} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
 /// The right to fill, as soon as no other process has it.
@@ -290,7 +302,7 @@ fn wait(
             return Ok(lock);
         }
         if interrupt.load(Ordering::Relaxed) {
-            return Err(DriverError::Interrupted { stage: "answers" });
+            return Err(INTERRUPTED);
         }
         if !std::mem::replace(&mut told, true) {
             let path = entry.path.display();

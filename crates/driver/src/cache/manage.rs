@@ -19,8 +19,8 @@ use crate::DriverError;
 pub struct CacheEntry {
     /// Name of the folder, the start of the key.
     pub name: String,
-    /// What the answers are of.
-    pub record: CacheRecord,
+    /// What the answers are of; none where that record is damaged.
+    pub record: Option<CacheRecord>,
     /// Views of which there is something.
     pub views: Vec<u64>,
     /// Bytes on disk.
@@ -38,71 +38,80 @@ pub struct CacheFault {
     pub problem: String,
 }
 
+/// What became of a clearing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Cleared {
+    /// Bytes that are free now.
+    pub bytes: u64,
+    /// Answers that stay, for a run is using them.
+    pub in_use: Vec<String>,
+}
+
 /// What is in the cache at `cache`.
 ///
 /// # Errors
-/// [`DriverError`] where a folder or a record cannot be read.
+/// [`DriverError`] where a folder cannot be read.
 pub fn cache_list(cache: &Path) -> Result<Vec<CacheEntry>, DriverError> {
-    let describe = |entry: Entry| {
-        let used = fs::metadata(entry.path.join("use.lock")).and_then(|meta| meta.modified()).ok();
+    let describe = |path: PathBuf| {
+        let used = fs::metadata(path.join("use.lock")).and_then(|meta| meta.modified()).ok();
         let since = used.and_then(|used| used.duration_since(SystemTime::UNIX_EPOCH).ok());
+        let entry = Entry::read(&path).ok();
         Ok(CacheEntry {
-            name: name(&entry),
-            views: entry.views()?,
-            bytes: entry::size(&entry.path)?,
+            name: name(&path),
+            views: entry.as_ref().map_or(Ok(Vec::new()), Entry::views)?,
+            bytes: entry::size(&path)?,
             used: since.map(|since| since.as_secs()),
-            record: entry.record,
+            record: entry.map(|entry| entry.record),
         })
     };
-    Entry::all(cache)?.into_iter().map(describe).collect()
+    Entry::folders(cache)?.into_iter().map(describe).collect()
 }
 
 /// Reads the answers called `names` whole, or all where there are no names, and says what is damaged.
-/// A view that is not finished is none: the next run goes on with it.
+/// What is not finished is no fault: the next run goes on with it.
 ///
 /// # Errors
 /// [`DriverError`] for a name that is not there and for what cannot be read.
 pub fn cache_verify(cache: &Path, names: &[String]) -> Result<Vec<CacheFault>, DriverError> {
     let mut faults = Vec::new();
-    for entry in chosen(cache, names)? {
-        for shard in entry.views()?.into_iter().flat_map(|view| entry.shards(view)) {
-            let path = entry.shard_path(&shard);
-            if path.exists() {
-                faults
-                    .extend(shard.verify(&path).err().map(|problem| CacheFault { path, problem }));
+    for path in chosen(cache, names)? {
+        let entry = match Entry::read(&path) {
+            Ok(entry) => entry,
+            Err(problem) => {
+                faults.push(CacheFault { path: path.join("entry.json"), problem });
+                continue;
             }
+        };
+        for (view, index, path) in entry.files()? {
+            let problem = match entry.shard(view, index) {
+                Some(shard) => shard.verify(&path).err(),
+                None => Some("its view has no such part".to_owned()),
+            };
+            faults.extend(problem.map(|problem| CacheFault { path, problem }));
         }
     }
     Ok(faults)
 }
 
-/// Removes the answers called `names`, or all where there are no names, and returns the bytes that are
-/// free now.
+/// Removes the answers called `names`, or all where there are no names; those that a run is using stay.
 ///
 /// # Errors
-/// [`DriverError`] for a name that is not there, for answers that a run is reading, and for what cannot
-/// be removed.
-pub fn cache_clear(cache: &Path, names: &[String]) -> Result<u64, DriverError> {
-    let mut bytes = 0;
-    for entry in chosen(cache, names)? {
-        let Some(_lock) = entry.lock_for_removal()? else {
-            return Err(DriverError::Folder {
-                path: entry.path,
-                problem: "a run is using these answers".to_owned(),
-                hint: "wait for it".to_owned(),
-            });
-        };
-        bytes += entry::size(&entry.path)?;
-        // Its record goes first: what is left of a removal that was cut short is no entry any more.
-        fs::remove_file(entry.path.join("entry.json")).map_err(DriverError::io(&entry.path))?;
-        fs::remove_dir_all(&entry.path).map_err(DriverError::io(&entry.path))?;
+/// [`DriverError`] for a name that is not there, and for what cannot be removed.
+pub fn cache_clear(cache: &Path, names: &[String]) -> Result<Cleared, DriverError> {
+    let mut cleared = Cleared::default();
+    for path in chosen(cache, names)? {
+        let bytes = entry::size(&path)?;
+        match entry::remove(&path)? {
+            true => cleared.bytes += bytes,
+            false => cleared.in_use.push(name(&path)),
+        }
     }
-    Ok(bytes)
+    Ok(cleared)
 }
 
-fn chosen(cache: &Path, names: &[String]) -> Result<Vec<Entry>, DriverError> {
-    let mut entries = Entry::all(cache)?;
-    if let Some(unknown) = names.iter().find(|wanted| !entries.iter().any(|e| name(e) == **wanted))
+fn chosen(cache: &Path, names: &[String]) -> Result<Vec<PathBuf>, DriverError> {
+    let mut folders = Entry::folders(cache)?;
+    if let Some(unknown) = names.iter().find(|wanted| !folders.iter().any(|f| name(f) == **wanted))
     {
         return Err(DriverError::Folder {
             path: cache.to_owned(),
@@ -111,11 +120,11 @@ fn chosen(cache: &Path, names: &[String]) -> Result<Vec<Entry>, DriverError> {
         });
     }
     if !names.is_empty() {
-        entries.retain(|entry| names.contains(&name(entry)));
+        folders.retain(|folder| names.contains(&name(folder)));
     }
-    Ok(entries)
+    Ok(folders)
 }
 
-fn name(entry: &Entry) -> String {
-    entry.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+fn name(folder: &Path) -> String {
+    folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

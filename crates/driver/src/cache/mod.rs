@@ -11,8 +11,10 @@ mod record;
 mod shard;
 
 use std::{
+    collections::{HashMap, hash_map},
     fs::File,
-    path::Path,
+    io,
+    path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
@@ -22,12 +24,11 @@ use distill_models::Tap;
 
 pub use entry::CacheRecord;
 pub use fill::Filling;
-pub use manage::{CacheEntry, CacheFault, cache_clear, cache_list, cache_verify};
+pub use manage::{CacheEntry, CacheFault, Cleared, cache_clear, cache_list, cache_verify};
 
 use crate::DriverError;
 use entry::Entry;
 use record::RecordLayout;
-use shard::ShardId;
 
 /// Answers on disk, all that a training needs: made by [`Filling::run`].
 #[derive(Debug)]
@@ -46,8 +47,12 @@ struct OpenView {
     view: u64,
     /// Where each sample of the set is.
     places: Vec<u32>,
-    shards: Vec<(ShardId, File)>,
+    /// Shards that were read from lately, by their place.
+    files: HashMap<u64, File>,
 }
+
+/// Files that are open at a time: systems allow a process a thousand or so.
+const OPEN_FILES: usize = 128;
 
 impl AnswerCache {
     /// What the teacher says of a batch: logits `[batch, classes]`, and its features.
@@ -58,18 +63,21 @@ impl AnswerCache {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let view = match open.take() {
             Some(there) if there.view == batch.view => there,
-            _ => self.open_view(batch.view)?,
+            _ => self.open_view(batch.view),
         };
         let view = open.insert(view);
-        let each = view.shards.first().map_or(1, |(shard, _)| shard.records);
+        let each = self.entry.shard(batch.view, 0).map_or(1, |shard| shard.records);
         let mut record = vec![0; self.layout.bytes()];
         let mut logits = Vec::with_capacity(batch.len() * self.layout.classes);
         let mut taps = vec![Vec::new(); self.layout.taps.len()];
         for sample in &batch.samples {
             let place = u64::from(view.places[*sample as usize]);
-            let (shard, file) = &view.shards[(place / each) as usize];
-            let path = || self.entry.shard_path(shard);
-            shard.read(file, place % each, &mut record).map_err(|e| DriverError::io(path())(e))?;
+            let shard = self.entry.shard(batch.view, place / each).expect("a place in the view");
+            let path = || self.entry.shard_path(&shard);
+            let read = view
+                .file(shard.index, path)
+                .and_then(|file| shard.read(file, place % each, &mut record));
+            read.map_err(|e| DriverError::io(path())(e))?;
             let decoded = self.layout.decode(&record, &mut logits, &mut taps);
             decoded.ok_or_else(|| damaged(&path(), "it names a class that is not there"))?;
         }
@@ -83,7 +91,7 @@ impl AnswerCache {
         Ok((Tensor::from_data(tensor, &self.device), taps.collect()))
     }
 
-    fn open_view(&self, view: u64) -> Result<OpenView, DriverError> {
+    fn open_view(&self, view: u64) -> OpenView {
         let places = match view {
             0 => (0..self.entry.record.plain_images as u32).collect(),
             view => {
@@ -95,11 +103,19 @@ impl AnswerCache {
                 places
             }
         };
-        let shards = self.entry.shards(view).map(|shard| {
-            let path = self.entry.shard_path(&shard);
-            Ok((shard, File::open(&path).map_err(DriverError::io(path))?))
-        });
-        Ok(OpenView { view, places, shards: shards.collect::<Result<_, DriverError>>()? })
+        OpenView { view, places, files: HashMap::new() }
+    }
+}
+
+impl OpenView {
+    fn file(&mut self, index: u64, path: impl Fn() -> PathBuf) -> io::Result<&File> {
+        if self.files.len() == OPEN_FILES && !self.files.contains_key(&index) {
+            self.files.clear();
+        }
+        match self.files.entry(index) {
+            hash_map::Entry::Occupied(there) => Ok(there.into_mut()),
+            hash_map::Entry::Vacant(free) => Ok(free.insert(File::open(path())?)),
+        }
     }
 }
 

@@ -41,7 +41,7 @@ impl ShardId {
 
     /// Bytes of the file.
     pub(super) fn bytes(&self) -> u64 {
-        (HEADER + DIGEST) as u64 + self.records * self.record
+        self.records.saturating_mul(self.record).saturating_add((HEADER + DIGEST) as u64)
     }
 
     /// Writes a shard whole.

@@ -9,7 +9,7 @@ use serde::Serialize;
 pub use statistics::{Difference, Figure, Over};
 
 use crate::{
-    DriverError, Report, Stage,
+    DriverError, Report, Stage, StageRecord,
     files::write_json,
     recipe::Recipe,
     report::{ClassReport, ModelReport},
@@ -103,7 +103,7 @@ impl Comparison {
                     hint: "compare runs of one dataset".to_owned(),
                 });
             }
-            match groups.iter_mut().find(|group| group[0].recipe == run.recipe) {
+            match groups.iter_mut().find(|group| group[0].is_like(&run)) {
                 Some(group) if group.iter().any(|other| other.report.seed == run.report.seed) => {
                     return Err(DriverError::Folder {
                         path: folder.clone(),
@@ -136,6 +136,8 @@ struct Run {
     folder: PathBuf,
     /// The recipe without what may differ between seeds, and without what changes no result.
     recipe: Recipe,
+    /// sha256 of a given teacher's weights.
+    teacher: Option<String>,
     report: Report,
 }
 
@@ -152,7 +154,17 @@ impl Run {
         if let Some(cache) = &mut recipe.cache {
             cache.limit_gib = None;
         }
-        Ok(Self { folder: folder.to_owned(), recipe, report })
+        let teacher = StageRecord::of_run(folder, Stage::Teacher)?.inputs["weights"].take();
+        let teacher = teacher.as_str().map(str::to_owned);
+        Ok(Self { folder: folder.to_owned(), recipe, teacher, report })
+    }
+
+    /// Whether nothing but the seed differs.
+    fn is_like(&self, other: &Self) -> bool {
+        let backend = |run: &Self| run.report.backend.clone();
+        self.recipe == other.recipe
+            && self.teacher == other.teacher
+            && backend(self) == backend(other)
     }
 
     fn gain(&self) -> f64 {

@@ -66,7 +66,7 @@ impl Difference {
         let mean = (gained - lost) / n;
         let error = ((gained + lost) / n - mean.powi(2)).sqrt() / n.sqrt();
         let half = 1.959_964 * error;
-        let interval = Some([mean - half, mean + half]);
+        let interval = (gained + lost > 0.0).then_some([mean - half, mean + half]);
         Self { figure: Figure::of(vec![mean]), interval, over: Over::Images }
     }
 }
@@ -94,5 +94,6 @@ mod tests {
         let [low, high] = difference.interval.unwrap();
         let half = 1.96 * (0.0496_f64 / 1000.0).sqrt();
         assert!((low - (0.02 - half)).abs() < 1e-6 && (high - (0.02 + half)).abs() < 1e-6);
+        assert_eq!(Difference::of_images(0, 0, 1000).interval, None);
     }
 }

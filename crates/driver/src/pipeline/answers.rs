@@ -8,12 +8,16 @@ use serde_json::json;
 
 use super::Pipeline;
 use crate::{
-    Answers, DriverError, Learner, Observer, Stage, Teacher,
+    Answers, DriverError, Event, Learner, Observer, Stage, Teacher,
     cache::Filling,
     learner::{taps, try_connection},
     recipe::CacheSection,
+    run_folder::{BURN, device_name},
     stage::weights_identity,
 };
+
+/// What the answers of one key are may change with this toolkit: then this does.
+const FORMAT: u32 = 1;
 
 impl Pipeline<'_> {
     /// The recipe's `[cache]`, if it has one.
@@ -30,6 +34,19 @@ impl Pipeline<'_> {
         observer: &mut dyn Observer,
     ) -> Result<Answers, DriverError> {
         let Some(section) = self.cache() else { return Ok(Answers::live(teacher)) };
+        let (epochs, augment) =
+            (self.config.recipe.student.epochs, &self.config.recipe.recipe.data.augment);
+        let views = section.views_of(epochs);
+        if views < epochs {
+            observer.on(Event::Note(format!(
+                "answers: {views} views serve {epochs} epochs, the teacher answers for {:.0} % fewer images",
+                100.0 * (1.0 - views as f64 / epochs as f64)
+            )));
+        } else if augment.is_empty() && views > 1 {
+            let note =
+                "answers: without augmentation all views are alike, `cache.views = 1` keeps one";
+            observer.on(Event::Note(note.to_owned()));
+        }
         let filling = self.filling(section, objective, batches, self.teacher_identity()?)?;
         Ok(Answers::kept(filling.run(&teacher, self.interrupt, observer)?))
     }
@@ -46,18 +63,13 @@ impl Pipeline<'_> {
             let graphs = [&graph(Stage::Student)?, &graph(Stage::Teacher)?];
             try_connection(&mut objective, graphs, &self.config.device)?;
         }
-        // A teacher that is not trained yet has no identity: of its answers nothing is there.
-        let identity = match self.folder(Stage::Teacher).join("stage.json").is_file() {
-            true => self.teacher_identity().unwrap_or_default(),
-            false => serde_json::Value::Null,
-        };
         let batches = Loader::shuffled(
             self.train.clone(),
             recipe.student.optimizer.batch,
             self.config.seed,
             recipe.recipe.data.augment.clone(),
         );
-        self.filling(section, &objective, batches, identity)?.check_room(&recipe.file)
+        self.filling(section, &objective, batches, serde_json::Value::Null)?.check_early()
     }
 
     /// Identity of the teacher as the student hears it.
@@ -87,6 +99,10 @@ impl Pipeline<'_> {
             "teacher": teacher,
             "architecture": recipe.teacher.architecture,
             "model": recipe.teacher.model,
+            "image": self.image(),
+            "format": FORMAT,
+            "burn": BURN,
+            "device": device_name(&self.config.device),
             "dataset": self.dataset.name,
             "dataset_sha256": self.dataset.sha256,
             "classes": self.dataset.classes,

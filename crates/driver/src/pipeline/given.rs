@@ -101,6 +101,7 @@ impl Pipeline<'_> {
             "dataset": self.dataset.sha256,
             "classes": self.dataset.classes,
             "signature": self.signature(Stage::Teacher),
+            "image": self.image(),
             "mean": self.teacher_view.normalisation.mean,
             "std": self.teacher_view.normalisation.std,
             "model": self.config.recipe.teacher.architecture,

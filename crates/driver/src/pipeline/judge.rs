@@ -69,11 +69,22 @@ impl Pipeline<'_> {
                 (Stage::Student, before) => before,
                 _ => None,
             };
+            let calibration = Calibration::of(&validation, &last);
+            let figures = [calibration.nll, calibration.nll_scaled, selected.scores(None).nll];
+            if let Some(figure) = figures.into_iter().find(|figure| !figure.is_finite()) {
+                return Err(DriverError::Folder {
+                    path: self.folder(stage),
+                    problem: format!("on the test images the network's mean -log p is `{figure}`"),
+                    hint: "its weights answer some images with what is no number; train it with a lower \
+                           `optimizer.learning_rate`, or give another file"
+                        .to_owned(),
+                });
+            }
             let test = TestRecord {
                 of: fingerprints(stage)?,
                 last: last.scores(compare),
                 selected: selected.scores(compare),
-                calibration: Some(Calibration::of(&validation, &last)),
+                calibration: Some(calibration),
                 classes: classes(&last, before.as_ref(), self.dataset.classes.len()),
             };
             write_json(&self.folder(stage).join("test.json"), &test)?;

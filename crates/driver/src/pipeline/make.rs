@@ -1,6 +1,9 @@
 //! Making a stage: skipped, resumed or started anew.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use distill_datasets::Loader;
 use distill_objective::{Negatives, Objective, TermConfig};
@@ -181,16 +184,43 @@ impl Pipeline<'_> {
         inputs: &serde_json::Value,
         observer: &mut dyn Observer,
     ) -> Result<(), DriverError> {
-        let earlier = self.config.out.join("earlier");
-        let place = |of: &str| earlier.join(format!("{}-{}", stage.name(), &of[..12]));
         let done: Option<StageRecord> = read_json(&folder.join("stage.json"))?;
         let begun = checkpoint::newest(folder, observer)?.map(|(_, progress)| progress.fingerprint);
-        let Some(held) = done.as_ref().map(|done| done.fingerprint.clone()).or(begun) else {
-            return Ok(());
-        };
-        if held == fingerprint {
+        let held = done.as_ref().map(|done| done.fingerprint.clone()).or(begun);
+        if held.as_deref() == Some(fingerprint) {
             return Ok(());
         }
+        if let Some(held) = held {
+            self.move_aside(folder, stage, &held, done, inputs, observer)?;
+        }
+        let back = self.earlier(stage, fingerprint);
+        if back.is_dir() {
+            if folder.is_dir() {
+                // Neither a record nor a checkpoint is in it.
+                fs::remove_dir_all(folder).map_err(DriverError::io(folder))?;
+            }
+            fs::rename(&back, folder).map_err(DriverError::io(folder))?;
+            let note = format!("{}: what was made from these inputs earlier is back", stage.name());
+            observer.on(Event::Note(note));
+        }
+        create_dir(folder)
+    }
+
+    /// Where the result, or the beginning, of other inputs is.
+    fn earlier(&self, stage: Stage, fingerprint: &str) -> PathBuf {
+        let name = format!("{}-{}", stage.name(), &fingerprint[..12]);
+        self.config.out.join("earlier").join(name)
+    }
+
+    fn move_aside(
+        &self,
+        folder: &Path,
+        stage: Stage,
+        held: &str,
+        done: Option<StageRecord>,
+        inputs: &serde_json::Value,
+        observer: &mut dyn Observer,
+    ) -> Result<(), DriverError> {
         // It becomes the name of a folder.
         if held.len() != 64 || !held.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(DriverError::Folder {
@@ -204,8 +234,8 @@ impl Pipeline<'_> {
             Some(done) => done.inputs,
             None => read_json(&folder.join(INPUTS))?.unwrap_or_default(),
         };
-        create_dir(&earlier)?;
-        let aside = place(&held);
+        let aside = self.earlier(stage, held);
+        create_dir(&self.config.out.join("earlier"))?;
         if aside.exists() {
             fs::remove_dir_all(&aside).map_err(DriverError::io(&aside))?;
         }
@@ -216,12 +246,6 @@ impl Pipeline<'_> {
             stage.name(),
             aside.display()
         )));
-        let back = place(fingerprint);
-        if back.is_dir() {
-            fs::rename(&back, folder).map_err(DriverError::io(folder))?;
-            let note = format!("{}: what was made from these inputs earlier is back", stage.name());
-            observer.on(Event::Note(note));
-        }
-        create_dir(folder)
+        Ok(())
     }
 }

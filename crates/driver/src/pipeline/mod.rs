@@ -12,7 +12,7 @@ use std::{
 
 use burn::tensor::Device;
 use distill_datasets::{
-    Dataset, ImageSet, Loader,
+    Dataset, ImageSet, ImageShape, Loader,
     keyed::{KeyedRng, Operation},
     load,
 };
@@ -139,13 +139,13 @@ impl<'a> Pipeline<'a> {
         })
     }
 
-    /// Room for weights and checkpoints with optimizer state, generously.
+    /// Room for weights and three checkpoints with optimizer state (two kept, one being written), generously.
     fn bytes_needed(&self) -> u64 {
         let parameters = |stage: Stage| {
             let cost = self.settings(stage).architecture.cost(&self.signature(stage));
             cost.map_or(0, |cost| cost.parameters)
         };
-        [Stage::Teacher, Stage::Student].map(parameters).iter().sum::<u64>() * 4 * 10 + (4 << 20)
+        [Stage::Teacher, Stage::Student].map(parameters).iter().sum::<u64>() * 4 * 16 + (4 << 20)
     }
 
     fn write_head(&self) -> Result<(), DriverError> {
@@ -237,6 +237,7 @@ impl<'a> Pipeline<'a> {
             "dataset": self.dataset.sha256,
             "classes": self.dataset.classes,
             "signature": self.signature(stage),
+            "image": self.image(),
             "train": self.train.len(),
             "validation": self.validation.samples(),
             "augment": self.config.recipe.recipe.data.augment,
@@ -290,6 +291,12 @@ impl<'a> Pipeline<'a> {
             Stage::Teacher => &self.teacher_view,
             Stage::Baseline | Stage::Student => &self.student_view,
         }
+    }
+
+    /// Channels, height and width of the data's images, before a network's view of them.
+    fn image(&self) -> [usize; 3] {
+        let ImageShape { channels, height, width } = self.train.shape();
+        [channels, height, width]
     }
 
     fn signature(&self, stage: Stage) -> Signature {

@@ -70,7 +70,7 @@ pub struct Recipe {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NonFinite {
-    /// The run stops and names the batch.
+    /// The run stops and names the batch; where the step before ruined the weights, that is the next one.
     #[default]
     Stop,
     /// The batch is left out, and one whose gradient is no number too; ten in a row stop the run. Each step

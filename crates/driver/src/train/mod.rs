@@ -156,7 +156,6 @@ impl Training<'_> {
             optimizer,
             metrics: MetricsFile::open(&metrics, progress.metrics_bytes)?,
             pending: Vec::new(),
-            skipped_in_a_row: 0,
             saved: Instant::now(),
             teacher_seconds: progress.teacher_seconds,
         };
@@ -362,7 +361,6 @@ struct State {
     metrics: MetricsFile,
     /// Steps not yet read back.
     pending: Vec<Pending>,
-    skipped_in_a_row: usize,
     saved: Instant,
     /// Those of earlier processes.
     teacher_seconds: f64,

@@ -62,7 +62,7 @@ impl Training<'_> {
                 state.learner = before;
                 return self.skip(state, progress, samples, observer);
             }
-            state.skipped_in_a_row = 0;
+            progress.skipped_in_a_row = 0;
         }
         let step = progress.step + 1;
         state.pending.push(Pending { step, images, seen: Tensor::cat(seen, 0) });
@@ -83,10 +83,10 @@ impl Training<'_> {
         samples: Vec<u32>,
         observer: &mut dyn Observer,
     ) -> Result<(), DriverError> {
-        state.skipped_in_a_row += 1;
+        progress.skipped_in_a_row += 1;
         progress.skipped += 1;
         let (epoch, step) = (progress.epoch, progress.step + 1);
-        if state.skipped_in_a_row == SKIPPED_IN_A_ROW {
+        if progress.skipped_in_a_row == SKIPPED_IN_A_ROW {
             let what = "loss of ten batches in a row";
             return Err(self.bad_batch(what, f64::NAN, progress, step));
         }
@@ -158,7 +158,7 @@ impl Training<'_> {
         let epoch = progress.epoch;
         let batch = self.train.epoch(epoch as u64, step - 1).next();
         let samples = batch.map_or_else(Vec::new, |batch| batch.samples);
-        let record = SkippedRecord { epoch, step, samples: samples.clone() };
+        let record = serde_json::json!({ "epoch": epoch, "step": step, "samples": samples });
         if let Err(error) = write_json(&self.folder.join("non-finite.json"), &record) {
             tracing::warn!(%error, "the batch could not be written down");
         }

@@ -1,6 +1,9 @@
 //! Weights as the bytes of a file.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+};
 
 use burn::{
     module::Module,
@@ -62,7 +65,18 @@ pub fn to_safetensors(
         let view = TensorView::new(dtype, item.entry.shape.clone(), bytes);
         views.push((&item.entry.name, view.map_err(|e| unwritable(path, &e))?));
     }
-    safetensors::serialize(views, Some(metadata)).map_err(|e| unwritable(path, &e))
+    let refuse = |e: &dyn std::fmt::Display| unwritable(path, e);
+    let json = |e: serde_json::Error| refuse(&e);
+    // The library writes the map in the order that it happens to have; equal weights are to be equal files.
+    let written = serde_json::to_string(&metadata).map_err(json)?;
+    let sorted: BTreeMap<&String, &String> = metadata.iter().collect();
+    let sorted = serde_json::to_string(&sorted).map_err(json)?;
+    let mut bytes = safetensors::serialize(views, Some(metadata)).map_err(|e| refuse(&e))?;
+    let place = bytes.windows(written.len()).position(|window| window == written.as_bytes());
+    if let Some(place) = place {
+        bytes[place..place + sorted.len()].copy_from_slice(sorted.as_bytes());
+    }
+    Ok(bytes)
 }
 
 /// Whether a tensor is written as `f16`.
