@@ -16,7 +16,7 @@ use common::config;
 use distill_driver::{
     Event, Observer, Report, RunConfig, Silent, cache_clear, cache_list, cache_verify, run,
 };
-use survival::{bits, metrics};
+use survival::{Notes, bits, metrics};
 
 /// The device draws from one generator a process, so runs that are compared take turns.
 static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
@@ -264,15 +264,4 @@ fn flex(out: &Path, more: &[&str]) -> RunConfig {
 
 fn complete(config: &RunConfig) -> Report {
     run(config, &mut Silent, &AtomicBool::new(false)).unwrap()
-}
-
-#[derive(Default)]
-struct Notes(Vec<String>);
-
-impl Observer for Notes {
-    fn on(&mut self, event: Event<'_>) {
-        if let Event::Note(text) = event {
-            self.0.push(text);
-        }
-    }
 }

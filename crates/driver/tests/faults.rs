@@ -13,12 +13,12 @@ use burn::{
 };
 use common::config;
 use distill_datasets::keyed::{KeyedRng, Operation};
-use distill_driver::{DriverError, Event, Observer, Report, RunConfig, Silent, Stage, run};
+use distill_driver::{DriverError, Report, RunConfig, Silent, Stage, run};
 use distill_models::{
     Architecture, Overrides, Signature,
     weights::{Precision, to_bytes},
 };
-use survival::{StopIn, bits, checkpoints, metrics};
+use survival::{Notes, StopIn, bits, checkpoints, metrics};
 
 /// The device draws from one generator a process, so runs that are compared take turns.
 static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
@@ -279,15 +279,4 @@ fn flex(out: &Path, more: &[&str]) -> RunConfig {
 
 fn complete(config: &RunConfig) -> Report {
     run(config, &mut Silent, &AtomicBool::new(false)).unwrap()
-}
-
-#[derive(Default)]
-struct Notes(Vec<String>);
-
-impl Observer for Notes {
-    fn on(&mut self, event: Event<'_>) {
-        if let Event::Note(text) = event {
-            self.0.push(text);
-        }
-    }
 }

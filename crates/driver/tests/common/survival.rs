@@ -69,3 +69,15 @@ impl Observer for StopIn<'_> {
         }
     }
 }
+
+/// Everything that a run had to say.
+#[derive(Default)]
+pub(crate) struct Notes(pub(crate) Vec<String>);
+
+impl Observer for Notes {
+    fn on(&mut self, event: Event<'_>) {
+        if let Event::Note(text) = event {
+            self.0.push(text);
+        }
+    }
+}
