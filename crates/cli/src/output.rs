@@ -5,7 +5,7 @@ use std::{
 };
 
 use comfy_table::{CellAlignment, Table, presets};
-use distill_driver::{Event, Observer, Report, Stage};
+use distill_driver::{Event, Observer, Report, Stage, evaluate::Shifted};
 use indicatif::{ProgressBar, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 
@@ -198,9 +198,10 @@ pub(crate) fn report_table(report: &Report) -> String {
     }
     right_align_from(&mut table, 2);
     let (teacher, student) = (&report.models.teacher, &report.models.student);
+    let missing = missing(report);
     format!(
         "{table}\n\
-         objective: {}\n\
+         {missing}objective: {}\n\
          NLL (nats), ECE and agreement are those of the last epoch, on {} test images.\n\
          Distillation gained {:+.2} points top-1 over the baseline (seed {}); the student has {:.1} \
          times fewer parameters than the teacher.",
@@ -210,6 +211,34 @@ pub(crate) fn report_table(report: &Report) -> String {
         report.seed,
         teacher.parameters as f64 / student.parameters as f64,
     )
+}
+
+/// What baseline and student say of classes that they never saw.
+fn missing(report: &Report) -> String {
+    let mut text = String::new();
+    for stage in [Stage::Baseline, Stage::Student] {
+        let Some(missing) = &report.models.of(stage).missing else { continue };
+        let errors = |of: &Shifted| {
+            format!(
+                "{} errors, {} of them on these",
+                thousands(of.errors as u64),
+                of.errors_of_missing
+            )
+        };
+        text += &format!(
+            "{} without {} ({} test images): {}; {} with their logits shifted by {:+.2}, chosen on the \
+             validation images ({} by {:+.2}, the best that the test images allow).\n",
+            stage.name(),
+            missing.classes.join(", "),
+            thousands(missing.images as u64),
+            errors(&missing.trained),
+            errors(&missing.by_validation),
+            missing.by_validation.shift,
+            missing.by_test.errors,
+            missing.by_test.shift,
+        );
+    }
+    text
 }
 
 /// A table without frames, for reading and for `cut` alike.

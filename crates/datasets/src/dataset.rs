@@ -82,6 +82,21 @@ impl ImageSet {
         (self, rest)
     }
 
+    /// A copy of the images whose class is none of those that are `true` in `missing`, in the same order.
+    ///
+    /// # Panics
+    /// Where a label is no index of `missing`.
+    #[must_use]
+    pub fn without(&self, missing: &[bool]) -> Self {
+        let kept = (0..self.len()).filter(|index| !missing[usize::from(self.labels[*index])]);
+        let (mut images, mut labels) = (Vec::new(), Vec::new());
+        for index in kept {
+            images.extend_from_slice(self.image(index));
+            labels.push(self.labels[index]);
+        }
+        Self { shape: self.shape, images, labels }
+    }
+
     /// A copy of the first `len` images alone.
     #[must_use]
     pub fn first(&self, len: usize) -> Self {

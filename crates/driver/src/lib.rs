@@ -10,6 +10,7 @@ pub mod evaluate;
 mod export;
 mod files;
 mod learner;
+mod max_norm;
 pub mod metrics;
 mod observer;
 mod pipeline;

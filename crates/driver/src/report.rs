@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DriverError, ModelCard, Stage, StageRecord,
-    evaluate::{Calibration, Scores},
+    evaluate::{Calibration, MissingClasses, Scores},
     files::{read_json, write_json},
     recipe::Recipe,
     run_folder::{DatasetRecord, RunRecord},
@@ -86,6 +86,9 @@ pub struct ModelReport {
     pub calibration: Calibration,
     /// Each class after the last epoch.
     pub classes: Vec<ClassReport>,
+    /// What it says of classes that it never saw, where the recipe left some out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<MissingClasses>,
 }
 
 /// One class of the test split.
@@ -151,6 +154,7 @@ impl Report {
                 images_per_second: stage.images_per_second,
                 test: TestReport { last: test.last, selected: test.selected },
                 calibration,
+                missing: test.missing,
                 classes: card.classes.into_iter().zip(test.classes).map(class).collect(),
             })
         };

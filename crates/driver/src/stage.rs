@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     DriverError, View,
     checkpoint::Best,
-    evaluate::{Calibration, Scores},
+    evaluate::{Calibration, MissingClasses, Scores},
     files::{read_json, sha256},
     report::require,
 };
@@ -106,6 +106,9 @@ pub struct TestRecord {
     /// Each class after the last epoch, in the order of the logits.
     #[serde(default)]
     pub classes: Vec<ClassRecord>,
+    /// Baseline and student of a recipe that leaves out classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<MissingClasses>,
 }
 
 /// One class of the test split.

@@ -1,6 +1,7 @@
 //! What a trained network is worth on images it has not seen.
 
 mod calibration;
+mod missing;
 
 use burn::{
     module::Module,
@@ -11,6 +12,7 @@ use distill_models::Network;
 use serde::{Deserialize, Serialize};
 
 pub use calibration::Calibration;
+pub use missing::{MissingClasses, Shifted};
 
 use crate::View;
 

@@ -1,7 +1,5 @@
 //! Who answers the student: the teacher itself, or what it said earlier.
 
-use std::sync::Arc;
-
 use distill_datasets::Loader;
 use distill_objective::Objective;
 use serde_json::json;
@@ -35,7 +33,7 @@ impl Pipeline<'_> {
     ) -> Result<Answers, DriverError> {
         let Some(section) = self.cache() else { return Ok(Answers::live(teacher)) };
         let (epochs, augment) =
-            (self.config.recipe.student.epochs, &self.config.recipe.recipe.data.augment);
+            (self.config.recipe.student.epochs, &self.config.recipe.student.augment);
         let views = section.views_of(epochs);
         if views < epochs {
             observer.on(Event::Note(format!(
@@ -64,10 +62,10 @@ impl Pipeline<'_> {
             try_connection(&mut objective, graphs, &self.config.device)?;
         }
         let batches = Loader::shuffled(
-            self.train.clone(),
+            self.seen.clone(),
             recipe.student.optimizer.batch,
             self.config.seed,
-            recipe.recipe.data.augment.clone(),
+            recipe.student.augment.clone(),
         );
         self.filling(section, &objective, batches, serde_json::Value::Null)?.check_early()
     }
@@ -106,13 +104,14 @@ impl Pipeline<'_> {
             "dataset": self.dataset.name,
             "dataset_sha256": self.dataset.sha256,
             "classes": self.dataset.classes,
-            "images": self.train.len(),
+            "images": self.seen.len(),
             "validation": self.validation.samples(),
-            "augment": recipe.recipe.data.augment,
+            "augment": recipe.student.augment,
+            "without": recipe.recipe.student.without,
             "seed": self.config.seed,
             "backend": self.config.backend,
         });
-        let plain = (!taps.is_empty()).then(|| Learner::dry_run(&Arc::clone(&self.train)));
+        let plain = (!taps.is_empty()).then(|| Learner::dry_run(&self.seen));
         Ok(Filling {
             cache: &self.config.cache,
             section,

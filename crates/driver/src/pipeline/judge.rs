@@ -6,7 +6,7 @@ use distill_datasets::Loader;
 
 use crate::{
     DriverError, Event, Observer, Stage,
-    evaluate::{Calibration, Predictions},
+    evaluate::{Calibration, MissingClasses, Predictions},
     files::{read_json, write_json},
     stage::{ClassRecord, TestRecord},
 };
@@ -80,7 +80,12 @@ impl Pipeline<'_> {
                         .to_owned(),
                 });
             }
+            let leaves_out = stage != Stage::Teacher && self.missing.contains(&true);
+            let names = &self.dataset.classes;
+            let missing =
+                leaves_out.then(|| MissingClasses::of(names, &self.missing, &validation, &last));
             let test = TestRecord {
+                missing,
                 of: fingerprints(stage)?,
                 last: last.scores(compare),
                 selected: selected.scores(compare),

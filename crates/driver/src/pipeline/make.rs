@@ -94,9 +94,10 @@ impl Pipeline<'_> {
         let mut objective = Objective::new(terms)
             .map_err(|e| DriverError::objective(&self.config.recipe.file, &e))?;
         let (seed, device, view) = (self.config.seed, &self.config.device, self.view(stage));
-        let augment = self.config.recipe.recipe.data.augment.clone();
-        let mut train = Loader::shuffled(self.train.clone(), config.optimizer.batch, seed, augment)
-            .with_workers(self.config.workers);
+        let set = self.train_set(stage);
+        let (batch, augment) = (config.optimizer.batch, config.augment.clone());
+        let mut train =
+            Loader::shuffled(set.clone(), batch, seed, augment).with_workers(self.config.workers);
         let mut network = self.initial(stage, config)?;
         let mut teacher = teacher.cloned();
         let with_features = teacher.is_some() && objective.needs_features();
@@ -107,7 +108,6 @@ impl Pipeline<'_> {
         let teacher = teacher.map(ask).transpose()?;
         let learner = match &teacher {
             Some(teacher) if with_features => {
-                let set = &self.train;
                 Learner::connected(network, &mut objective, teacher, set, view, seed, device)?
             }
             _ => Learner::new(network),
@@ -116,8 +116,7 @@ impl Pipeline<'_> {
             train = train.with_views(views as u64);
         }
         let negatives = objective.negatives().map(|_| {
-            let labels: Vec<i32> =
-                self.train.labels().iter().map(|label| i32::from(*label)).collect();
+            let labels: Vec<i32> = set.labels().iter().map(|label| i32::from(*label)).collect();
             Negatives::new(&labels, self.dataset.classes.len())
         });
         let cost = config.architecture.cost(&self.signature(stage))?;

@@ -104,6 +104,10 @@ struct Pipeline<'a> {
     /// The file of a teacher that is not trained here.
     teacher_weights: Option<PathBuf>,
     train: Arc<ImageSet>,
+    /// Of each class whether baseline and student never see it.
+    missing: Vec<bool>,
+    /// Their training images.
+    seen: Arc<ImageSet>,
     validation: Loader,
     test: Loader,
 }
@@ -125,6 +129,23 @@ impl<'a> Pipeline<'a> {
         let student_view = recipe.view("student", &recipe.student, dataset)?;
         let formula = effective_formula(config, [&student_view, &teacher_view], dataset)?;
         let loader = |set| Loader::in_order(set, EVALUATION_BATCH).with_workers(config.workers);
+        let train = Arc::new(rest.truncated(train));
+        let missing = recipe.missing(dataset)?;
+        let seen = match missing.contains(&true) {
+            true => Arc::new(train.without(&missing)),
+            false => train.clone(),
+        };
+        let batch = recipe.student.optimizer.batch;
+        if seen.len() < batch {
+            let expected =
+                format!("at most the {} images that `student.without` leaves", seen.len());
+            return Err(DriverError::field(
+                &recipe.file,
+                "student: optimizer.batch",
+                batch,
+                &expected,
+            ));
+        }
         Ok(Self {
             config,
             dataset,
@@ -133,7 +154,9 @@ impl<'a> Pipeline<'a> {
             formula,
             student_view,
             teacher_weights,
-            train: Arc::new(rest.truncated(train)),
+            train,
+            missing,
+            seen,
             validation: loader(Arc::new(held_out)),
             test: loader(dataset.test.clone()),
         })
@@ -240,7 +263,7 @@ impl<'a> Pipeline<'a> {
             "image": self.image(),
             "train": self.train.len(),
             "validation": self.validation.samples(),
-            "augment": self.config.recipe.recipe.data.augment,
+            "augment": settings.augment,
             "mean": view.normalisation.mean,
             "std": view.normalisation.std,
             "model": settings.architecture,
@@ -249,6 +272,10 @@ impl<'a> Pipeline<'a> {
             "schedule": settings.schedule,
             "objective": terms,
         });
+        let without = &self.config.recipe.recipe.student.without;
+        if stage != Stage::Teacher && !without.is_empty() {
+            inputs["without"] = json!(without);
+        }
         let non_finite = self.config.recipe.recipe.non_finite;
         if !non_finite.is_default() {
             inputs["non_finite"] = json!(non_finite);
@@ -290,6 +317,14 @@ impl<'a> Pipeline<'a> {
         match stage {
             Stage::Teacher => &self.teacher_view,
             Stage::Baseline | Stage::Student => &self.student_view,
+        }
+    }
+
+    /// The images that a stage is trained on.
+    fn train_set(&self, stage: Stage) -> &Arc<ImageSet> {
+        match stage {
+            Stage::Teacher => &self.train,
+            Stage::Baseline | Stage::Student => &self.seen,
         }
     }
 

@@ -21,6 +21,7 @@ pub const BUILTIN: &[Builtin] = &[
         name: "cifar10-resnet56-to-vgg-small",
         text: include_str!("../../recipes/cifar10-resnet56-to-vgg-small.toml"),
     },
+    Builtin { name: "mnist-hinton", text: include_str!("../../recipes/mnist-hinton.toml") },
 ];
 
 pub(super) fn find(name: &str) -> Result<&'static Builtin, DriverError> {

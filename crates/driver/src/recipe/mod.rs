@@ -132,6 +132,13 @@ pub struct StageSection {
     /// Pixels of a side of the images that this network takes. Default those of the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<usize>,
+    /// Random views of the images that this network is trained on. Default those of `[data]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub augment: Option<Vec<Augment>>,
+    /// Student only: names of classes that student and baseline never see. Validation and test images keep
+    /// them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<String>,
     /// Mean of each channel that this network was trained with. Default the one of `[data]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mean: Option<Vec<f32>>,

@@ -31,6 +31,7 @@ pub enum OptimizerKind {
 /// | `betas` | 0.9, 0.999 | `[0, 1)`, `adam` and `adamw` only |
 /// | `epsilon` | 1e-8 | `(0, ∞)`, `adam` and `adamw` only |
 /// | `clip_norm` | none | `(0, ∞)`, norm over all gradients |
+/// | `max_norm` | none | `(0, ∞)`, norm of the weights into each unit of a linear layer |
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "the table above says it all")]
@@ -53,6 +54,8 @@ pub struct OptimizerSection {
     pub epsilon: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_norm: Option<f64>,
 }
 
 /// An optimizer with every field known and in range.
@@ -68,6 +71,8 @@ pub struct ResolvedOptimizer {
     pub betas: [f64; 2],
     pub epsilon: f64,
     pub clip_norm: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_norm: Option<f64>,
 }
 
 /// A field out of its range: name, value, what is allowed.
@@ -92,6 +97,7 @@ impl OptimizerSection {
             betas: self.betas.or(base.betas),
             epsilon: self.epsilon.or(base.epsilon),
             clip_norm: self.clip_norm.or(base.clip_norm),
+            max_norm: self.max_norm.or(base.max_norm),
         }
     }
 
@@ -118,6 +124,7 @@ impl OptimizerSection {
             betas: self.betas.unwrap_or([0.9, 0.999]),
             epsilon: self.epsilon.unwrap_or(1e-8),
             clip_norm: self.clip_norm,
+            max_norm: self.max_norm,
         };
         // Optimizers compute in single precision.
         let positive = |value: f64| (value as f32).is_finite() && value as f32 > 0.0;
@@ -142,8 +149,10 @@ impl OptimizerSection {
                 return Err((field.to_owned(), value.to_string(), expected));
             }
         }
-        if let Some(norm) = resolved.clip_norm.filter(|norm| !positive(*norm)) {
-            return Err(("clip_norm".to_owned(), norm.to_string(), POSITIVE));
+        for (field, norm) in [("clip_norm", resolved.clip_norm), ("max_norm", resolved.max_norm)] {
+            if let Some(norm) = norm.filter(|norm| !positive(*norm)) {
+                return Err((field.to_owned(), norm.to_string(), POSITIVE));
+            }
         }
         if resolved.nesterov && resolved.momentum == 0.0 {
             let expected = "momentum above 0 with it";

@@ -40,6 +40,8 @@ pub struct ResolvedStage {
     pub weights: Option<PathBuf>,
     /// Pixels of a side of its images, where they are not the data's.
     pub size: Option<usize>,
+    /// Random views of its training images.
+    pub augment: Vec<Augment>,
     /// Its own mean of each channel.
     pub mean: Option<Vec<f32>>,
     /// Its own deviation of each channel.
@@ -92,6 +94,11 @@ impl Resolved {
         Objective::new(&recipe.objective).map_err(|e| DriverError::objective(&file, &e))?;
         let teacher = stage(&recipe, &recipe.teacher, "teacher", source)?;
         let student = stage(&recipe, &recipe.student, "student", source)?;
+        if !recipe.teacher.without.is_empty() {
+            let expected = "to be left out: the student is the one that does not see all classes";
+            let names = recipe.teacher.without.join(", ");
+            return Err(DriverError::field(&file, "teacher.without", names, expected));
+        }
         if let Some(weights) = &recipe.student.weights {
             let expected = "to be left out: a student is trained";
             let weights = weights.display();
@@ -164,13 +171,45 @@ impl Resolved {
         }
         let shape = dataset.train.shape();
         let side = shape.height.min(shape.width);
-        for augment in &self.recipe.data.augment {
-            if matches!(augment, Augment::PadCrop(padding) if *padding >= side) {
+        let of_stages = [
+            ("teacher.augment", self.recipe.teacher.augment.as_ref()),
+            ("student.augment", self.recipe.student.augment.as_ref()),
+            ("data.augment", Some(&self.recipe.data.augment)),
+        ];
+        for (field, augment) in of_stages {
+            let too_wide =
+                |one: &&Augment| matches!(one, Augment::PadCrop(padding) if *padding >= side);
+            if let Some(wide) = augment.and_then(|augment| augment.iter().find(too_wide)) {
                 let expected = format!("a padding below the image's {side} pixels");
-                return Err(DriverError::field(&self.file, "data.augment", augment, &expected));
+                return Err(DriverError::field(&self.file, field, wide, &expected));
             }
         }
-        Ok(())
+        self.missing(dataset).map(drop)
+    }
+
+    /// Of each class whether baseline and student never see it.
+    ///
+    /// # Errors
+    /// [`DriverError`] for a name that the data has not, and where fewer than two classes are left.
+    pub fn missing(&self, dataset: &Dataset) -> Result<Vec<bool>, DriverError> {
+        let without = &self.recipe.student.without;
+        if let Some(unknown) = without.iter().find(|name| !dataset.classes.contains(name)) {
+            let expected = format!("one of {}", dataset.classes.join(", "));
+            return Err(DriverError::field(&self.file, "student.without", unknown, &expected));
+        }
+        let missing: Vec<bool> =
+            dataset.classes.iter().map(|name| without.contains(name)).collect();
+        let left = missing.iter().filter(|is| !**is).count();
+        if left < 2 {
+            let expected = "names that leave two classes at the least";
+            return Err(DriverError::field(
+                &self.file,
+                "student.without",
+                without.join(", "),
+                expected,
+            ));
+        }
+        Ok(missing)
     }
 
     /// Images that train and images that are held out.
@@ -231,11 +270,7 @@ fn check_data(data: &DataSection, file: &str) -> Result<(), DriverError> {
         let problem = format!("`data.dataset`: {}", unknown(&data.dataset));
         return Err(DriverError::recipe(file, problem));
     }
-    let doubled =
-        data.augment.iter().enumerate().find(|(at, one)| data.augment[..*at].contains(one));
-    if let Some((_, doubled)) = doubled {
-        return Err(DriverError::field(file, "data.augment", doubled, "each change once"));
-    }
+    check_doubled(&data.augment, "data.augment", file)?;
     let is_folder = data.dataset == "folder";
     let given = [
         ("data.path", data.path.is_some()),
@@ -255,6 +290,13 @@ fn check_data(data: &DataSection, file: &str) -> Result<(), DriverError> {
         return Err(DriverError::field(file, "data.channels", channels, "1 or 3"));
     }
     Ok(())
+}
+
+fn check_doubled(augment: &[Augment], field: &str, file: &str) -> Result<(), DriverError> {
+    match augment.iter().enumerate().find(|(at, one)| augment[..*at].contains(one)) {
+        Some((_, doubled)) => Err(DriverError::field(file, field, doubled, "each change once")),
+        None => Ok(()),
+    }
 }
 
 fn check_size(size: Option<usize>, field: &str, file: &str) -> Result<(), DriverError> {
@@ -302,6 +344,9 @@ fn stage(
         schedule.check(epochs).map_err(|r| refused("schedule", r))?;
     }
     check_size(section.size, &format!("{name}.size"), file)?;
+    if let Some(augment) = &section.augment {
+        check_doubled(augment, &format!("{name}.augment"), file)?;
+    }
     let weights = section.weights.as_ref().map(|path| source.folder.join(path));
     Ok(ResolvedStage {
         model: section.model.clone(),
@@ -309,6 +354,7 @@ fn stage(
         epochs,
         weights,
         size: section.size,
+        augment: section.augment.clone().unwrap_or_else(|| recipe.data.augment.clone()),
         mean: section.mean.clone(),
         std: section.std.clone(),
         optimizer,

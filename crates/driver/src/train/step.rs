@@ -13,6 +13,7 @@ use crate::{
     checkpoint::{self, Progress},
     clip::{clip_by_global_norm, global_norm},
     files::write_json,
+    max_norm::bound_weights,
     metrics::{Line, SkippedRecord},
     recipe::NonFinite,
 };
@@ -73,6 +74,10 @@ impl Training<'_> {
         let learning_rate = ModuleLearningRate::from(learning_rate);
         let learner = state.learner.clone();
         state.learner = state.optimizer.step(learning_rate, learner, gradients);
+        if let Some(max_norm) = self.config.optimizer.max_norm {
+            let Learner { network, connectors } = state.learner.clone();
+            state.learner = Learner { network: bound_weights(network, max_norm), connectors };
+        }
         Ok(())
     }
 

@@ -1,0 +1,141 @@
+//! What a stage has of its own: views, classes it never sees, bounded weights.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+#[path = "common/survival.rs"]
+mod survival;
+
+use std::{path::Path, sync::atomic::AtomicBool};
+
+use burn::tensor::Device;
+use common::config;
+use distill_driver::{Report, RunConfig, Silent, cache_list, recipe, run};
+use survival::metrics;
+
+/// The device draws from one generator a process, so runs that are compared take turns.
+static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
+#[test]
+fn views_of_a_stage_win_over_those_of_the_data() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    let made = |name: &str, settings: &[&str]| {
+        let out = folder.path().join(name);
+        complete(&flex(&out, settings));
+        ["teacher", "baseline", "student"].map(|stage| metrics(&out, stage))
+    };
+    let flip = r#"data.augment=["flip"]"#;
+    let common = made("common", &[flip]);
+    let own = made("own", &[r#"teacher.augment=["flip"]"#, r#"student.augment=["flip"]"#]);
+    assert_eq!(common, own);
+    let plain = made("plain", &[flip, "student.augment=[]"]);
+    assert_eq!(common[0], plain[0]);
+    assert!(common[1] != plain[1] && common[2] != plain[2]);
+}
+
+#[test]
+fn a_student_may_never_see_a_class() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    let mut config =
+        flex(&folder.path().join("run"), &[r#"student.without=["3", "8"]"#, "cache={}"]);
+    config.cache = folder.path().join("cache");
+    let report = complete(&config);
+    let entry = cache_list(&config.cache).unwrap().remove(0);
+    let images = entry.record.unwrap().images;
+    assert!((100..180).contains(&images), "{images} of 192 are of the other eight classes");
+    assert!(report.models.teacher.missing.is_none());
+    for model in [&report.models.baseline, &report.models.student] {
+        let missing = model.missing.as_ref().unwrap();
+        assert_eq!(
+            (&missing.classes[..], missing.images),
+            (&["3".to_owned(), "8".to_owned()][..], 1000)
+        );
+        assert_eq!(missing.trained.errors, model.test.last.errors);
+        assert!(missing.by_test.errors <= missing.by_validation.errors);
+        assert!(missing.by_test.errors <= missing.trained.errors);
+    }
+    // A student of labels alone says such a class only where it was never taught better.
+    let baseline = report.models.baseline.missing.as_ref().unwrap();
+    assert!(baseline.trained.errors_of_missing >= 900, "{baseline:?}");
+}
+
+#[test]
+fn weights_stay_below_their_bound() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    let made = |name: &str, more: &[&str]| {
+        let perceptrons = [
+            r#"teacher={model="mlp-800", hidden=[16], epochs=2}"#,
+            r#"student={model="mlp-800", hidden=[8], epochs=2}"#,
+        ];
+        let out = folder.path().join(name);
+        complete(&flex(&out, &[&perceptrons[..], more].concat()));
+        longest(&out.join("student/last.bpk"))
+    };
+    assert!(made("free", &[]) > 0.5);
+    let bounded = made("bounded", &["optimizer.max_norm=0.5"]);
+    assert!(bounded < 0.500_01, "{bounded}");
+}
+
+/// The largest norm of the weights into a unit.
+fn longest(weights: &Path) -> f32 {
+    use burn::module::{Module, ModuleVisitor, Param};
+    use burn::tensor::Tensor;
+    struct Longest(f32);
+    impl ModuleVisitor for Longest {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if D == 2 {
+                let norms = param.val().powi_scalar(2).sum_dim(0).sqrt();
+                self.0 = norms.into_data().iter::<f32>().fold(self.0, f32::max);
+            }
+        }
+    }
+    let card = distill_driver::ModelCard::beside(weights).unwrap().unwrap();
+    let mut longest = Longest(0.0);
+    card.load(weights, &Device::flex()).unwrap().visit(&mut longest);
+    longest.0
+}
+
+#[test]
+fn what_no_stage_can_do_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for (setting, expected) in [
+        (r#"student.without=["three"]"#, "`student.without` is `three`, expected one of 0, 1, 2"),
+        (
+            r#"student.without=["0","1","2","3","4","5","6","7","8"]"#,
+            "leave two classes at the least",
+        ),
+        (r#"teacher.without=["3"]"#, "`teacher.without` is `3`, expected to be left out"),
+        (r#"student.augment=["pad-crop 32"]"#, "`student.augment` is `pad-crop 32`"),
+        (
+            r#"student.augment=["flip", "flip"]"#,
+            "`student.augment` is `flip`, expected each change once",
+        ),
+        ("optimizer.max_norm=0", "optimizer.max_norm` is `0`"),
+    ] {
+        let settings: Vec<String> =
+            common::SETTINGS.iter().chain(&[setting]).map(|s| (*s).to_owned()).collect();
+        let out = folder.path().join("out");
+        let resolved = recipe::read("digits", &settings)
+            .and_then(|(recipe, source)| recipe::Resolved::new(recipe, &source));
+        let error = match resolved {
+            Ok(recipe) => {
+                let config = RunConfig { recipe, ..flex(&out, &[]) };
+                run(&config, &mut Silent, &AtomicBool::new(false)).unwrap_err()
+            }
+            Err(error) => error,
+        };
+        assert_eq!(error.exit_code(), 2, "{error}");
+        assert!(error.to_string().contains(expected), "{error}, expected {expected}");
+        assert!(!out.exists(), "{setting}: nothing is left behind");
+    }
+}
+
+fn flex(out: &Path, more: &[&str]) -> RunConfig {
+    config(out, Device::flex(), "flex", more)
+}
+
+fn complete(config: &RunConfig) -> Report {
+    run(config, &mut Silent, &AtomicBool::new(false)).unwrap()
+}
