@@ -123,6 +123,7 @@ fn a_full_disk_stops_a_run_that_goes_on_when_there_is_room() {
     let error = stderr(&output);
     let line = error.lines().find(|line| line.starts_with("error: ")).unwrap();
     assert!(line.contains("disk/run/student") && line.contains("No space left"), "{line}");
+    assert!(error.contains("hint: make room, then go on with `--resume`"), "{error}");
     let whole = place.distill("whole", &["--set=student.epochs=60"]).output().unwrap();
     assert_eq!(whole.status.code(), Some(0), "{}", stderr(&whole));
     place.assert_same("whole", "run");

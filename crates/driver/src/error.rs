@@ -26,7 +26,7 @@ pub enum DriverError {
     #[error(transparent)]
     Model(#[from] ModelError),
     /// A file or folder of the run cannot be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}{}", path.display(), way_out(source))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -137,6 +137,15 @@ impl DriverError {
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         |source| Self::Io { path, source }
+    }
+}
+
+/// What to do about a system's reason, where there is something.
+fn way_out(error: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    match error.kind() {
+        StorageFull | QuotaExceeded => "\nhint: make room, then go on with `--resume`",
+        _ => "",
     }
 }
 
