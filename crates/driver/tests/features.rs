@@ -36,7 +36,7 @@ fn an_interrupted_run_with_connectors_ends_with_the_bits_of_an_undisturbed_one()
     let mut observer = StopIn { stage: Stage::Student, epoch: 2, steps: 3, interrupt: &interrupt };
     let error = run(&flex(broken.path(), &[OBJECTIVE]), &mut observer, &interrupt).unwrap_err();
     assert!(matches!(error, DriverError::Interrupted { .. }), "{error}");
-    let checkpoint = broken.path().join("student/checkpoint-00002-0000003/connectors.bpk");
+    let checkpoint = broken.path().join("student/checkpoint-0000002-0000003/connectors.bpk");
     assert!(checkpoint.is_file());
     let mut config = flex(broken.path(), &[OBJECTIVE]);
     config.resume = true;
