@@ -68,7 +68,7 @@ impl Filling<'_> {
     ) -> Result<AnswerCache, DriverError> {
         let (entry, in_use) = Entry::hold(self.cache, &self.record(), observer)?;
         let mut missing = self.missing(&entry, interrupt, observer)?;
-        let (started, total) = (Instant::now(), images(&missing));
+        let mut started = Instant::now();
         if !missing.is_empty() {
             let _lock = wait(&entry, interrupt, observer)?;
             for view in entry::inside(&entry.path)? {
@@ -77,7 +77,8 @@ impl Filling<'_> {
             // Another process may have filled in what was missing.
             missing.retain(|shard| shard.verify(&entry.shard_path(shard)).is_err());
             self.check_room(&entry, missing.iter().map(ShardId::bytes).sum())?;
-            let mut done = total - images(&missing);
+            started = Instant::now();
+            let (mut done, total) = (0, images(&missing));
             for shard in &missing {
                 let path = entry.shard_path(shard);
                 create_dir(path.parent().expect("a view's folder"))?;
