@@ -32,7 +32,7 @@ impl Learner {
         Self { network, connectors: Connectors::none() }
     }
 
-    /// A network with what `objective` compares: the connectors are made by a [dry run](Self::dry_run) over
+    /// A network with what `objective` compares: the connectors are made by a dry run over
     /// the first images. The networks [watch](Self::watch) already.
     ///
     /// # Errors
