@@ -47,9 +47,9 @@ impl Learner {
         device: &Device,
     ) -> Result<Self, DriverError> {
         let batch = Self::dry_run(train).epoch(0, 0).next().expect("a training set has images");
-        let on_device = batch.clone().to_device(device);
-        let (_, theirs) = teacher.to(&batch, &on_device.images, true)?;
-        let batch = on_device;
+        let (of, samples) = (batch.view, batch.samples.clone());
+        let batch = batch.to_device(device);
+        let (_, theirs) = teacher.to(of, &samples, &batch.images, true)?;
         let (logits, ours) = network.valid().forward_with_taps(view.apply(batch.images));
         let (ours, theirs) = (features(ours, |map| map), features(theirs, |map| map));
         let signals = Signals::new(logits, batch.labels)?.with_features(ours, theirs);

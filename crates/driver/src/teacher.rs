@@ -6,7 +6,6 @@ use std::{
 };
 
 use burn::{module::Module, tensor::Tensor};
-use distill_datasets::HostBatch;
 use distill_models::{Graph, Network, Tap};
 
 use crate::{DriverError, View, cache::AnswerCache};
@@ -81,7 +80,7 @@ impl Answers {
         Self { source: Source::Kept(Box::new(cache)), spent: Cell::default() }
     }
 
-    /// The answers to a batch whose images are on the device already.
+    /// The answers to a batch whose images are on the device already: a view of these samples of the set.
     ///
     /// # Shapes
     /// As those of [`Teacher::answers`].
@@ -90,7 +89,8 @@ impl Answers {
     /// [`DriverError`] where kept answers cannot be read.
     pub fn to(
         &self,
-        batch: &HostBatch,
+        view: u64,
+        samples: &[u32],
         images: &Tensor<4>,
         with_features: bool,
     ) -> Result<(Tensor<2>, Vec<Tap>), DriverError> {
@@ -101,7 +101,7 @@ impl Answers {
                 self.spent.set(self.spent.get() + started.elapsed());
                 Ok(answers)
             }
-            Source::Kept(cache) => cache.answers(batch),
+            Source::Kept(cache) => cache.answers(view, samples),
         }
     }
 

@@ -9,7 +9,7 @@ use std::{path::Path, sync::atomic::AtomicBool};
 
 use burn::tensor::Device;
 use common::config;
-use distill_driver::{Report, RunConfig, Silent, cache_list, recipe, run};
+use distill_driver::{Report, RunConfig, Silent, cache_list, run};
 use survival::metrics;
 
 /// The device draws from one generator a process, so runs that are compared take turns.
@@ -114,21 +114,8 @@ fn what_no_stage_can_do_is_refused() {
         ),
         ("optimizer.max_norm=0", "optimizer.max_norm` is `0`"),
     ] {
-        let settings: Vec<String> =
-            common::SETTINGS.iter().chain(&[setting]).map(|s| (*s).to_owned()).collect();
-        let out = folder.path().join("out");
-        let resolved = recipe::read("digits", &settings)
-            .and_then(|(recipe, source)| recipe::Resolved::new(recipe, &source));
-        let error = match resolved {
-            Ok(recipe) => {
-                let config = RunConfig { recipe, ..flex(&out, &[]) };
-                run(&config, &mut Silent, &AtomicBool::new(false)).unwrap_err()
-            }
-            Err(error) => error,
-        };
-        assert_eq!(error.exit_code(), 2, "{error}");
-        assert!(error.to_string().contains(expected), "{error}, expected {expected}");
-        assert!(!out.exists(), "{setting}: nothing is left behind");
+        let error = common::refused(&folder.path().join("out"), setting);
+        assert!(error.contains(expected), "{error}, expected {expected}");
     }
 }
 

@@ -19,7 +19,7 @@ use std::{
 };
 
 use burn::tensor::{Device, Tensor, TensorData};
-use distill_datasets::{HostBatch, Loader};
+use distill_datasets::Loader;
 use distill_models::Tap;
 
 pub use entry::CacheRecord;
@@ -55,33 +55,37 @@ struct OpenView {
 const OPEN_FILES: usize = 128;
 
 impl AnswerCache {
-    /// What the teacher says of a batch: logits `[batch, classes]`, and its features.
+    /// What the teacher says of a view of these samples, a batch: logits `[batch, classes]`, and its features.
     ///
     /// # Errors
     /// [`DriverError`] where a part cannot be read.
-    pub fn answers(&self, batch: &HostBatch) -> Result<(Tensor<2>, Vec<Tap>), DriverError> {
+    pub fn answers(
+        &self,
+        view: u64,
+        samples: &[u32],
+    ) -> Result<(Tensor<2>, Vec<Tap>), DriverError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let view = match open.take() {
-            Some(there) if there.view == batch.view => there,
-            _ => self.open_view(batch.view),
+        let there = match open.take() {
+            Some(there) if there.view == view => there,
+            _ => self.open_view(view),
         };
-        let view = open.insert(view);
-        let each = self.entry.shard(batch.view, 0).map_or(1, |shard| shard.records);
+        let there = open.insert(there);
+        let each = self.entry.shard(view, 0).map_or(1, |shard| shard.records);
         let mut record = vec![0; self.layout.bytes()];
-        let mut logits = Vec::with_capacity(batch.len() * self.layout.classes);
+        let mut logits = Vec::with_capacity(samples.len() * self.layout.classes);
         let mut taps = vec![Vec::new(); self.layout.taps.len()];
-        for sample in &batch.samples {
-            let place = u64::from(view.places[*sample as usize]);
-            let shard = self.entry.shard(batch.view, place / each).expect("a place in the view");
+        for sample in samples {
+            let place = u64::from(there.places[*sample as usize]);
+            let shard = self.entry.shard(view, place / each).expect("a place in the view");
             let path = || self.entry.shard_path(&shard);
-            let read = view
+            let read = there
                 .file(shard.index, path)
                 .and_then(|file| shard.read(file, place % each, &mut record));
             read.map_err(|e| DriverError::io(path())(e))?;
             let decoded = self.layout.decode(&record, &mut logits, &mut taps);
             decoded.ok_or_else(|| damaged(&path(), "it names a class that is not there"))?;
         }
-        let rows = batch.len();
+        let rows = samples.len();
         let tensor = TensorData::new(logits, [rows, self.layout.classes]);
         let taps = self.layout.taps.iter().zip(taps).map(|(tap, values)| {
             let shape = [rows, tap.channels, tap.height, tap.width];

@@ -25,9 +25,9 @@ impl Training<'_> {
         self.device.seed(key(Operation::Step).next_u64());
         let contrast = self.contrast(&batch, &mut key(Operation::Negatives));
         let with_taps = self.objective.needs_features();
-        let asked = batch.clone();
+        let (view, samples) = (batch.view, batch.samples.clone());
         let batch = batch.to_device(self.device);
-        let ask = |teacher: &Answers| teacher.to(&asked, &batch.images, with_taps);
+        let ask = |teacher: &Answers| teacher.to(view, &samples, &batch.images, with_taps);
         let teacher = self.teacher.map(ask).transpose()?;
         let images = self.view.apply(batch.images).autodiff();
         let (logits, taps) = match with_taps {

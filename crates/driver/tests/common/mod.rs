@@ -1,10 +1,10 @@
 //! A recipe that runs in seconds.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::path::Path;
+use std::{path::Path, sync::atomic::AtomicBool};
 
 use burn::tensor::Device;
-use distill_driver::{RunConfig, recipe};
+use distill_driver::{RunConfig, Silent, recipe, run};
 
 /// A tiny `digits`: two small networks, 192 training images, three epochs of six steps.
 pub(crate) const SETTINGS: [&str; 9] = [
@@ -36,4 +36,23 @@ pub(crate) fn config(out: &Path, device: Device, backend: &str, more: &[&str]) -
         cache: out.join("cache"),
         workers: 2,
     }
+}
+
+/// The error of a run that must be refused for one setting, before it leaves anything in `out`.
+#[allow(dead_code, reason = "not every test has settings that are refused")]
+pub(crate) fn refused(out: &Path, setting: &str) -> String {
+    let settings: Vec<String> =
+        SETTINGS.iter().chain(&[setting]).map(|setting| (*setting).to_owned()).collect();
+    let resolved = recipe::read("digits", &settings)
+        .and_then(|(recipe, source)| recipe::Resolved::new(recipe, &source));
+    let error = match resolved {
+        Ok(recipe) => {
+            let config = RunConfig { recipe, ..config(out, Device::flex(), "flex", &[]) };
+            run(&config, &mut Silent, &AtomicBool::new(false)).unwrap_err()
+        }
+        Err(error) => error,
+    };
+    assert_eq!(error.exit_code(), 2, "{error}");
+    assert!(!out.exists(), "{setting}: nothing is left behind");
+    error.to_string()
 }
