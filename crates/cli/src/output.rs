@@ -5,7 +5,7 @@ use std::{
 };
 
 use comfy_table::{CellAlignment, Table, presets};
-use distill_driver::{Event, Observer, Report, Stage, evaluate::Shifted};
+use distill_driver::{Event, Observer, Report, evaluate::Shifted};
 use indicatif::{ProgressBar, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 
@@ -178,8 +178,8 @@ pub(crate) fn report_table(report: &Report) -> String {
         "size",
         "train images/s",
     ]);
-    for stage in Stage::ALL {
-        let model = report.models.of(stage);
+    for stage in report.stages() {
+        let model = report.of(stage);
         let (last, selected) = (&model.test.last, &model.test.selected);
         let percent = |value: f64| format!("{:.2} %", 100.0 * value);
         table.add_row(vec![
@@ -213,11 +213,11 @@ pub(crate) fn report_table(report: &Report) -> String {
     )
 }
 
-/// What baseline and student say of classes that they never saw.
+/// What networks say of classes that they never saw.
 fn missing(report: &Report) -> String {
     let mut text = String::new();
-    for stage in [Stage::Baseline, Stage::Student] {
-        let Some(missing) = &report.models.of(stage).missing else { continue };
+    for stage in report.stages() {
+        let Some(missing) = &report.of(stage).missing else { continue };
         let errors = |of: &Shifted| {
             format!(
                 "{} errors, {} of them on these",

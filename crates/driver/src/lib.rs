@@ -28,7 +28,9 @@ pub use cache::{
 };
 pub use checkpoint::Best;
 pub use classifier::{Classifier, is_onnx};
-pub use compare::{ClassFigures, Comparison, Difference, Figure, Group, ModelFigures, Over};
+pub use compare::{
+    ClassFigures, Comparison, Difference, Figure, Group, MissingFigures, ModelFigures, Over,
+};
 pub use error::DriverError;
 pub use export::{ExportCard, ExportConfig, ExportFormat, Origin, export};
 pub use learner::Learner;

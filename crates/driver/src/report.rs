@@ -1,6 +1,6 @@
 //! `report.json`: the contract that other programs read.
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 use distill_objective::TermConfig;
 use serde::{Deserialize, Serialize};
@@ -29,8 +29,11 @@ pub struct Report {
     pub objective: ObjectiveReport,
     /// The data.
     pub dataset: DatasetRecord,
-    /// The three networks.
+    /// The three networks that every run has.
     pub models: Models,
+    /// The recipe's other networks, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub networks: BTreeMap<String, ModelReport>,
     /// Test accuracy of the student minus the baseline's, both after their last epoch: the same
     /// budget, and nothing selected.
     pub student_gain_top1: f64,
@@ -115,18 +118,26 @@ pub struct TestReport {
     pub selected: Scores,
 }
 
-impl Models {
+impl Report {
     /// The network of a stage.
+    ///
+    /// # Panics
+    /// For a network that the recipe has not.
     pub fn of(&self, stage: Stage) -> &ModelReport {
         match stage {
-            Stage::Teacher => &self.teacher,
-            Stage::Baseline => &self.baseline,
-            Stage::Student => &self.student,
+            Stage::Teacher => &self.models.teacher,
+            Stage::Baseline => &self.models.baseline,
+            Stage::Student => &self.models.student,
+            Stage::Network(name) => &self.networks[name],
         }
     }
-}
 
-impl Report {
+    /// All stages: the three that every run has, then the recipe's other networks by name.
+    pub fn stages(&self) -> impl Iterator<Item = Stage> {
+        let networks = self.networks.keys().map(|name| Stage::named(name));
+        Stage::ALL.into_iter().chain(networks)
+    }
+
     /// Puts the report together from what lies in a finished run's folder.
     ///
     /// # Errors
@@ -134,35 +145,16 @@ impl Report {
     pub fn assemble(run: &Path) -> Result<Self, DriverError> {
         let record: RunRecord = require(run, "run.json")?;
         let recipe = Recipe::of_run(run)?;
-        let model = |stage: Stage| {
-            let folder = run.join(stage.name());
-            let stage = StageRecord::of_run(run, stage)?;
-            let test: TestRecord = require(&folder, "test.json")?;
-            let card: ModelCard = require(&folder, "model.json")?;
-            let whole = test.calibration.filter(|_| card.classes.len() == test.classes.len());
-            let calibration = whole.ok_or_else(|| unfinished(&folder, "whole `test.json"))?;
-            Ok::<_, DriverError>(ModelReport {
-                architecture: stage.model,
-                parameters: stage.cost.parameters,
-                macs: stage.cost.macs,
-                bytes: stage.bytes,
-                epochs: stage.epochs,
-                seconds: stage.seconds,
-                waiting_seconds: stage.waiting_seconds,
-                teacher_seconds: stage.teacher_seconds,
-                skipped: stage.skipped,
-                images_per_second: stage.images_per_second,
-                test: TestReport { last: test.last, selected: test.selected },
-                calibration,
-                missing: test.missing,
-                classes: card.classes.into_iter().zip(test.classes).map(class).collect(),
-            })
-        };
+        let card: ModelCard = require(&Stage::Student.folder(run), "model.json")?;
+        let model = |stage: Stage| ModelReport::of_run(run, stage, &card.classes);
         let models = Models {
             teacher: model(Stage::Teacher)?,
             baseline: model(Stage::Baseline)?,
             student: model(Stage::Student)?,
         };
+        let networks = recipe.networks.keys();
+        let named =
+            |name: &String| Ok::<_, DriverError>((name.clone(), model(Stage::named(name))?));
         Ok(Self {
             schema: 1,
             recipe: recipe.name,
@@ -175,6 +167,7 @@ impl Report {
             dataset: record.dataset,
             student_gain_top1: models.student.test.last.top1 - models.baseline.test.last.top1,
             models,
+            networks: networks.map(named).collect::<Result<_, _>>()?,
         })
     }
 
@@ -186,6 +179,32 @@ impl Report {
         let report = Self::assemble(run)?;
         write_json(&run.join("report.json"), &report)?;
         Ok(report)
+    }
+}
+
+impl ModelReport {
+    fn of_run(run: &Path, stage: Stage, names: &[String]) -> Result<Self, DriverError> {
+        let folder = stage.folder(run);
+        let stage = StageRecord::of_run(run, stage)?;
+        let test: TestRecord = require(&folder, "test.json")?;
+        let whole = test.calibration.filter(|_| names.len() == test.classes.len());
+        let calibration = whole.ok_or_else(|| unfinished(&folder, "whole `test.json"))?;
+        Ok(Self {
+            architecture: stage.model,
+            parameters: stage.cost.parameters,
+            macs: stage.cost.macs,
+            bytes: stage.bytes,
+            epochs: stage.epochs,
+            seconds: stage.seconds,
+            waiting_seconds: stage.waiting_seconds,
+            teacher_seconds: stage.teacher_seconds,
+            skipped: stage.skipped,
+            images_per_second: stage.images_per_second,
+            test: TestReport { last: test.last, selected: test.selected },
+            calibration,
+            missing: test.missing,
+            classes: names.iter().cloned().zip(test.classes).map(class).collect(),
+        })
     }
 }
 

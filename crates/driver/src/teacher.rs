@@ -7,20 +7,56 @@ use std::{
 
 use burn::{module::Module, tensor::Tensor};
 use distill_models::{Graph, Network, Tap};
+use distill_objective::{Average, ensemble_logits};
 
 use crate::{DriverError, View, cache::AnswerCache};
 
-/// A frozen network that answers with logits, and with features where it is asked.
+/// Frozen networks that answer as one with logits; one network also with features where it is asked.
 #[derive(Debug, Clone)]
 pub struct Teacher {
+    /// Each with its share, at least one.
+    members: Vec<Member>,
+    average: Average,
+    temperature: f64,
+}
+
+#[derive(Debug, Clone)]
+struct Member {
     network: Network,
     view: View,
+    share: f64,
 }
 
 impl Teacher {
     /// Freezes `network`: dropout off, running statistics fixed, no gradients.
     pub fn new(network: &Network, view: View) -> Self {
-        Self { network: network.valid(), view }
+        let member = Member { network: network.valid(), view, share: 1.0 };
+        Self { members: vec![member], average: Average::Geometric, temperature: 1.0 }
+    }
+
+    /// Several networks with their shares, which sum to 1, as one: [`ensemble_logits`] of their logits.
+    ///
+    /// # Panics
+    /// Without networks.
+    pub fn ensemble(
+        networks: impl IntoIterator<Item = (Network, View, f64)>,
+        average: Average,
+        temperature: f64,
+    ) -> Self {
+        let member = |(network, view, share): (Network, View, f64)| Member {
+            network: network.valid(),
+            view,
+            share,
+        };
+        let members: Vec<Member> = networks.into_iter().map(member).collect();
+        assert!(!members.is_empty(), "an ensemble has members");
+        Self { members, average, temperature }
+    }
+
+    /// The same as it is judged: a mean of probabilities is taken as they are, not softened.
+    #[must_use]
+    pub fn judged(self) -> Self {
+        Self { temperature: 1.0, ..self }
     }
 
     /// Logits of a batch, without a gradient: the teacher looks at the student's images in its own way.
@@ -29,29 +65,41 @@ impl Teacher {
     /// - `images`: `[batch, channels, height, width]`, pixels as fractions in `[0, 1]`
     /// - output: `[batch, classes]`, on the plain device
     pub fn logits(&self, images: Tensor<4>) -> Tensor<2> {
-        self.network.forward(self.view.apply(images.without_autodiff()))
+        let images = images.without_autodiff();
+        let answer = |member: &Member| member.network.forward(member.view.apply(images.clone()));
+        match &self.members[..] {
+            [one] => answer(one),
+            members => {
+                let logits = members.iter().map(|member| (answer(member), member.share));
+                ensemble_logits(logits, self.average, self.temperature)
+            }
+        }
     }
 
     /// The same logits, and the features that are [watched](Self::watch) where they are asked for.
     pub fn answers(&self, images: Tensor<4>, with_features: bool) -> (Tensor<2>, Vec<Tap>) {
-        match with_features {
-            true => self.network.forward_with_taps(self.view.apply(images.without_autodiff())),
-            false => (self.logits(images), Vec::new()),
+        match &self.members[..] {
+            [one] if with_features => {
+                one.network.forward_with_taps(one.view.apply(images.without_autodiff()))
+            }
+            _ => (self.logits(images), Vec::new()),
         }
     }
 
-    /// Names the features that it answers with.
+    /// Names the features that it answers with; an ensemble has none.
     ///
     /// # Errors
     /// [`DriverError`] for a name that the network has not.
     pub fn watch(&mut self, taps: &[&str]) -> Result<(), DriverError> {
-        self.network = self.network.clone().watching(taps)?;
+        if let [one] = &mut self.members[..] {
+            one.network = one.network.clone().watching(taps)?;
+        }
         Ok(())
     }
 
-    /// Its layers and taps.
+    /// Layers and taps, of an ensemble those of its first network.
     pub fn graph(&self) -> &Graph {
-        self.network.graph()
+        self.members[0].network.graph()
     }
 }
 

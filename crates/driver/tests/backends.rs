@@ -57,8 +57,8 @@ fn losses(
     stages: &[&str],
 ) -> Vec<Vec<f64>> {
     let mut config = config(out, device.clone(), name, &SETTINGS);
-    if teacher.is_some() {
-        (config.recipe.teacher.epochs, config.recipe.teacher.weights) = (0, teacher);
+    if let Some(weights) = teacher {
+        common::give_teacher(&mut config.recipe, weights);
     }
     run(&config, &mut Silent, &AtomicBool::new(false)).expect("it runs");
     let losses = |stage: &&str| -> Vec<f64> {

@@ -48,7 +48,7 @@ fn seeds_make_a_group_and_settings_make_another() {
     assert_eq!(models.iter().map(|model| model.stage).collect::<Vec<_>>(), Stage::ALL);
     assert!(models[0].teacher_agreement.is_none() && models[2].teacher_agreement.is_some());
     for (model, report) in models.iter().zip([Stage::Teacher, Stage::Baseline, Stage::Student]) {
-        let own = reports[0].models.of(report);
+        let own = reports[0].of(report);
         assert_eq!(model.nll.values[0], own.test.last.nll, "the calibration is the last epoch's");
         assert!(own.calibration.nll_scaled.is_finite());
     }

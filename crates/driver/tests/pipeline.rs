@@ -49,7 +49,7 @@ fn a_run_leaves_everything_that_the_design_promises() {
     assert_eq!(report.objective.terms[0]["name"], "soft-targets");
     assert_eq!((report.dataset.train, report.dataset.validation), (192, 64));
     for stage in Stage::ALL {
-        let model = report.models.of(stage);
+        let model = report.of(stage);
         for scores in [model.test.last, model.test.selected] {
             assert_eq!(scores.count, report.dataset.test);
             assert_eq!(scores.errors, ((1.0 - scores.top1) * scores.count as f64).round() as usize);
@@ -176,8 +176,7 @@ fn given_teacher_weights_take_the_place_of_training() {
     let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let report = complete(&flex(first.path(), &[]));
     let mut config = flex(second.path(), &[]);
-    config.recipe.teacher.epochs = 0;
-    config.recipe.teacher.weights = Some(first.path().join("teacher/selected.bpk"));
+    common::give_teacher(&mut config.recipe, first.path().join("teacher/selected.bpk"));
     let other = complete(&config);
     let teacher = &other.models.teacher;
     assert_eq!((teacher.epochs, teacher.images_per_second), (0, None));
@@ -195,7 +194,7 @@ fn a_given_teacher_sees_the_images_in_its_own_way() {
     // The card beside its weights says how: the student's normalisation is the student's alone.
     let config = flex(second.path(), &[&weights, "data.mean=[0.1, 0.1, 0.1]"]);
     let other = complete(&config);
-    let selected = |report: &Report, stage| report.models.of(stage).test.selected;
+    let selected = |report: &Report, stage| report.of(stage).test.selected;
     assert_eq!(selected(&other, Stage::Teacher), selected(&report, Stage::Teacher));
     assert_ne!(selected(&other, Stage::Student), selected(&report, Stage::Student));
 

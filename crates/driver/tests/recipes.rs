@@ -1,6 +1,9 @@
 //! Recipes: what is built in, what is refused, and with which words.
 
-use distill_driver::recipe::{self, BUILTIN, Resolved};
+use distill_driver::{
+    Stage,
+    recipe::{self, BUILTIN, Resolved, ResolvedStage},
+};
 
 #[test]
 fn every_recipe_that_is_built_in_resolves() {
@@ -22,21 +25,21 @@ fn the_tutorials_recipe_is_the_tutorials() {
     assert_eq!(resolved.objective().formula(), "0.40·T²·KL(T=5) + 0.50·CE");
     let optimizer = &resolved.student.optimizer;
     assert_eq!((optimizer.learning_rate, optimizer.batch, optimizer.epsilon), (2.5e-4, 64, 1e-8));
-    assert_eq!((resolved.teacher.epochs, resolved.student.epochs), (20, 10));
+    assert_eq!((teacher(&resolved).epochs, resolved.student.epochs), (20, 10));
 }
 
 #[test]
 fn fields_of_a_stage_win_over_those_of_the_recipe() {
     let resolved = resolve(&["optimizer.batch=32", "student.optimizer.batch=16"]).unwrap();
-    assert_eq!((resolved.teacher.optimizer.batch, resolved.student.optimizer.batch), (32, 16));
-    assert_eq!(resolved.student.optimizer.kind, resolved.teacher.optimizer.kind);
+    assert_eq!((teacher(&resolved).optimizer.batch, resolved.student.optimizer.batch), (32, 16));
+    assert_eq!(resolved.student.optimizer.kind, teacher(&resolved).optimizer.kind);
 }
 
 #[test]
 fn another_kind_of_optimizer_inherits_only_what_it_has() {
     let sgd = ["optimizer.kind=sgd", "optimizer.momentum=0.8", "student.optimizer.kind=adam"];
     let resolved = resolve(&sgd).unwrap();
-    assert_eq!(resolved.teacher.optimizer.momentum, 0.8);
+    assert_eq!(teacher(&resolved).optimizer.momentum, 0.8);
     assert_eq!(resolved.student.optimizer.kind, recipe::OptimizerKind::Adam);
 }
 
@@ -116,4 +119,8 @@ fn resolve(settings: &[&str]) -> Result<Resolved, String> {
     recipe::read("digits", &settings)
         .and_then(|(recipe, source)| Resolved::new(recipe, &source))
         .map_err(|e| e.to_string())
+}
+
+fn teacher(resolved: &Resolved) -> &ResolvedStage {
+    resolved.stage(Stage::Teacher).unwrap()
 }

@@ -2,6 +2,7 @@
 
 mod config;
 mod connect;
+mod ensemble;
 mod error;
 mod features;
 mod formula;
@@ -16,6 +17,7 @@ mod term;
 
 pub use config::TermConfig;
 pub use connect::{Connector, Connectors};
+pub use ensemble::{Average, ensemble_logits};
 pub use error::{ConfigError, SignalError};
 pub use features::{
     Contrast, Negatives,

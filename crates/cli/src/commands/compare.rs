@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use distill_driver::{ClassFigures, Comparison, Difference, Figure, Group, Over};
+use distill_driver::{ClassFigures, Comparison, Difference, Figure, Group, MissingFigures, Over};
 
 use super::print_json;
 use crate::output::{self, thousands};
@@ -45,6 +45,11 @@ fn print_group(group: &Group, first: &Group) {
             first.formula,
             difference(against)
         ));
+    }
+    for model in &group.models {
+        if let Some(missing) = &model.missing {
+            output::result(of_missing(model.stage.name(), missing));
+        }
     }
     output::result(calibration(group));
     output::result(classes(group));
@@ -114,6 +119,23 @@ fn classes(group: &Group) -> comfy_table::Table {
     }
     output::right_align_from(&mut table, 1);
     table
+}
+
+fn of_missing(name: &str, missing: &MissingFigures) -> String {
+    let [errors, own, shifted, shifted_own, bound] = [
+        &missing.errors,
+        &missing.errors_of_missing,
+        &missing.shifted,
+        &missing.shifted_of_missing,
+        &missing.bound,
+    ]
+    .map(|figure| number(figure, 0));
+    format!(
+        "{name} without {} ({} test images): {errors} errors, {own} of them on these; {shifted}, {shifted_own} \
+         with their logits shifted as the validation images say (at best {bound}).",
+        missing.classes.join(", "),
+        thousands(missing.images as u64)
+    )
 }
 
 fn percent(figure: &Figure) -> String {

@@ -2,7 +2,10 @@
 
 mod statistics;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde::Serialize;
 
@@ -10,6 +13,7 @@ pub use statistics::{Difference, Figure, Over};
 
 use crate::{
     DriverError, Report, Stage, StageRecord,
+    evaluate::MissingClasses,
     files::write_json,
     recipe::Recipe,
     report::{ClassReport, ModelReport},
@@ -37,7 +41,7 @@ pub struct Group {
     pub seeds: Vec<u64>,
     /// Test images of each run.
     pub images: usize,
-    /// The three networks.
+    /// The three networks that every run has, then the recipe's others by name.
     pub models: Vec<ModelFigures>,
     /// Test accuracy of the student minus the baseline's of the same run, after the last epoch.
     pub gain_last: Difference,
@@ -63,8 +67,29 @@ pub struct ModelFigures {
     pub temperature: Figure,
     pub nll_scaled: Figure,
     pub ece_scaled: Figure,
-    /// Not of the teacher.
+    /// Of networks that have a teacher, and of the baseline.
     pub teacher_agreement: Option<Figure>,
+    /// Of networks that never saw some classes.
+    pub missing: Option<MissingFigures>,
+}
+
+/// What networks that never saw some classes say of the test images, after the last epoch. Numbers of images.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MissingFigures {
+    /// Names of these classes.
+    pub classes: Vec<String>,
+    /// Test images of these classes.
+    pub images: usize,
+    /// Errors as trained.
+    pub errors: Figure,
+    /// Those of them that are of these classes.
+    pub errors_of_missing: Figure,
+    /// Errors with the logits of these classes shifted by what is best on the validation images.
+    pub shifted: Figure,
+    /// Those of them that are of these classes.
+    pub shifted_of_missing: Figure,
+    /// Errors with the shift that is best on the test images themselves: a bound, no result.
+    pub bound: Figure,
 }
 
 /// One class over the runs of a group, after the last epoch.
@@ -136,8 +161,8 @@ struct Run {
     folder: PathBuf,
     /// The recipe without what may differ between seeds, and without what changes no result.
     recipe: Recipe,
-    /// sha256 of a given teacher's weights.
-    teacher: Option<String>,
+    /// sha256 of given weights, by the name of the network.
+    given: BTreeMap<String, String>,
     report: Report,
 }
 
@@ -147,24 +172,28 @@ impl Run {
         let mut recipe = Recipe::of_run(folder)?;
         (recipe.seed, recipe.log_every, recipe.checkpoint_every) = (0, 0, None);
         recipe.description.clear();
-        recipe.teacher.weights = None;
+        let networks = recipe.networks.keys().map(|name| Stage::named(name));
+        let mut given = BTreeMap::new();
+        for stage in networks.chain([Stage::Teacher]) {
+            let weights = StageRecord::of_run(folder, stage)?.inputs["weights"].take();
+            given.extend(weights.as_str().map(|hash| (stage.name().to_owned(), hash.to_owned())));
+        }
+        for section in recipe.networks.values_mut().chain([&mut recipe.teacher]) {
+            section.weights = None;
+        }
         recipe.cache = recipe.cache.filter(|cache| {
             !cache.is_exact() || recipe.student.epochs.is_some_and(|all| cache.views_of(all) < all)
         });
         if let Some(cache) = &mut recipe.cache {
             cache.limit_gib = None;
         }
-        let teacher = StageRecord::of_run(folder, Stage::Teacher)?.inputs["weights"].take();
-        let teacher = teacher.as_str().map(str::to_owned);
-        Ok(Self { folder: folder.to_owned(), recipe, teacher, report })
+        Ok(Self { folder: folder.to_owned(), recipe, given, report })
     }
 
     /// Whether nothing but the seed differs.
     fn is_like(&self, other: &Self) -> bool {
         let backend = |run: &Self| run.report.backend.clone();
-        self.recipe == other.recipe
-            && self.teacher == other.teacher
-            && backend(self) == backend(other)
+        self.recipe == other.recipe && self.given == other.given && backend(self) == backend(other)
     }
 
     fn gain(&self) -> f64 {
@@ -175,9 +204,8 @@ impl Run {
 impl Group {
     fn of(runs: &[Run], first: Option<&Vec<Run>>) -> Self {
         let report = &runs[0].report;
-        let models = Stage::ALL.map(|stage| {
-            let of_runs: Vec<&ModelReport> =
-                runs.iter().map(|run| run.report.models.of(stage)).collect();
+        let models = report.stages().map(|stage| {
+            let of_runs: Vec<&ModelReport> = runs.iter().map(|run| run.report.of(stage)).collect();
             ModelFigures::of(stage, &of_runs)
         });
         let selected = |run: &Run| {
@@ -201,7 +229,7 @@ impl Group {
             runs: runs.iter().map(|run| run.folder.clone()).collect(),
             seeds: runs.iter().map(|run| run.report.seed).collect(),
             images: report.dataset.test,
-            models: models.into(),
+            models: models.collect(),
             gain_last,
             gain_selected: Difference::of_runs(runs.iter().map(selected).collect()),
             classes,
@@ -239,7 +267,27 @@ impl ModelFigures {
             nll_scaled: figure(|model| model.calibration.nll_scaled),
             ece_scaled: figure(|model| model.calibration.ece_scaled),
             teacher_agreement: agreement.map(Figure::of),
+            missing: MissingFigures::of(runs),
         }
+    }
+}
+
+impl MissingFigures {
+    fn of(runs: &[&ModelReport]) -> Option<Self> {
+        let all: Vec<&MissingClasses> =
+            runs.iter().map(|model| model.missing.as_ref()).collect::<Option<_>>()?;
+        let figure = |part: fn(&MissingClasses) -> usize| {
+            Figure::of(all.iter().map(|missing| part(missing) as f64).collect())
+        };
+        Some(Self {
+            classes: all[0].classes.clone(),
+            images: all[0].images,
+            errors: figure(|missing| missing.trained.errors),
+            errors_of_missing: figure(|missing| missing.trained.errors_of_missing),
+            shifted: figure(|missing| missing.by_validation.errors),
+            shifted_of_missing: figure(|missing| missing.by_validation.errors_of_missing),
+            bound: figure(|missing| missing.by_test.errors),
+        })
     }
 }
 
@@ -248,7 +296,7 @@ impl ClassFigures {
         let n = runs.len() as f64;
         let of_class = |(at, class): (usize, &ClassReport)| {
             let mean = |stage: Stage, part: fn(&ClassReport) -> usize| {
-                let of_run = |run: &Run| part(&run.report.models.of(stage).classes[at]) as f64;
+                let of_run = |run: &Run| part(&run.report.of(stage).classes[at]) as f64;
                 runs.iter().map(of_run).sum::<f64>() / n
             };
             let share = |stage| mean(stage, |class| class.right) / class.images.max(1) as f64;

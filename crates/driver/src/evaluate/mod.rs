@@ -3,18 +3,14 @@
 mod calibration;
 mod missing;
 
-use burn::{
-    module::Module,
-    tensor::{Device, Tensor},
-};
+use burn::tensor::{Device, Tensor};
 use distill_datasets::Loader;
-use distill_models::Network;
 use serde::{Deserialize, Serialize};
 
 pub use calibration::Calibration;
 pub use missing::{MissingClasses, Shifted};
 
-use crate::View;
+use crate::Teacher;
 
 /// Bins of equal width for the calibration error.
 const BINS: usize = 15;
@@ -54,11 +50,10 @@ pub struct Scores {
 }
 
 impl Predictions {
-    /// Runs `network` in evaluation mode over everything that `loader` gives.
-    pub fn of(network: &Network, loader: &Loader, view: &View, device: &Device) -> Self {
-        let network = network.valid();
+    /// Asks `network` about everything that `loader` gives.
+    pub fn of(network: &Teacher, loader: &Loader, device: &Device) -> Self {
         let answer = |images| {
-            let logits = network.forward(view.apply(images));
+            let logits = network.logits(images);
             Ok::<_, std::convert::Infallible>(logits.into_data().iter::<f32>().collect())
         };
         match Self::collect(loader, device, answer) {

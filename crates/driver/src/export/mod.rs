@@ -168,8 +168,10 @@ pub(crate) fn clean_up(run: &Path) {
         let _ = fs::rename(&aside, &target);
     }
     remove_unfinished(run);
-    for stage in Stage::ALL {
-        remove_unfinished(&run.join(stage.name()));
+    let networks = fs::read_dir(run.join("networks")).into_iter().flatten().flatten();
+    let folders = Stage::ALL.map(|stage| stage.folder(run));
+    for folder in folders.into_iter().chain(networks.map(|entry| entry.path())) {
+        remove_unfinished(&folder);
     }
 }
 

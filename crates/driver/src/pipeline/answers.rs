@@ -2,16 +2,15 @@
 
 use distill_datasets::Loader;
 use distill_objective::Objective;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Pipeline;
 use crate::{
     Answers, DriverError, Event, Learner, Observer, Stage, Teacher,
     cache::Filling,
     learner::{taps, try_connection},
-    recipe::CacheSection,
+    recipe::{CacheSection, Reference},
     run_folder::{BURN, device_name},
-    stage::weights_identity,
 };
 
 /// What the answers of one key are may change with this toolkit: then this does.
@@ -23,17 +22,18 @@ impl Pipeline<'_> {
         self.config.recipe.recipe.cache.as_ref()
     }
 
-    /// Answers of `teacher`, which watches what `objective` compares.
+    /// Answers of `teacher`, which is `reference` and watches what `objective` compares, to what a stage sees.
     pub(super) fn answers(
         &self,
+        stage: Stage,
+        reference: Reference,
         teacher: Teacher,
         objective: &Objective,
         batches: Loader,
         observer: &mut dyn Observer,
     ) -> Result<Answers, DriverError> {
         let Some(section) = self.cache() else { return Ok(Answers::live(teacher)) };
-        let (epochs, augment) =
-            (self.config.recipe.student.epochs, &self.config.recipe.student.augment);
+        let (epochs, augment) = (self.settings(stage).epochs, &self.settings(stage).augment);
         let views = section.views_of(epochs);
         if views < epochs {
             observer.on(Event::Note(format!(
@@ -45,58 +45,60 @@ impl Pipeline<'_> {
                 "answers: without augmentation all views are alike, `cache.views = 1` keeps one";
             observer.on(Event::Note(note.to_owned()));
         }
-        let filling = self.filling(section, objective, batches, self.teacher_identity()?)?;
+        let identity = self.identity(reference)?;
+        let filling = self.filling(stage, reference, section, objective, batches, identity)?;
         Ok(Answers::kept(filling.run(&teacher, self.interrupt, observer)?))
     }
 
-    /// Refuses answers for which there is no room, before the teacher is trained.
+    /// Refuses answers for which there is no room, before any teacher is trained.
     pub(super) fn check_cache(&self) -> Result<(), DriverError> {
         let recipe = &self.config.recipe;
-        let mut objective = recipe.objective();
-        let Some(section) = self.cache().filter(|_| objective.needs_teacher()) else {
-            return Ok(());
-        };
-        if objective.needs_features() {
-            let graph = |stage| self.settings(stage).architecture.graph(&self.signature(stage));
-            let graphs = [&graph(Stage::Student)?, &graph(Stage::Teacher)?];
-            try_connection(&mut objective, graphs, &self.config.device)?;
+        let Some(section) = self.cache() else { return Ok(()) };
+        for (stage, single) in recipe.singles() {
+            let Some(reference) = recipe.learns_from(stage) else { continue };
+            let mut objective = Objective::new(&single.objective)
+                .map_err(|e| DriverError::objective(&recipe.file, &e))?;
+            if objective.needs_features() {
+                let graph = |stage| self.settings(stage).architecture.graph(&self.signature(stage));
+                let graphs = [&graph(stage)?, &graph(reference.stage)?];
+                try_connection(&mut objective, graphs, &self.config.device)?;
+            }
+            let batches = Loader::shuffled(
+                self.sets[&stage].images.clone(),
+                single.optimizer.batch,
+                self.seed(stage),
+                single.augment.clone(),
+            );
+            let filling =
+                self.filling(stage, reference, section, &objective, batches, Value::Null)?;
+            filling.check_early()?;
         }
-        let batches = Loader::shuffled(
-            self.seen.clone(),
-            recipe.student.optimizer.batch,
-            self.config.seed,
-            recipe.student.augment.clone(),
-        );
-        self.filling(section, &objective, batches, serde_json::Value::Null)?.check_early()
-    }
-
-    /// Identity of the teacher as the student hears it.
-    pub(super) fn teacher_identity(&self) -> Result<serde_json::Value, DriverError> {
-        let network = self.load(Stage::Teacher, "selected.bpk")?;
-        Ok(json!({
-            "weights": weights_identity(&network),
-            "signature": self.signature(Stage::Teacher),
-            "mean": self.teacher_view.normalisation.mean,
-            "std": self.teacher_view.normalisation.std,
-        }))
+        Ok(())
     }
 
     fn filling<'a>(
         &'a self,
+        stage: Stage,
+        reference: Reference,
         section: &'a CacheSection,
         objective: &Objective,
         batches: Loader,
-        teacher: serde_json::Value,
+        identity: Value,
     ) -> Result<Filling<'a>, DriverError> {
-        let recipe = &self.config.recipe;
-        let graph = recipe.teacher.architecture.graph(&self.signature(Stage::Teacher))?;
-        let [_, watched] = objective.taps();
-        let mut taps = taps(&graph);
-        taps.retain(|tap| watched.contains(&tap.name.as_str()));
+        let (recipe, own) = (&self.config.recipe, self.settings(stage));
+        let images = &self.sets[&stage].images;
+        let teacher = recipe.stage(reference.stage);
+        // An ensemble has no features to watch.
+        let mut watched = Vec::new();
+        if let Some(teacher) = teacher {
+            watched = taps(&teacher.architecture.graph(&self.signature(reference.stage))?);
+            let [_, names] = objective.taps();
+            watched.retain(|tap| names.contains(&tap.name.as_str()));
+        }
         let inputs = json!({
-            "teacher": teacher,
-            "architecture": recipe.teacher.architecture,
-            "model": recipe.teacher.model,
+            "teacher": identity,
+            "architecture": teacher.map(|teacher| &teacher.architecture),
+            "model": teacher.map_or("ensemble", |teacher| &teacher.model),
             "image": self.image(),
             "format": FORMAT,
             "burn": BURN,
@@ -104,22 +106,22 @@ impl Pipeline<'_> {
             "dataset": self.dataset.name,
             "dataset_sha256": self.dataset.sha256,
             "classes": self.dataset.classes,
-            "images": self.seen.len(),
+            "images": images.len(),
             "validation": self.validation.samples(),
-            "augment": recipe.student.augment,
-            "without": recipe.recipe.student.without,
-            "seed": self.config.seed,
+            "augment": own.augment,
+            "without": own.without,
+            "seed": self.seed(stage),
             "backend": self.config.backend,
         });
-        let plain = (!taps.is_empty()).then(|| Learner::dry_run(&self.seen));
+        let plain = (!watched.is_empty()).then(|| Learner::dry_run(images));
         Ok(Filling {
             cache: &self.config.cache,
             section,
             classes: self.dataset.classes.len(),
-            taps,
+            taps: watched,
             inputs,
             batches,
-            views: section.views_of(recipe.student.epochs) as u64,
+            views: section.views_of(own.epochs) as u64,
             plain,
             device: &self.config.device,
         })

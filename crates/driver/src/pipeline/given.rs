@@ -1,4 +1,4 @@
-//! A teacher that is not trained here: found, fetched if need be, and asked how it sees images.
+//! A network that is not trained here: found, fetched if need be, and asked how it sees images.
 
 use std::path::{Path, PathBuf};
 
@@ -14,18 +14,26 @@ use super::{Pipeline, RunConfig, WEIGHTS_FORMAT};
 use crate::{
     DriverError, Event, ModelCard, Observer, Stage, StageRecord, View,
     files::write_atomic,
-    recipe::Resolved,
+    recipe::{Resolved, ResolvedStage},
     stage::{check_size, fingerprint, hash_file},
 };
 
-/// The file of a given teacher: beside the recipe, else below the data folder, else fetched there.
+/// The file of a network that is given: beside the recipe, else below the data folder, else fetched there.
 pub(super) fn find(
     config: &RunConfig,
+    stage: Stage,
     observer: &mut dyn Observer,
 ) -> Result<Option<PathBuf>, DriverError> {
     let recipe = &config.recipe;
-    let Some(beside) = &recipe.teacher.weights else { return Ok(None) };
-    let Some(written) = &recipe.recipe.teacher.weights else { return Ok(Some(beside.clone())) };
+    let Some(single) = recipe.stage(stage) else { return Ok(None) };
+    let Some(beside) = &single.weights else { return Ok(None) };
+    let section = match stage {
+        Stage::Network(name) => recipe.recipe.networks.get(name),
+        _ => Some(&recipe.recipe.teacher),
+    };
+    let Some(written) = section.and_then(|section| section.weights.as_ref()) else {
+        return Ok(Some(beside.clone()));
+    };
     let below = config.data.join(written);
     if let Some(path) = [beside, &below].into_iter().find(|path| path.is_file()) {
         return Ok(Some(path.clone()));
@@ -34,7 +42,7 @@ pub(super) fn find(
         let expected = "a file beside the recipe or below the data folder";
         return Err(DriverError::field(
             &recipe.file,
-            "teacher.weights",
+            &format!("{}.weights", single.table),
             written.display(),
             expected,
         ));
@@ -60,19 +68,20 @@ fn published(path: &Path) -> Option<&'static RemoteFile> {
     files.into_iter().find(|file| Path::new(&file.path) == path)
 }
 
-/// How the teacher sees images: as the recipe says under `[teacher]`, else as the card beside its
-/// weights says, else as `[data]` and the dataset do.
+/// How a network sees images: as its table in the recipe says, else as the card beside its weights says, else
+/// as `[data]` and the dataset do.
 pub(super) fn view(
     recipe: &Resolved,
+    single: &ResolvedStage,
     dataset: &Dataset,
     weights: Option<&Path>,
 ) -> Result<View, DriverError> {
-    let mut teacher = recipe.teacher.clone();
+    let mut single = single.clone();
     let card = weights.map(ModelCard::beside).transpose()?.flatten();
     if let (Some(card), Some(weights)) = (card, weights) {
         let pairs = [
             ("classes", json!(card.classes), json!(dataset.classes)),
-            ("architecture", json!(card.architecture), json!(teacher.architecture)),
+            ("architecture", json!(card.architecture), json!(single.architecture)),
             (
                 "signature.channels",
                 json!(card.signature.channels),
@@ -84,60 +93,57 @@ pub(super) fn view(
             return Err(DriverError::field(&file, field, card, &format!("this run's {run}")));
         }
         let square = card.signature.height == card.signature.width;
-        teacher.size = teacher.size.or(square.then_some(card.signature.height));
-        teacher.mean = teacher.mean.or(Some(card.mean));
-        teacher.std = teacher.std.or(Some(card.std));
+        single.size = single.size.or(square.then_some(card.signature.height));
+        single.mean = single.mean.or(Some(card.mean));
+        single.std = single.std.or(Some(card.std));
     }
-    recipe.view("teacher", &teacher, dataset)
+    recipe.view(&single, dataset)
 }
 
 impl Pipeline<'_> {
-    /// Everything that a given teacher's record and scores depend on.
-    pub(super) fn given_inputs(&self, weights: &Path) -> Result<serde_json::Value, DriverError> {
+    /// Everything that a given network's record and scores depend on.
+    pub(super) fn given_inputs(
+        &self,
+        stage: Stage,
+        weights: &Path,
+    ) -> Result<serde_json::Value, DriverError> {
+        let view = self.view(stage);
         Ok(json!({
             "weights_format": WEIGHTS_FORMAT,
             "backend": self.config.backend,
             "weights": hash_file(weights)?,
             "dataset": self.dataset.sha256,
             "classes": self.dataset.classes,
-            "signature": self.signature(Stage::Teacher),
+            "signature": self.signature(stage),
             "image": self.image(),
-            "mean": self.teacher_view.normalisation.mean,
-            "std": self.teacher_view.normalisation.std,
-            "model": self.config.recipe.teacher.architecture,
+            "mean": view.normalisation.mean,
+            "std": view.normalisation.std,
+            "model": self.settings(stage).architecture,
         }))
     }
 
     /// Takes given weights as the stage's result.
     pub(super) fn adopt(
         &self,
+        stage: Stage,
         path: &Path,
         inputs: &serde_json::Value,
         folder: &Path,
     ) -> Result<StageRecord, DriverError> {
-        let config = &self.config.recipe.teacher;
-        let cost = config.architecture.cost(&self.signature(Stage::Teacher))?;
+        let config = self.settings(stage);
+        let cost = config.architecture.cost(&self.signature(stage))?;
         check_size(path, cost.parameters)?;
-        let network = weights::load(self.initial(Stage::Teacher, config)?, path)?;
+        let network = weights::load(self.initial(stage)?, path)?;
         let selected = folder.join("selected.bpk");
         let bytes = weights::to_bytes(&network, Precision::Single, &selected)?;
         write_atomic(&selected, &bytes)?;
         write_atomic(&folder.join("last.bpk"), &bytes)?;
         Ok(StageRecord {
-            fingerprint: fingerprint(inputs),
-            inputs: inputs.clone(),
             model: config.model.clone(),
-            cost,
             bytes: bytes.len() as u64,
-            epochs: 0,
-            seconds: 0.0,
-            images_per_second: None,
-            waiting_seconds: 0.0,
-            teacher_seconds: 0.0,
-            skipped: 0,
-            selected: None,
             selected_sha256: hash_file(&selected)?,
             last_sha256: hash_file(&folder.join("last.bpk"))?,
+            ..StageRecord::untrained(fingerprint(inputs), inputs.clone(), cost)
         })
     }
 }

@@ -1,6 +1,6 @@
 //! The final evaluation: the only place that reads the test split.
 
-use std::sync::atomic::Ordering;
+use std::{rc::Rc, sync::atomic::Ordering};
 
 use distill_datasets::Loader;
 
@@ -8,6 +8,7 @@ use crate::{
     DriverError, Event, Observer, Stage,
     evaluate::{Calibration, MissingClasses, Predictions},
     files::{read_json, write_json},
+    recipe::{Reference, Weights},
     stage::{ClassRecord, TestRecord},
 };
 
@@ -16,56 +17,36 @@ use super::Pipeline;
 impl Pipeline<'_> {
     /// Reads the test split: once for each network that it has not judged yet.
     pub(super) fn evaluate(&self, observer: &mut dyn Observer) -> Result<(), DriverError> {
-        let of = |stage: Stage| Ok::<_, DriverError>(self.record(stage)?.fingerprint);
-        let compared = |stage: Stage| match stage {
-            Stage::Student => vec![stage, Stage::Teacher, Stage::Baseline],
-            _ => vec![stage, Stage::Teacher],
-        };
-        let fingerprints =
-            |stage: Stage| compared(stage).into_iter().map(of).collect::<Result<Vec<_>, _>>();
         let mut due = Vec::new();
-        for stage in Stage::ALL {
-            let old: Option<TestRecord> = read_json(&self.folder(stage).join("test.json"))?;
-            let holds = |old: &TestRecord| {
-                old.calibration.is_some() && fingerprints(stage).is_ok_and(|of| of == old.of)
-            };
-            if !old.is_some_and(|old| holds(&old)) {
-                due.push(stage);
+        for stage in &self.config.recipe.order {
+            let old: Option<TestRecord> = read_json(&self.folder(*stage).join("test.json"))?;
+            let of = self.compared(*stage)?;
+            if !old.is_some_and(|old| old.calibration.is_some() && old.of == of) {
+                due.push(*stage);
             }
         }
-        if due.is_empty() {
-            return Ok(());
-        }
-        let predict = |stage: Stage, file: &str, images: &Loader| {
-            if self.interrupt.load(Ordering::Relaxed) {
-                return Err(DriverError::Interrupted { stage: stage.name() });
-            }
-            let network = self.load(stage, file)?;
-            let device = &self.config.device;
-            Ok::<_, DriverError>(Predictions::of(&network, images, self.view(stage), device))
-        };
-        // The students learnt from the selected teacher, so that is the one they are compared with.
-        observer.on(Event::Evaluating { stage: Stage::Teacher });
-        let teacher = predict(Stage::Teacher, "selected.bpk", &self.test)?;
+        let mut teachers = Vec::new();
         let mut baseline = None;
         for stage in due {
-            if stage != Stage::Teacher {
-                observer.on(Event::Evaluating { stage });
-            }
-            let compare = (stage != Stage::Teacher).then_some(&teacher);
-            let record = self.record(stage)?;
-            let selected = match stage {
-                Stage::Teacher => teacher.clone(),
-                _ => predict(stage, "selected.bpk", &self.test)?,
+            observer.on(Event::Evaluating { stage });
+            let teacher = match self.heard(stage) {
+                Some(reference) => Some(self.known(reference, &mut teachers)?),
+                None => None,
             };
+            let selected = self.known(Reference::selected(stage), &mut teachers)?;
+            let record = self.record(stage)?;
             let last_is_selected = record.selected.is_none_or(|best| best.epoch == record.epochs);
+            let reference = Reference { stage, weights: Weights::Last };
             let last = match last_is_selected {
                 true => selected.clone(),
-                false => predict(stage, "last.bpk", &self.test)?,
+                false => self.known(reference, &mut teachers)?,
             };
-            let validation = predict(stage, "last.bpk", &self.validation)?;
+            let validation = self.predict(reference, &self.validation)?;
             let before = match (stage, baseline.take()) {
-                (Stage::Student, None) => Some(predict(Stage::Baseline, "last.bpk", &self.test)?),
+                (Stage::Student, None) => {
+                    let before = Reference { stage: Stage::Baseline, weights: Weights::Last };
+                    Some(self.known(before, &mut teachers)?)
+                }
                 (Stage::Student, before) => before,
                 _ => None,
             };
@@ -80,17 +61,18 @@ impl Pipeline<'_> {
                         .to_owned(),
                 });
             }
-            let leaves_out = stage != Stage::Teacher && self.missing.contains(&true);
+            let missing = self.sets.get(&stage).map(|set| &set.missing[..]).unwrap_or_default();
             let names = &self.dataset.classes;
-            let missing =
-                leaves_out.then(|| MissingClasses::of(names, &self.missing, &validation, &last));
+            let missing = missing
+                .contains(&true)
+                .then(|| MissingClasses::of(names, missing, &validation, &last));
             let test = TestRecord {
                 missing,
-                of: fingerprints(stage)?,
-                last: last.scores(compare),
-                selected: selected.scores(compare),
+                of: self.compared(stage)?,
+                last: last.scores(teacher.as_deref()),
+                selected: selected.scores(teacher.as_deref()),
                 calibration: Some(calibration),
-                classes: classes(&last, before.as_ref(), self.dataset.classes.len()),
+                classes: classes(&last, before.as_deref(), self.dataset.classes.len()),
             };
             write_json(&self.folder(stage).join("test.json"), &test)?;
             if stage == Stage::Baseline {
@@ -98,6 +80,54 @@ impl Pipeline<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The teacher that a network is compared with. The baseline is compared with the one that it did not hear,
+    /// and so is a student whose objective looks at labels alone.
+    fn heard(&self, stage: Stage) -> Option<Reference> {
+        match stage {
+            Stage::Baseline | Stage::Student => self.config.recipe.student.from,
+            _ => self.config.recipe.learns_from(stage),
+        }
+    }
+
+    /// What the figures of a network depend on.
+    fn compared(&self, stage: Stage) -> Result<Vec<String>, DriverError> {
+        let mut of = vec![self.record(stage)?.fingerprint];
+        if let Some(reference) = self.heard(stage) {
+            of.push(self.record(reference.stage)?.fingerprint);
+            if reference.weights != Weights::Selected {
+                of.push(reference.to_string());
+            }
+        }
+        if stage == Stage::Student {
+            of.push(self.record(Stage::Baseline)?.fingerprint);
+        }
+        Ok(of)
+    }
+
+    /// What a network says of the test split, kept for the networks that are compared with it.
+    fn known(
+        &self,
+        of: Reference,
+        kept: &mut Vec<(Reference, Rc<Predictions>)>,
+    ) -> Result<Rc<Predictions>, DriverError> {
+        if let Some((_, there)) = kept.iter().find(|(reference, _)| *reference == of) {
+            return Ok(there.clone());
+        }
+        let predictions = Rc::new(self.predict(of, &self.test)?);
+        let order = &self.config.recipe.order;
+        if order.iter().any(|stage| self.heard(*stage) == Some(of)) {
+            kept.push((of, predictions.clone()));
+        }
+        Ok(predictions)
+    }
+
+    fn predict(&self, of: Reference, images: &Loader) -> Result<Predictions, DriverError> {
+        if self.interrupt.load(Ordering::Relaxed) {
+            return Err(DriverError::Interrupted { stage: of.stage.name() });
+        }
+        Ok(Predictions::of(&self.teacher(of)?.judged(), images, &self.config.device))
     }
 }
 

@@ -1,19 +1,20 @@
 //! Making a stage: skipped, resumed or started anew.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
 
 use distill_datasets::Loader;
-use distill_objective::{Negatives, Objective, TermConfig};
+use distill_objective::{Negatives, Objective};
 
 use super::Pipeline;
 use crate::{
     DriverError, Event, Learner, ModelCard, Observer, Stage, StageRecord, Teacher, Training,
     checkpoint,
     files::{create_dir, read_json, write_json},
-    recipe::ResolvedStage,
+    recipe::{Reference, ResolvedStage, Weights},
     stage::{differences, fingerprint, hash_file},
 };
 
@@ -25,7 +26,6 @@ impl Pipeline<'_> {
     pub(super) fn stage(
         &self,
         stage: Stage,
-        config: &ResolvedStage,
         inputs: &serde_json::Value,
         observer: &mut dyn Observer,
         make: impl FnOnce(&Path, &mut dyn Observer) -> Result<StageRecord, DriverError>,
@@ -63,48 +63,56 @@ impl Pipeline<'_> {
             }
             None => checkpoint::clear(&folder)?,
         }
-        let view = self.view(stage);
-        let card = ModelCard {
-            model: config.model.clone(),
-            architecture: config.architecture.clone(),
-            signature: self.signature(stage),
-            classes: self.dataset.classes.clone(),
-            mean: view.normalisation.mean.clone(),
-            std: view.normalisation.std.clone(),
-            dataset: self.dataset.name.clone(),
-            files: Default::default(),
-        };
-        write_json(&folder.join("model.json"), &card)?;
+        if let Some(single) = self.config.recipe.stage(stage) {
+            write_json(&folder.join("model.json"), &self.card(stage, single))?;
+        }
         write_json(&folder.join(INPUTS), inputs)?;
         let record = make(&folder, observer)?;
         write_json(&folder.join("stage.json"), &record)?;
         checkpoint::clear(&folder)
     }
 
+    fn card(&self, stage: Stage, single: &ResolvedStage) -> ModelCard {
+        let view = self.view(stage);
+        ModelCard {
+            model: single.model.clone(),
+            architecture: single.architecture.clone(),
+            signature: self.signature(stage),
+            classes: self.dataset.classes.clone(),
+            mean: view.normalisation.mean.clone(),
+            std: view.normalisation.std.clone(),
+            dataset: self.dataset.name.clone(),
+            files: Default::default(),
+        }
+    }
+
     pub(super) fn train(
         &self,
         stage: Stage,
-        config: &ResolvedStage,
-        terms: &[TermConfig],
-        teacher: Option<&Teacher>,
         inputs: &serde_json::Value,
         observer: &mut dyn Observer,
     ) -> Result<StageRecord, DriverError> {
-        let folder = self.folder(stage);
-        let mut objective = Objective::new(terms)
-            .map_err(|e| DriverError::objective(&self.config.recipe.file, &e))?;
-        let (seed, device, view) = (self.config.seed, &self.config.device, self.view(stage));
-        let set = self.train_set(stage);
+        let (config, folder) = (self.settings(stage), self.folder(stage));
+        let recipe = &self.config.recipe;
+        let mut objective = Objective::new(&recipe.terms(stage))
+            .map_err(|e| DriverError::objective(&recipe.file, &e))?;
+        let (seed, device, view) = (self.seed(stage), &self.config.device, self.view(stage));
+        let set = &self.sets[&stage].images;
         let (batch, augment) = (config.optimizer.batch, config.augment.clone());
         let mut train =
             Loader::shuffled(set.clone(), batch, seed, augment).with_workers(self.config.workers);
-        let mut network = self.initial(stage, config)?;
-        let mut teacher = teacher.cloned();
+        let mut network = self.initial(stage)?;
+        let mut teacher = match recipe.learns_from(stage) {
+            Some(reference) => Some((reference, self.teacher(reference)?)),
+            None => None,
+        };
         let with_features = teacher.is_some() && objective.needs_features();
-        if let Some(teacher) = teacher.as_mut().filter(|_| with_features) {
+        if let Some((_, teacher)) = teacher.as_mut().filter(|_| with_features) {
             network = Learner::watch(network, &mut objective, teacher)?;
         }
-        let ask = |teacher| self.answers(teacher, &objective, train.clone(), observer);
+        let ask = |(reference, teacher): (Reference, Teacher)| {
+            self.answers(stage, reference, teacher, &objective, train.clone(), observer)
+        };
         let teacher = teacher.map(ask).transpose()?;
         let learner = match &teacher {
             Some(teacher) if with_features => {
@@ -112,7 +120,7 @@ impl Pipeline<'_> {
             }
             _ => Learner::new(network),
         };
-        if let Some(views) = self.reused_views(stage) {
+        if let Some(views) = recipe.reused_views(stage) {
             train = train.with_views(views as u64);
         }
         let negatives = objective.negatives().map(|_| {
@@ -128,9 +136,13 @@ impl Pipeline<'_> {
             epochs: config.epochs,
         });
         let fingerprint = fingerprint(inputs);
+        let nothing = BTreeSet::new();
+        // The baseline has the student's settings, and nobody learns from its epochs.
+        let keep = if stage == Stage::Baseline { &nothing } else { &config.keep };
         let training = Training {
             stage,
             config,
+            keep,
             objective: &objective,
             teacher: teacher.as_ref(),
             negatives: negatives.as_ref(),
@@ -138,9 +150,9 @@ impl Pipeline<'_> {
             validation: &self.validation,
             view,
             seed,
-            log_every: self.config.recipe.recipe.log_every,
-            checkpoint_every: self.config.recipe.recipe.checkpoint_every,
-            non_finite: self.config.recipe.recipe.non_finite,
+            log_every: recipe.recipe.log_every,
+            checkpoint_every: recipe.recipe.checkpoint_every,
+            non_finite: recipe.recipe.non_finite,
             device,
             folder: &folder,
             fingerprint: &fingerprint,
@@ -148,6 +160,10 @@ impl Pipeline<'_> {
         };
         let trained = training.run(learner, observer)?;
         let selected = folder.join("selected.bpk");
+        let kept = |epoch: &usize| {
+            Ok::<_, DriverError>((*epoch, hash_file(&folder.join(Weights::After(*epoch).file()))?))
+        };
+        let kept_sha256 = keep.iter().map(kept).collect::<Result<_, _>>()?;
         Ok(StageRecord {
             fingerprint,
             inputs: inputs.clone(),
@@ -163,14 +179,21 @@ impl Pipeline<'_> {
             selected: Some(trained.best),
             selected_sha256: hash_file(&selected)?,
             last_sha256: hash_file(&folder.join("last.bpk"))?,
+            kept_sha256,
         })
     }
 
     fn weights_are_whole(&self, stage: Stage, record: &StageRecord) -> bool {
-        let whole = |file: &str, expected: &str| {
-            hash_file(&self.folder(stage).join(file)).is_ok_and(|hash| hash == expected)
+        if self.config.recipe.ensemble(stage).is_some() {
+            return true;
+        }
+        let whole = |weights: Weights, expected: &str| {
+            let path = self.folder(stage).join(weights.file());
+            hash_file(&path).is_ok_and(|hash| hash == expected)
         };
-        whole("selected.bpk", &record.selected_sha256) && whole("last.bpk", &record.last_sha256)
+        whole(Weights::Selected, &record.selected_sha256)
+            && whole(Weights::Last, &record.last_sha256)
+            && record.kept_sha256.iter().all(|(epoch, hash)| whole(Weights::After(*epoch), hash))
     }
 
     /// Moves what was made, or begun, from other inputs out of the way, and what was made from these

@@ -1,12 +1,14 @@
-//! The whole pipeline: data, teacher, baseline, student, evaluation, report, export.
+//! The whole pipeline: data, networks in the order of who learns from whom, evaluation, report, export.
 
 mod answers;
+mod ensemble;
 mod given;
 mod judge;
 mod make;
 
 use std::{
-    path::PathBuf,
+    collections::BTreeMap,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
 };
 
@@ -17,14 +19,14 @@ use distill_datasets::{
     load,
 };
 use distill_models::{Network, Signature, weights};
-use distill_objective::TermConfig;
+use distill_objective::Objective;
 use serde_json::json;
 
 use crate::{
-    DriverError, Event, ExportConfig, Observer, Report, Stage, StageRecord, Teacher, View, export,
-    files::{read_json, write_atomic, write_json},
+    DriverError, Event, ExportConfig, Observer, Report, Stage, StageRecord, View, export,
+    files::{read_json, sha256, write_atomic, write_json},
     learner::try_connection,
-    recipe::{Resolved, ResolvedStage},
+    recipe::{Reference, Resolved, ResolvedStage},
     run_folder::{BURN, DatasetRecord, Host, RunRecord, device_name, prepare},
 };
 
@@ -81,9 +83,9 @@ pub fn run(
     export::clean_up(&config.out);
     pipeline.write_head()?;
 
-    let teacher = pipeline.teacher(observer)?;
-    pipeline.baseline(observer)?;
-    pipeline.student(&teacher, observer)?;
+    for stage in &config.recipe.order {
+        pipeline.make(*stage, observer)?;
+    }
     pipeline.evaluate(observer)?;
     let report = Report::write(&config.out)?;
     // An export that was made by hand, in half precision say, stays as long as it is this student's.
@@ -99,17 +101,24 @@ struct Pipeline<'a> {
     interrupt: &'a AtomicBool,
     /// What the student minimises, with the pairs of features that it compares.
     formula: String,
-    teacher_view: View,
-    student_view: View,
-    /// The file of a teacher that is not trained here.
-    teacher_weights: Option<PathBuf>,
+    /// How each network that has weights of its own sees images.
+    views: BTreeMap<Stage, View>,
+    /// The files of those that are not trained here.
+    given: BTreeMap<Stage, PathBuf>,
+    /// Training images of the recipe.
     train: Arc<ImageSet>,
-    /// Of each class whether baseline and student never see it.
-    missing: Vec<bool>,
-    /// Their training images.
-    seen: Arc<ImageSet>,
+    /// Those of each stage.
+    sets: BTreeMap<Stage, TrainingSet>,
     validation: Loader,
     test: Loader,
+}
+
+/// What a stage learns from.
+#[derive(Clone)]
+struct TrainingSet {
+    images: Arc<ImageSet>,
+    /// Of each class whether the stage never sees it.
+    missing: Vec<bool>,
 }
 
 impl<'a> Pipeline<'a> {
@@ -120,43 +129,28 @@ impl<'a> Pipeline<'a> {
         observer: &mut dyn Observer,
     ) -> Result<Self, DriverError> {
         let recipe = &config.recipe;
-        let teacher_weights = given::find(config, observer)?;
-        let teacher_view = given::view(recipe, dataset, teacher_weights.as_deref())?;
+        let (mut views, mut given) = (BTreeMap::new(), BTreeMap::new());
+        for (stage, single) in recipe.singles() {
+            let weights = given::find(config, stage, observer)?;
+            views.insert(stage, given::view(recipe, single, dataset, weights.as_deref())?);
+            given.extend(weights.map(|path| (stage, path)));
+        }
+        let formula = effective_formula(config, &views, dataset)?;
         let (train, validation) = recipe.split_sizes(dataset)?;
         let all = dataset.train.as_ref().clone();
         let held_out_from = all.len() - validation;
         let (rest, held_out) = all.split_at(held_out_from);
-        let student_view = recipe.view("student", &recipe.student, dataset)?;
-        let formula = effective_formula(config, [&student_view, &teacher_view], dataset)?;
         let loader = |set| Loader::in_order(set, EVALUATION_BATCH).with_workers(config.workers);
         let train = Arc::new(rest.truncated(train));
-        let missing = recipe.missing(dataset)?;
-        let seen = match missing.contains(&true) {
-            true => Arc::new(train.without(&missing)),
-            false => train.clone(),
-        };
-        let batch = recipe.student.optimizer.batch;
-        if seen.len() < batch {
-            let expected =
-                format!("at most the {} images that `student.without` leaves", seen.len());
-            return Err(DriverError::field(
-                &recipe.file,
-                "student: optimizer.batch",
-                batch,
-                &expected,
-            ));
-        }
         Ok(Self {
             config,
             dataset,
             interrupt,
-            teacher_view,
             formula,
-            student_view,
-            teacher_weights,
+            views,
+            given,
+            sets: training_sets(recipe, &train, dataset)?,
             train,
-            missing,
-            seen,
             validation: loader(Arc::new(held_out)),
             test: loader(dataset.test.clone()),
         })
@@ -164,11 +158,11 @@ impl<'a> Pipeline<'a> {
 
     /// Room for weights and three checkpoints with optimizer state (two kept, one being written), generously.
     fn bytes_needed(&self) -> u64 {
-        let parameters = |stage: Stage| {
-            let cost = self.settings(stage).architecture.cost(&self.signature(stage));
-            cost.map_or(0, |cost| cost.parameters)
+        let parameters = |(stage, single): (Stage, &ResolvedStage)| {
+            let cost = single.architecture.cost(&self.signature(stage));
+            cost.map_or(0, |cost| cost.parameters) * (16 + single.keep.len() as u64)
         };
-        [Stage::Teacher, Stage::Student].map(parameters).iter().sum::<u64>() * 4 * 16 + (4 << 20)
+        self.config.recipe.singles().map(parameters).sum::<u64>() * 4 + (4 << 20)
     }
 
     fn write_head(&self) -> Result<(), DriverError> {
@@ -176,9 +170,13 @@ impl<'a> Pipeline<'a> {
         let mut recipe = config.recipe.recipe.clone();
         recipe.seed = config.seed;
         recipe.seeds.clear();
-        if let Some(weights) = &self.teacher_weights {
-            recipe.teacher.weights =
-                Some(std::path::absolute(weights).map_err(DriverError::io(weights))?);
+        for (stage, weights) in &self.given {
+            let section = match stage {
+                Stage::Network(name) => recipe.networks.get_mut(*name).expect("one of them"),
+                _ => &mut recipe.teacher,
+            };
+            let path = std::path::absolute(weights).map_err(DriverError::io(weights))?;
+            section.weights = Some(path);
         }
         let text = toml::to_string(&recipe).expect("a recipe serialises");
         write_json(
@@ -205,58 +203,35 @@ impl<'a> Pipeline<'a> {
         write_atomic(&config.out.join("recipe.toml"), text.as_bytes())
     }
 
-    fn teacher(&self, observer: &mut dyn Observer) -> Result<Teacher, DriverError> {
-        let stage = &self.config.recipe.teacher;
-        let inputs = match &self.teacher_weights {
-            Some(path) => self.given_inputs(path)?,
-            None => self.inputs(Stage::Teacher, &self.config.recipe.label_objective()),
-        };
-        self.stage(Stage::Teacher, stage, &inputs, observer, |folder, observer| {
-            match &self.teacher_weights {
-                Some(path) => self.adopt(path, &inputs, folder),
-                None => {
-                    let terms = self.config.recipe.label_objective();
-                    self.train(Stage::Teacher, stage, &terms, None, &inputs, observer)
-                }
-            }
-        })?;
-        let network = self.load(Stage::Teacher, "selected.bpk")?;
-        Ok(Teacher::new(&network, self.teacher_view.clone()))
-    }
-
-    fn baseline(&self, observer: &mut dyn Observer) -> Result<(), DriverError> {
-        let stage = &self.config.recipe.student;
-        let terms = self.config.recipe.label_objective();
-        let inputs = self.inputs(Stage::Baseline, &terms);
-        self.stage(Stage::Baseline, stage, &inputs, observer, |_, observer| {
-            self.train(Stage::Baseline, stage, &terms, None, &inputs, observer)
-        })
-    }
-
-    fn student(&self, teacher: &Teacher, observer: &mut dyn Observer) -> Result<(), DriverError> {
-        let stage = &self.config.recipe.student;
-        let terms = &self.config.recipe.recipe.objective;
-        let teacher = self.config.recipe.objective().needs_teacher().then_some(teacher);
-        let mut inputs = self.inputs(Stage::Student, terms);
-        if teacher.is_some() {
-            inputs["teacher"] = self.teacher_identity()?;
+    fn make(&self, stage: Stage, observer: &mut dyn Observer) -> Result<(), DriverError> {
+        if let Some(ensemble) = self.config.recipe.ensemble(stage) {
+            let inputs = self.ensemble_identity(ensemble)?;
+            return self.stage(stage, &inputs, observer, |_, _| self.gather(ensemble, &inputs));
+        }
+        if let Some(path) = self.given.get(&stage) {
+            let inputs = self.given_inputs(stage, path)?;
+            let adopt =
+                |folder: &Path, _: &mut dyn Observer| self.adopt(stage, path, &inputs, folder);
+            return self.stage(stage, &inputs, observer, adopt);
+        }
+        let mut inputs = self.inputs(stage);
+        if let Some(reference) = self.config.recipe.learns_from(stage) {
+            inputs["teacher"] = self.identity(reference)?;
             if let Some(cache) = self.cache().filter(|cache| !cache.is_exact()) {
                 inputs["answers"] = json!({ "precision": cache.precision, "top_k": cache.top_k });
             }
         }
-        self.stage(Stage::Student, stage, &inputs, observer, |_, observer| {
-            self.train(Stage::Student, stage, terms, teacher, &inputs, observer)
-        })
+        self.stage(stage, &inputs, observer, |_, observer| self.train(stage, &inputs, observer))
     }
 
     /// Everything that a trained network depends on, the teacher aside.
-    fn inputs(&self, stage: Stage, terms: &[TermConfig]) -> serde_json::Value {
+    fn inputs(&self, stage: Stage) -> serde_json::Value {
         let view = self.view(stage);
         let settings = self.settings(stage);
         let mut inputs = json!({
             "weights_format": WEIGHTS_FORMAT,
             "backend": self.config.backend,
-            "seed": self.config.seed,
+            "seed": self.seed(stage),
             "dataset": self.dataset.sha256,
             "classes": self.dataset.classes,
             "signature": self.signature(stage),
@@ -270,62 +245,72 @@ impl<'a> Pipeline<'a> {
             "epochs": settings.epochs,
             "optimizer": settings.optimizer,
             "schedule": settings.schedule,
-            "objective": terms,
+            "objective": self.config.recipe.terms(stage),
         });
-        let without = &self.config.recipe.recipe.student.without;
-        if stage != Stage::Teacher && !without.is_empty() {
-            inputs["without"] = json!(without);
+        if !settings.without.is_empty() {
+            inputs["without"] = json!(settings.without);
+        }
+        if let Some(own) = settings.train {
+            inputs["own_train"] = own.into();
+        }
+        if stage != Stage::Baseline && !settings.keep.is_empty() {
+            inputs["keep"] = json!(settings.keep);
         }
         let non_finite = self.config.recipe.recipe.non_finite;
         if !non_finite.is_default() {
             inputs["non_finite"] = json!(non_finite);
         }
-        if let Some(views) = self.reused_views(stage) {
+        if let Some(views) = self.config.recipe.reused_views(stage) {
             inputs["views"] = views.into();
         }
         inputs
     }
 
-    /// The teacher always sees views of its own in each epoch.
-    fn reused_views(&self, stage: Stage) -> Option<usize> {
-        self.config.recipe.reused_views().filter(|_| stage != Stage::Teacher)
-    }
-
-    /// The network before training. Baseline and student start from the same weights, so that they
-    /// differ by the objective alone.
-    fn initial(&self, stage: Stage, config: &ResolvedStage) -> Result<Network, DriverError> {
-        let role = u64::from(stage != Stage::Teacher);
-        let mut rng = KeyedRng::new(self.config.seed, 0, role, Operation::Weights);
-        Ok(config.architecture.init(&self.signature(stage), &mut rng, &self.config.device)?)
-    }
-
-    fn load(&self, stage: Stage, file: &str) -> Result<Network, DriverError> {
-        Ok(weights::load(
-            self.initial(stage, self.settings(stage))?,
-            &self.folder(stage).join(file),
-        )?)
-    }
-
-    fn settings(&self, stage: Stage) -> &ResolvedStage {
+    /// Whether a stage starts from the student's weights and sees its batches, so that it differs by its
+    /// objective, teacher or images alone.
+    fn is_paired(&self, stage: Stage) -> bool {
         match stage {
-            Stage::Teacher => &self.config.recipe.teacher,
-            Stage::Baseline | Stage::Student => &self.config.recipe.student,
+            Stage::Teacher => false,
+            Stage::Baseline | Stage::Student => true,
+            Stage::Network(_) => self.settings(stage).paired,
         }
+    }
+
+    /// Seed of a stage's random numbers. Networks that are not paired have one of their own, which comes with
+    /// their name.
+    fn seed(&self, stage: Stage) -> u64 {
+        let seed = self.config.seed;
+        match stage {
+            Stage::Network(name) if !self.is_paired(stage) => {
+                let hash = sha256(format!("{seed} {name}").as_bytes());
+                // A number that any reader of JSON can hold.
+                u64::from_str_radix(&hash[..13], 16).expect("hexadecimal digits")
+            }
+            _ => seed,
+        }
+    }
+
+    /// The network before training.
+    fn initial(&self, stage: Stage) -> Result<Network, DriverError> {
+        let role = u64::from(self.is_paired(stage));
+        let mut rng = KeyedRng::new(self.seed(stage), 0, role, Operation::Weights);
+        let architecture = &self.settings(stage).architecture;
+        Ok(architecture.init(&self.signature(stage), &mut rng, &self.config.device)?)
+    }
+
+    /// A network with weights that its stage has made.
+    fn load(&self, of: Reference) -> Result<Network, DriverError> {
+        let file = of.stage.folder(&self.config.out).join(of.weights.file());
+        Ok(weights::load(self.initial(of.stage)?, &file)?)
+    }
+
+    /// What a stage that is no ensemble trains.
+    fn settings(&self, stage: Stage) -> &ResolvedStage {
+        self.config.recipe.stage(stage).expect("a stage with weights of its own")
     }
 
     fn view(&self, stage: Stage) -> &View {
-        match stage {
-            Stage::Teacher => &self.teacher_view,
-            Stage::Baseline | Stage::Student => &self.student_view,
-        }
-    }
-
-    /// The images that a stage is trained on.
-    fn train_set(&self, stage: Stage) -> &Arc<ImageSet> {
-        match stage {
-            Stage::Teacher => &self.train,
-            Stage::Baseline | Stage::Student => &self.seen,
-        }
+        self.views.get(&stage).expect("a stage with weights of its own")
     }
 
     /// Channels, height and width of the data's images, before a network's view of them.
@@ -344,26 +329,80 @@ impl<'a> Pipeline<'a> {
     }
 
     fn folder(&self, stage: Stage) -> PathBuf {
-        self.config.out.join(stage.name())
+        stage.folder(&self.config.out)
     }
 }
 
-/// The student's objective for both networks, which also shows that it can compare their features.
+/// The training images of each stage, those that are alike only once.
+fn training_sets(
+    recipe: &Resolved,
+    train: &Arc<ImageSet>,
+    dataset: &Dataset,
+) -> Result<BTreeMap<Stage, TrainingSet>, DriverError> {
+    let mut alike: Vec<(Option<usize>, TrainingSet)> = Vec::new();
+    let mut sets = BTreeMap::new();
+    for (stage, single) in recipe.singles() {
+        let missing = recipe.missing(stage, dataset)?;
+        let there = alike.iter().find(|(own, set)| *own == single.train && set.missing == missing);
+        let set = match there {
+            Some((_, set)) => set.clone(),
+            None => {
+                let mut images = match single.train {
+                    Some(own) => Arc::new(train.first(own)),
+                    None => train.clone(),
+                };
+                if missing.contains(&true) {
+                    images = Arc::new(images.without(&missing));
+                }
+                let set = TrainingSet { images, missing };
+                alike.push((single.train, set.clone()));
+                set
+            }
+        };
+        let (batch, left) = (single.optimizer.batch, set.images.len());
+        if left < batch {
+            let table = &single.table;
+            let expected = format!("at most the {left} images that `{table}.without` leaves");
+            let field = format!("{table}: optimizer.batch");
+            return Err(DriverError::field(&recipe.file, &field, batch, &expected));
+        }
+        sets.insert(stage, set);
+    }
+    Ok(sets)
+}
+
+/// The student's objective for both networks. Shows as well that each stage can compare the features that its
+/// objective looks at.
 fn effective_formula(
     config: &RunConfig,
-    views: [&View; 2],
+    views: &BTreeMap<Stage, View>,
     dataset: &Dataset,
 ) -> Result<String, DriverError> {
     let recipe = &config.recipe;
-    let mut objective = recipe.objective();
-    if objective.needs_features() {
-        let [student, teacher] = views.map(|view| view.signature(dataset.classes.len()));
-        let (student, teacher) = (
-            recipe.student.architecture.graph(&student)?,
-            recipe.teacher.architecture.graph(&teacher)?,
-        );
-        let connected = try_connection(&mut objective, [&student, &teacher], &config.device);
+    let graph = |stage: Stage, single: &ResolvedStage| {
+        Ok::<_, DriverError>(
+            single.architecture.graph(&views[&stage].signature(dataset.classes.len()))?,
+        )
+    };
+    let mut formula = recipe.objective().formula();
+    for (stage, single) in recipe.singles() {
+        let Some(reference) = recipe.learns_from(stage) else { continue };
+        let refuse = |e| DriverError::objective(&recipe.file, &e);
+        let mut objective = Objective::new(&single.objective).map_err(refuse)?;
+        if !objective.needs_features() {
+            continue;
+        }
+        let Some(teacher) = recipe.stage(reference.stage) else {
+            let expected = "one network, for the features that the objective compares have no mean";
+            let field = format!("{}.from", single.table);
+            return Err(DriverError::field(&recipe.file, &field, reference, expected));
+        };
+        let graphs = [&graph(stage, single)?, &graph(reference.stage, teacher)?];
+        let connected = try_connection(&mut objective, graphs, &config.device);
         connected.map_err(|e| DriverError::recipe(&recipe.file, e))?;
+        if stage == Stage::Student {
+            formula = objective.formula();
+        }
     }
-    Ok(objective.formula())
+    Ok(formula)
 }

@@ -2,12 +2,17 @@
 
 mod builtin;
 mod cache;
+mod network;
 mod optimizer;
 mod resolve;
 mod schedule;
 mod settings;
+mod stages;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use distill_datasets::Augment;
 use distill_models::{NormKind, Overrides, Shortcut};
@@ -16,9 +21,11 @@ use serde::{Deserialize, Serialize};
 
 pub use builtin::{BUILTIN, Builtin};
 pub use cache::{CacheSection, Stored};
+pub use network::{EnsembleSection, Reference, ResolvedEnsemble, ResolvedNetwork, Weights};
 pub use optimizer::{OptimizerKind, OptimizerSection, ResolvedOptimizer};
-pub use resolve::{Resolved, ResolvedStage};
+pub use resolve::Resolved;
 pub use schedule::{ScheduleKind, ScheduleSection};
+pub use stages::ResolvedStage;
 
 use crate::{DriverError, report::unfinished};
 
@@ -49,10 +56,14 @@ pub struct Recipe {
     pub non_finite: NonFinite,
     /// The data.
     pub data: DataSection,
-    /// The teacher: `epochs` to train it, or `weights` to load it.
+    /// The teacher: `epochs` to train it, `weights` to load it, or an `ensemble` of the networks below.
     pub teacher: StageSection,
     /// The student.
     pub student: StageSection,
+    /// Further networks, by name: members of an ensemble, assistants between a large teacher and a small student,
+    /// generations, other students of the same teacher. Each is made once those that it learns from are there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub networks: BTreeMap<String, StageSection>,
     /// Optimizer of all stages, unless a stage says otherwise.
     #[serde(default)]
     pub optimizer: OptimizerSection,
@@ -117,26 +128,45 @@ pub struct DataSection {
 }
 
 /// A network and how it is trained.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StageSection {
-    /// Name of the network.
+    /// Name of the network. Not of an ensemble.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub model: String,
     /// Passes over the training images, at least 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<usize>,
-    /// Teacher only: trained weights (`.bpk`, safetensors, PyTorch) in place of `epochs`, relative to
+    /// Not the student: trained weights (`.bpk`, safetensors, PyTorch) in place of `epochs`, relative to
     /// the recipe's file, or else below the data folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<PathBuf>,
+    /// The network that this one learns from: `NAME` for its selected weights, `NAME@EPOCH` or `NAME@last`.
+    /// Default `teacher` for the student, and labels alone for all others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Not the student: terms of this network's loss. Default the recipe's where it learns `from` another one,
+    /// otherwise its cross entropy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objective: Option<Vec<TermConfig>>,
+    /// Networks that answer as one, in place of all other fields. Not the student.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ensemble: Option<EnsembleSection>,
+    /// `[networks]` only: start from the student's weights and see its batches, to differ from it by the teacher
+    /// or the objective alone. Otherwise each has random numbers of its own, which come with its name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paired: bool,
+    /// Takes the first so many training images; those of the student are the baseline's too. Default all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train: Option<usize>,
     /// Pixels of a side of the images that this network takes. Default those of the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<usize>,
     /// Random views of the images that this network is trained on. Default those of `[data]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub augment: Option<Vec<Augment>>,
-    /// Student only: names of classes that student and baseline never see. Validation and test images keep
-    /// them.
+    /// Not the teacher: names of classes that this network never sees, the student's baseline neither.
+    /// Validation and test images keep them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without: Vec<String>,
     /// Mean of each channel that this network was trained with. Default the one of `[data]`.

@@ -1,18 +1,18 @@
 //! From what is written to what is run: defaults filled in, every value checked.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use distill_datasets::{
     Augment, DATASETS, DataError, Dataset, ImageShape, LoadConfig, Normalisation, unknown,
 };
-use distill_models::Architecture;
 use distill_objective::{Objective, TermConfig};
 
 use super::{
-    CacheSection, DataSection, OptimizerSection, Recipe, ResolvedOptimizer, ScheduleSection,
-    Source, StageSection,
+    CacheSection, DataSection, Recipe, Reference, ResolvedEnsemble, ResolvedNetwork, ResolvedStage,
+    Source,
+    stages::{check_doubled, check_size, in_order, label_objective, networks, student},
 };
-use crate::{DriverError, View};
+use crate::{DriverError, Stage, View};
 
 /// A recipe whose values are all in range, as far as that shows without its data.
 #[derive(Debug, Clone)]
@@ -21,35 +21,12 @@ pub struct Resolved {
     pub recipe: Recipe,
     /// Where it came from, for messages.
     pub file: String,
-    /// The teacher.
-    pub teacher: ResolvedStage,
     /// The student, for the baseline too.
     pub student: ResolvedStage,
-}
-
-/// A network and its training, whole.
-#[derive(Debug, Clone)]
-pub struct ResolvedStage {
-    /// Name of the network.
-    pub model: String,
-    /// Its configuration.
-    pub architecture: Architecture,
-    /// Passes over the data; none where `weights` are loaded.
-    pub epochs: usize,
-    /// Trained weights to load in place of training.
-    pub weights: Option<PathBuf>,
-    /// Pixels of a side of its images, where they are not the data's.
-    pub size: Option<usize>,
-    /// Random views of its training images.
-    pub augment: Vec<Augment>,
-    /// Its own mean of each channel.
-    pub mean: Option<Vec<f32>>,
-    /// Its own deviation of each channel.
-    pub std: Option<Vec<f32>>,
-    /// The optimizer.
-    pub optimizer: ResolvedOptimizer,
-    /// The schedule.
-    pub schedule: ScheduleSection,
+    /// All others: the teacher, and those of `[networks]`.
+    pub networks: BTreeMap<Stage, ResolvedNetwork>,
+    /// All stages, each after those that it learns from.
+    pub order: Vec<Stage>,
 }
 
 impl Resolved {
@@ -92,19 +69,39 @@ impl Resolved {
             ));
         }
         Objective::new(&recipe.objective).map_err(|e| DriverError::objective(&file, &e))?;
-        let teacher = stage(&recipe, &recipe.teacher, "teacher", source)?;
-        let student = stage(&recipe, &recipe.student, "student", source)?;
-        if !recipe.teacher.without.is_empty() {
-            let expected = "to be left out: the student is the one that does not see all classes";
-            let names = recipe.teacher.without.join(", ");
-            return Err(DriverError::field(&file, "teacher.without", names, expected));
+        let student = student(&recipe, source)?;
+        let mut networks = networks(&recipe, source)?;
+        let order = in_order(&student, &mut networks, &file)?;
+        Ok(Self { recipe, file, student, networks, order })
+    }
+
+    /// What a stage trains, or takes as given; none for an ensemble.
+    pub fn stage(&self, stage: Stage) -> Option<&ResolvedStage> {
+        match (stage, self.networks.get(&stage)) {
+            (Stage::Baseline | Stage::Student, _) => Some(&self.student),
+            (_, Some(ResolvedNetwork::Single(single))) => Some(single),
+            _ => None,
         }
-        if let Some(weights) = &recipe.student.weights {
-            let expected = "to be left out: a student is trained";
-            let weights = weights.display();
-            return Err(DriverError::field(&file, "student.weights", weights, expected));
+    }
+
+    /// The members of a stage that is an ensemble.
+    pub fn ensemble(&self, stage: Stage) -> Option<&ResolvedEnsemble> {
+        match self.networks.get(&stage) {
+            Some(ResolvedNetwork::Ensemble(ensemble)) => Some(ensemble),
+            _ => None,
         }
-        Ok(Self { recipe, file, teacher, student })
+    }
+
+    /// The stages that have weights of their own, in the order of their making, with these.
+    pub fn singles(&self) -> impl Iterator<Item = (Stage, &ResolvedStage)> {
+        self.order.iter().filter_map(|stage| Some((*stage, self.stage(*stage)?)))
+    }
+
+    /// The network that a stage learns from: its objective looks at a teacher.
+    pub fn learns_from(&self, stage: Stage) -> Option<Reference> {
+        let single = self.stage(stage).filter(|_| stage != Stage::Baseline)?;
+        let needs_teacher = Objective::new(&single.objective).is_ok_and(|o| o.needs_teacher());
+        single.from.filter(|_| needs_teacher)
     }
 
     /// The objective of the distilled student.
@@ -112,22 +109,21 @@ impl Resolved {
         Objective::new(&self.recipe.objective).expect("checked when the recipe was resolved")
     }
 
-    /// The views that baseline and student see, where these are fewer than their epochs.
-    pub fn reused_views(&self) -> Option<usize> {
-        let views = self.recipe.cache.as_ref()?.views_of(self.student.epochs);
-        (views < self.student.epochs).then_some(views)
+    /// The views that a stage sees, where a cache makes these fewer than its epochs: those of networks that
+    /// learn from others, and of the baseline, which is compared with one.
+    pub fn reused_views(&self, stage: Stage) -> Option<usize> {
+        let single = self.stage(stage)?;
+        let is_like_student = stage == Stage::Baseline || self.learns_from(stage).is_some();
+        let views = self.recipe.cache.as_ref()?.views_of(single.epochs);
+        (is_like_student && views < single.epochs).then_some(views)
     }
 
-    /// The objective of teacher and baseline: the recipe's cross entropy with weight one, or the
-    /// plain one where it has none.
-    pub fn label_objective(&self) -> Vec<TermConfig> {
-        let of_recipe = self.recipe.objective.iter().find_map(|term| match term {
-            TermConfig::CrossEntropy(config) => Some(config.clone()),
-            _ => None,
-        });
-        let mut config = of_recipe.unwrap_or_default();
-        config.weight = 1.0.into();
-        vec![TermConfig::CrossEntropy(config)]
+    /// What a stage minimises.
+    pub fn terms(&self, stage: Stage) -> Vec<TermConfig> {
+        match stage {
+            Stage::Baseline => label_objective(&self.recipe),
+            _ => self.stage(stage).map_or_else(Vec::new, |single| single.objective.clone()),
+        }
     }
 
     /// What to load, from the folder `data`.
@@ -158,58 +154,61 @@ impl Resolved {
             let expected = format!("below the {classes} classes; without it all are kept");
             return Err(DriverError::field(&self.file, "cache.top_k", kept, &expected));
         }
-        for (name, stage) in [("teacher", &self.teacher), ("student", &self.student)] {
-            let signature = self.view(name, stage, dataset)?.signature(dataset.classes.len());
-            let check = stage.architecture.check(&signature);
-            check.map_err(|e| DriverError::recipe(&self.file, format!("[{name}] {e}")))?;
-            let batch = stage.optimizer.batch;
-            if batch > train {
-                let field = format!("{name}: optimizer.batch");
-                let expected = format!("at most the {train} training images");
-                return Err(DriverError::field(&self.file, &field, batch, &expected));
-            }
-        }
         let shape = dataset.train.shape();
         let side = shape.height.min(shape.width);
-        let of_stages = [
-            ("teacher.augment", self.recipe.teacher.augment.as_ref()),
-            ("student.augment", self.recipe.student.augment.as_ref()),
-            ("data.augment", Some(&self.recipe.data.augment)),
-        ];
-        for (field, augment) in of_stages {
-            let too_wide =
-                |one: &&Augment| matches!(one, Augment::PadCrop(padding) if *padding >= side);
-            if let Some(wide) = augment.and_then(|augment| augment.iter().find(too_wide)) {
+        let too_wide =
+            |one: &&Augment| matches!(one, Augment::PadCrop(padding) if *padding >= side);
+        let refuse_wide = |field: &str, augment: &[Augment]| match augment.iter().find(too_wide) {
+            Some(wide) => {
                 let expected = format!("a padding below the image's {side} pixels");
-                return Err(DriverError::field(&self.file, field, wide, &expected));
+                Err(DriverError::field(&self.file, field, wide, &expected))
             }
+            None => Ok(()),
+        };
+        refuse_wide("data.augment", &self.recipe.data.augment)?;
+        for (stage, single) in self.singles() {
+            let name = &single.table;
+            let signature = self.view(single, dataset)?.signature(classes);
+            let check = single.architecture.check(&signature);
+            check.map_err(|e| DriverError::recipe(&self.file, format!("[{name}] {e}")))?;
+            let own = single.train.unwrap_or(train);
+            if own == 0 || own > train {
+                let field = format!("{name}.train");
+                let expected = format!("from 1 to the {train} training images");
+                return Err(DriverError::field(&self.file, &field, own, &expected));
+            }
+            let batch = single.optimizer.batch;
+            if batch > own {
+                let field = format!("{name}: optimizer.batch");
+                let expected = format!("at most the {own} training images");
+                return Err(DriverError::field(&self.file, &field, batch, &expected));
+            }
+            refuse_wide(&format!("{name}.augment"), &single.augment)?;
+            self.missing(stage, dataset)?;
         }
-        self.missing(dataset).map(drop)
+        Ok(())
     }
 
-    /// Of each class whether baseline and student never see it.
+    /// Of each class whether a stage never sees it.
     ///
     /// # Errors
     /// [`DriverError`] for a name that the data has not, and where fewer than two classes are left.
-    pub fn missing(&self, dataset: &Dataset) -> Result<Vec<bool>, DriverError> {
-        let without = &self.recipe.student.without;
+    pub fn missing(&self, stage: Stage, dataset: &Dataset) -> Result<Vec<bool>, DriverError> {
+        let (without, name) = self
+            .stage(stage)
+            .map_or((&[][..], ""), |single| (&single.without[..], single.table.as_str()));
+        let refuse = |value: &str, expected: &str| {
+            DriverError::field(&self.file, &format!("{name}.without"), value, expected)
+        };
         if let Some(unknown) = without.iter().find(|name| !dataset.classes.contains(name)) {
-            let expected = format!("one of {}", dataset.classes.join(", "));
-            return Err(DriverError::field(&self.file, "student.without", unknown, &expected));
+            return Err(refuse(unknown, &format!("one of {}", dataset.classes.join(", "))));
         }
         let missing: Vec<bool> =
             dataset.classes.iter().map(|name| without.contains(name)).collect();
-        let left = missing.iter().filter(|is| !**is).count();
-        if left < 2 {
-            let expected = "names that leave two classes at the least";
-            return Err(DriverError::field(
-                &self.file,
-                "student.without",
-                without.join(", "),
-                expected,
-            ));
+        match missing.iter().filter(|is| !**is).count() {
+            2.. => Ok(missing),
+            _ => Err(refuse(&without.join(", "), "names that leave two classes at the least")),
         }
-        Ok(missing)
     }
 
     /// Images that train and images that are held out.
@@ -233,16 +232,11 @@ impl Resolved {
         Ok((train, validation))
     }
 
-    /// How a stage's network sees the images: as its table `name` says, or `[data]`, or the dataset.
+    /// How a stage's network sees the images: as its table says, or `[data]`, or the dataset.
     ///
     /// # Errors
     /// [`DriverError`] for values that do not fit the channels.
-    pub fn view(
-        &self,
-        name: &str,
-        stage: &ResolvedStage,
-        dataset: &Dataset,
-    ) -> Result<View, DriverError> {
+    pub fn view(&self, stage: &ResolvedStage, dataset: &Dataset) -> Result<View, DriverError> {
         let section = &self.recipe.data;
         let usual = &dataset.normalisation;
         let first = |own: &Option<Vec<f32>>, common: &Option<Vec<f32>>, usual: &Vec<f32>| {
@@ -255,7 +249,7 @@ impl Resolved {
             Normalisation::new(mean, std, shape.channels).map_err(|error| match error {
                 DataError::Setting { field, value, expected } => {
                     let own = if field == "mean" { &stage.mean } else { &stage.std };
-                    let table = if own.is_some() { name } else { "data" };
+                    let table = if own.is_some() { &stage.table } else { "data" };
                     DriverError::field(&self.file, &format!("{table}.{field}"), value, &expected)
                 }
                 other => other.into(),
@@ -290,74 +284,4 @@ fn check_data(data: &DataSection, file: &str) -> Result<(), DriverError> {
         return Err(DriverError::field(file, "data.channels", channels, "1 or 3"));
     }
     Ok(())
-}
-
-fn check_doubled(augment: &[Augment], field: &str, file: &str) -> Result<(), DriverError> {
-    match augment.iter().enumerate().find(|(at, one)| augment[..*at].contains(one)) {
-        Some((_, doubled)) => Err(DriverError::field(file, field, doubled, "each change once")),
-        None => Ok(()),
-    }
-}
-
-fn check_size(size: Option<usize>, field: &str, file: &str) -> Result<(), DriverError> {
-    match size.filter(|size| !(1..=4096).contains(size)) {
-        Some(size) => Err(DriverError::field(file, field, size, "from 1 to 4096 pixels")),
-        None => Ok(()),
-    }
-}
-
-fn stage(
-    recipe: &Recipe,
-    section: &StageSection,
-    name: &str,
-    source: &Source,
-) -> Result<ResolvedStage, DriverError> {
-    let file = &source.file;
-    let in_table = |e| DriverError::recipe(file, format!("[{name}] {e}"));
-    let architecture =
-        Architecture::named(&section.model, section.overrides()).map_err(in_table)?;
-    architecture.check_fields().map_err(in_table)?;
-    let epochs = match (section.epochs, &section.weights) {
-        (Some(0), None) => {
-            let field = format!("{name}.epochs");
-            return Err(DriverError::field(file, &field, 0, "at least 1"));
-        }
-        // Trained weights win over the epochs that a recipe has for training.
-        (_, Some(_)) => 0,
-        (Some(epochs), None) if epochs > 1_000_000 => {
-            let field = format!("{name}.epochs");
-            return Err(DriverError::field(file, &field, epochs, "at most 1000000"));
-        }
-        (Some(epochs), None) => epochs,
-        (None, None) => {
-            let problem = format!("`{name}` needs `epochs` or `weights`");
-            return Err(DriverError::recipe(file, problem));
-        }
-    };
-    let refused = |table: &str, (field, value, expected): (String, String, &str)| {
-        DriverError::field(file, &format!("{name}: {table}.{field}"), value, expected)
-    };
-    let optimizer: OptimizerSection = section.optimizer.over(&recipe.optimizer);
-    let optimizer = optimizer.resolve().map_err(|r| refused("optimizer", r))?;
-    let schedule = section.schedule.over(&recipe.schedule);
-    if section.weights.is_none() {
-        schedule.check(epochs).map_err(|r| refused("schedule", r))?;
-    }
-    check_size(section.size, &format!("{name}.size"), file)?;
-    if let Some(augment) = &section.augment {
-        check_doubled(augment, &format!("{name}.augment"), file)?;
-    }
-    let weights = section.weights.as_ref().map(|path| source.folder.join(path));
-    Ok(ResolvedStage {
-        model: section.model.clone(),
-        architecture,
-        epochs,
-        weights,
-        size: section.size,
-        augment: section.augment.clone().unwrap_or_else(|| recipe.data.augment.clone()),
-        mean: section.mean.clone(),
-        std: section.std.clone(),
-        optimizer,
-        schedule,
-    })
 }

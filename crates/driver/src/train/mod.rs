@@ -5,7 +5,7 @@ mod shares;
 mod step;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
@@ -21,12 +21,12 @@ pub(crate) use pass::features;
 use step::Pending;
 
 use crate::{
-    Answers, DriverError, Event, Learner, Observer, Stage, View,
+    Answers, DriverError, Event, Learner, Observer, Stage, Teacher, View,
     checkpoint::{self, Best, Progress},
     evaluate::Predictions,
     files::{sha256, write_atomic},
     metrics::{EpochRecord, Line, MetricsFile, StepsRecord},
-    recipe::{NonFinite, ResolvedStage},
+    recipe::{NonFinite, ResolvedStage, Weights},
 };
 
 /// A run that takes hours is never further than this from its last checkpoint.
@@ -40,6 +40,8 @@ pub struct Training<'a> {
     pub stage: Stage,
     /// Epochs, optimizer and schedule.
     pub config: &'a ResolvedStage,
+    /// Epochs whose weights are kept, each in a file of its own.
+    pub keep: &'a BTreeSet<usize>,
     /// What is minimised.
     pub objective: &'a Objective,
     /// Who teaches; needed where the objective says so.
@@ -256,8 +258,8 @@ impl Training<'_> {
         learning_rate: f64,
         observer: &mut dyn Observer,
     ) -> Result<(), DriverError> {
-        let network = &state.learner.network;
-        let predictions = Predictions::of(network, self.validation, self.view, self.device);
+        let network = Teacher::new(&state.learner.network, self.view.clone());
+        let predictions = Predictions::of(&network, self.validation, self.device);
         let scores = predictions.scores(None);
         if !scores.nll.is_finite() {
             return Err(self.bad_state("validation loss", scores.nll, progress));
@@ -285,6 +287,11 @@ impl Training<'_> {
             write_atomic(&path, &bytes)?;
             progress.best_sha256 = Some(sha256(&bytes));
             progress.best = Some(candidate);
+        }
+        if self.keep.contains(&progress.epoch) {
+            let path = self.folder.join(Weights::After(progress.epoch).file());
+            let bytes = weights::to_bytes(&state.learner.network, Precision::Single, &path)?;
+            write_atomic(&path, &bytes)?;
         }
         state.metrics.append(&Line::Epoch(record.clone()))?;
         progress.epoch += 1;

@@ -1,10 +1,17 @@
 //! A recipe that runs in seconds.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{path::Path, sync::atomic::AtomicBool};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
+};
 
 use burn::tensor::Device;
-use distill_driver::{RunConfig, Silent, recipe, run};
+use distill_driver::{
+    RunConfig, Silent, Stage,
+    recipe::{self, Resolved, ResolvedNetwork},
+    run,
+};
 
 /// A tiny `digits`: two small networks, 192 training images, three epochs of six steps.
 pub(crate) const SETTINGS: [&str; 9] = [
@@ -55,4 +62,15 @@ pub(crate) fn refused(out: &Path, setting: &str) -> String {
     assert_eq!(error.exit_code(), 2, "{error}");
     assert!(!out.exists(), "{setting}: nothing is left behind");
     error.to_string()
+}
+
+/// Puts given weights in the place of the teacher's training.
+#[allow(dead_code, reason = "not every test gives its teacher")]
+pub(crate) fn give_teacher(recipe: &mut Resolved, weights: PathBuf) {
+    match recipe.networks.get_mut(&Stage::Teacher) {
+        Some(ResolvedNetwork::Single(teacher)) => {
+            (teacher.epochs, teacher.weights) = (0, Some(weights));
+        }
+        _ => panic!("the tiny recipe has one teacher"),
+    }
 }

@@ -1,128 +1,16 @@
-//! A stage's record: what it was made from and what it gave.
+//! A network's card: what its weights are of.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use burn::{
-    module::{Module, ModuleVisitor, Param},
-    tensor::Tensor,
-};
 use distill_datasets::{
     ImageShape, Normalisation,
     keyed::{KeyedRng, Operation},
 };
-use distill_models::{Architecture, Cost, Network, Signature};
+use distill_models::{Architecture, Network, Signature};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use crate::{
-    DriverError, View,
-    checkpoint::Best,
-    evaluate::{Calibration, MissingClasses, Scores},
-    files::{read_json, sha256},
-    report::require,
-};
-
-/// The three networks of a run, in the order of their making.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Stage {
-    /// The one that is learnt from.
-    Teacher,
-    /// The student's network, trained on labels alone with the same budget.
-    Baseline,
-    /// The student, distilled.
-    Student,
-}
-
-impl Stage {
-    /// All of them, in order.
-    pub const ALL: [Self; 3] = [Self::Teacher, Self::Baseline, Self::Student];
-
-    /// Its name, which is its folder's.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Teacher => "teacher",
-            Self::Baseline => "baseline",
-            Self::Student => "student",
-        }
-    }
-}
-
-/// `stage.json`: written when a stage is done.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StageRecord {
-    /// sha256 of `inputs`.
-    pub fingerprint: String,
-    /// Everything that the result depends on.
-    pub inputs: serde_json::Value,
-    /// Name of the network.
-    pub model: String,
-    /// Its parameters and multiply-accumulates.
-    pub cost: Cost,
-    /// Size of the weights' file, bytes.
-    pub bytes: u64,
-    /// Epochs it was trained for; 0 where weights were given.
-    pub epochs: usize,
-    /// Seconds spent in training steps.
-    pub seconds: f64,
-    /// Training images a second; none where weights were given.
-    pub images_per_second: Option<f64>,
-    /// Seconds of these that went by waiting for batches.
-    #[serde(default)]
-    pub waiting_seconds: f64,
-    /// Seconds in which the teacher computed while the student learnt; none where its answers were kept.
-    #[serde(default)]
-    pub teacher_seconds: f64,
-    /// Batches left out, for their loss or gradient was no number.
-    #[serde(default)]
-    pub skipped: u64,
-    /// The selected epoch; none where weights were given.
-    pub selected: Option<Best>,
-    /// sha256 of `selected.bpk`.
-    pub selected_sha256: String,
-    /// sha256 of `last.bpk`.
-    pub last_sha256: String,
-}
-
-impl StageRecord {
-    /// The record of a stage that is done.
-    pub(crate) fn of_run(run: &Path, stage: Stage) -> Result<Self, DriverError> {
-        require(&run.join(stage.name()), "stage.json")
-    }
-}
-
-/// `test.json`: what the test split said of a stage's network.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TestRecord {
-    /// Fingerprints of the stage and of the stages that it is compared with.
-    pub of: Vec<String>,
-    /// After the last epoch.
-    pub last: Scores,
-    /// Of the selected epoch.
-    pub selected: Scores,
-    /// After the last epoch; none in records of earlier versions.
-    #[serde(default)]
-    pub calibration: Option<Calibration>,
-    /// Each class after the last epoch, in the order of the logits.
-    #[serde(default)]
-    pub classes: Vec<ClassRecord>,
-    /// Baseline and student of a recipe that leaves out classes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub missing: Option<MissingClasses>,
-}
-
-/// One class of the test split.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClassRecord {
-    /// Its images.
-    pub images: usize,
-    /// Those that are right.
-    pub right: usize,
-    /// Student only: those that are right and were wrong with the baseline.
-    pub gained: usize,
-    /// Student only: those that are wrong and were right with the baseline.
-    pub lost: usize,
-}
+use super::hash_file;
+use crate::{DriverError, View, files::read_json};
 
 /// `model.json`, beside weights: enough to use them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -254,37 +142,4 @@ pub(crate) fn check_size(weights: &Path, parameters: u64) -> Result<(), DriverEr
 
 fn unreadable(weights: &Path, error: &std::io::Error) -> DriverError {
     DriverError::recipe(&weights.display().to_string(), format!("it cannot be read: {error}"))
-}
-
-/// Identity of a stage's inputs.
-pub(crate) fn fingerprint(inputs: &serde_json::Value) -> String {
-    sha256(inputs.to_string().as_bytes())
-}
-
-/// Names of the inputs in which two records differ, for a person.
-pub(crate) fn differences(old: &serde_json::Value, new: &serde_json::Value) -> String {
-    let empty = serde_json::Map::new();
-    let (old, new) = (old.as_object().unwrap_or(&empty), new.as_object().unwrap_or(&empty));
-    let changed = new.iter().filter(|(key, value)| old.get(*key) != Some(*value));
-    changed.map(|(key, _)| key.as_str()).collect::<Vec<_>>().join(", ")
-}
-
-/// Identity of a network's numbers, whatever ids its parameters were given.
-pub(crate) fn weights_identity(network: &Network) -> String {
-    struct Collect(Sha256);
-    impl ModuleVisitor for Collect {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            for value in param.val().into_data().iter::<f32>() {
-                self.0.update(value.to_le_bytes());
-            }
-        }
-    }
-    let mut collect = Collect(Sha256::new());
-    network.visit(&mut collect);
-    hex::encode(collect.0.finalize())
-}
-
-/// sha256 of a file of weights.
-pub(crate) fn hash_file(path: &Path) -> Result<String, DriverError> {
-    Ok(sha256(&fs::read(path).map_err(DriverError::io(path))?))
 }

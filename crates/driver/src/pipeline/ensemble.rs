@@ -1,0 +1,79 @@
+//! Who a network learns from: another one, or several that answer as one.
+
+use distill_models::Cost;
+use serde_json::{Value, json};
+
+use super::Pipeline;
+use crate::{
+    DriverError, StageRecord, Teacher,
+    recipe::{Reference, ResolvedEnsemble},
+    stage::{fingerprint, weights_identity},
+};
+
+impl Pipeline<'_> {
+    /// A network, or an ensemble, that was made earlier, as a teacher.
+    pub(super) fn teacher(&self, of: Reference) -> Result<Teacher, DriverError> {
+        let Some(ensemble) = self.config.recipe.ensemble(of.stage) else {
+            return Ok(Teacher::new(&self.load(of)?, self.view(of.stage).clone()));
+        };
+        let member = |(member, share): (&Reference, &f64)| {
+            Ok::<_, DriverError>((self.load(*member)?, self.view(member.stage).clone(), *share))
+        };
+        let members: Result<Vec<_>, _> =
+            ensemble.members.iter().zip(&ensemble.shares).map(member).collect();
+        Ok(Teacher::ensemble(members?, ensemble.average, ensemble.temperature))
+    }
+
+    /// Identity of a teacher as its students hear it.
+    pub(super) fn identity(&self, of: Reference) -> Result<Value, DriverError> {
+        if let Some(ensemble) = self.config.recipe.ensemble(of.stage) {
+            return self.ensemble_identity(ensemble);
+        }
+        let view = self.view(of.stage);
+        Ok(json!({
+            "weights": weights_identity(&self.load(of)?),
+            "signature": self.signature(of.stage),
+            "mean": view.normalisation.mean,
+            "std": view.normalisation.std,
+        }))
+    }
+
+    /// Everything that an ensemble's answers depend on.
+    pub(super) fn ensemble_identity(
+        &self,
+        ensemble: &ResolvedEnsemble,
+    ) -> Result<Value, DriverError> {
+        let members: Result<Vec<Value>, _> =
+            ensemble.members.iter().map(|member| self.identity(*member)).collect();
+        Ok(json!({
+            "backend": self.config.backend,
+            "dataset": self.dataset.sha256,
+            "members": members?,
+            "shares": ensemble.shares,
+            "average": ensemble.average,
+            "temperature": ensemble.temperature,
+        }))
+    }
+
+    /// The record of an ensemble: it has no weights of its own, and costs what its members cost.
+    pub(super) fn gather(
+        &self,
+        ensemble: &ResolvedEnsemble,
+        inputs: &Value,
+    ) -> Result<StageRecord, DriverError> {
+        let mut cost = Cost { parameters: 0, macs: 0 };
+        let (mut models, mut bytes) = (Vec::new(), 0);
+        for member in &ensemble.members {
+            let record = self.record(member.stage)?;
+            cost.parameters += record.cost.parameters;
+            cost.macs += record.cost.macs;
+            bytes += record.bytes;
+            models.push(record.model);
+        }
+        Ok(StageRecord {
+            model: models.join(" + "),
+            bytes,
+            ..StageRecord::untrained(fingerprint(inputs), inputs.clone(), cost)
+        })
+    }
+}
