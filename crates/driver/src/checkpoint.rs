@@ -7,13 +7,17 @@ use std::{
 };
 
 use burn::{module::Module, optim::ModuleOptimizer, store::ModuleRecord};
-use distill_models::weights::{self, Precision};
+use distill_models::{
+    Network,
+    weights::{self, Precision},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     DriverError, Event, Learner, Observer,
     files::{WRITING, remove_unfinished, sha256, sync_folder, to_json, write_atomic, write_json},
-    train::Sums,
+    recipe::Weights,
+    train::{Sums, peer_file},
 };
 
 /// Where a stage stands, beside weights and optimizer.
@@ -41,6 +45,9 @@ pub(crate) struct Progress {
     pub(crate) best: Option<Best>,
     /// sha256 of its weights, `selected.bpk`.
     pub(crate) best_sha256: Option<String>,
+    /// The same of each peer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) peers_best: Vec<(Best, String)>,
     /// Sums over the epoch so far.
     pub(crate) epoch_sums: Sums,
     /// Sums since the last line of `metrics.jsonl`.
@@ -90,6 +97,12 @@ pub(crate) fn save(
         write_atomic(&writing.path().join(name), bytes)
     };
     write("model.bpk", &weights::to_bytes(&learner.network, Precision::Single, &target)?)?;
+    for (at, peer) in learner.peers.iter().enumerate() {
+        write(
+            &peer_file(at, Weights::Last),
+            &weights::to_bytes(peer, Precision::Single, &target)?,
+        )?;
+    }
     if !learner.connectors.is_empty() {
         let record = learner.connectors.clone().into_record();
         let bytes = record.into_bytes().map_err(|e| damaged("connectors", &target, &e))?;
@@ -99,12 +112,15 @@ pub(crate) fn save(
         optimizer.into_bytes().map_err(|e| damaged("the optimizer's state", &target, &e))?;
     write("optimizer.bpk", &state)?;
     write(PROGRESS, &to_json(progress))?;
-    if let Some(best) = &progress.best_sha256 {
-        let (from, to) = (folder.join(SELECTED), writing.path().join(SELECTED));
+    let own = progress.best_sha256.iter().map(|sum| (SELECTED.to_owned(), sum));
+    let peers = progress.peers_best.iter().enumerate();
+    let of_peers = peers.map(|(at, (_, sum))| (peer_file(at, Weights::Selected), sum));
+    for (name, sum) in own.chain(of_peers) {
+        let (from, to) = (folder.join(&name), writing.path().join(&name));
         // A copy and not another name: what damages one of them leaves the others whole.
         fs::copy(&from, &to).map_err(DriverError::io(&to))?;
         fs::File::open(&to).and_then(|copy| copy.sync_all()).map_err(DriverError::io(&to))?;
-        sums.insert(SELECTED.to_owned(), best.clone());
+        sums.insert(name, sum.clone());
     }
     write_json(&writing.path().join(CHECKSUMS), &sums)?;
     if target.exists() {
@@ -187,10 +203,13 @@ pub(crate) fn load(
     learner: Learner,
     optimizer: ModuleOptimizer,
 ) -> Result<(Learner, ModuleOptimizer), DriverError> {
-    let selected = checkpoint.join(SELECTED);
-    if selected.is_file() {
-        let bytes = fs::read(&selected).map_err(DriverError::io(&selected))?;
-        write_atomic(&checkpoint.with_file_name(SELECTED), &bytes)?;
+    let of_peers = (0..learner.peers.len()).map(|at| peer_file(at, Weights::Selected));
+    for name in of_peers.chain([SELECTED.to_owned()]) {
+        let selected = checkpoint.join(&name);
+        if selected.is_file() {
+            let bytes = fs::read(&selected).map_err(DriverError::io(&selected))?;
+            write_atomic(&checkpoint.with_file_name(&name), &bytes)?;
+        }
     }
     let network = weights::load(learner.network, &checkpoint.join("model.bpk"))?;
     let mut connectors = learner.connectors;
@@ -203,7 +222,11 @@ pub(crate) fn load(
     let path = checkpoint.join("optimizer.bpk");
     let optimizer =
         optimizer.load(&path).map_err(|e| damaged("the optimizer's state", &path, &e))?;
-    Ok((Learner { network, connectors }, optimizer))
+    let peers = learner.peers.into_iter().enumerate();
+    let peers: Result<Vec<Network>, _> = peers
+        .map(|(at, peer)| weights::load(peer, &checkpoint.join(peer_file(at, Weights::Last))))
+        .collect();
+    Ok((Learner { connectors, ..Learner::with_peers(network, peers?) }, optimizer))
 }
 
 /// Deletes the checkpoints of a stage that is done, damaged ones and what a killed process left half written.

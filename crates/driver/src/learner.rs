@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use burn::{
-    module::Module,
+    module::{Module, ModuleMapper, Param, ParamId},
     tensor::{Device, Int, Tensor},
 };
 use distill_datasets::{
@@ -24,12 +24,21 @@ pub struct Learner {
     pub network: Network,
     /// What ends with it.
     pub connectors: Connectors,
+    /// Networks that learn together with it, each from the others.
+    pub peers: Vec<Network>,
 }
 
 impl Learner {
     /// A network alone.
     pub fn new(network: Network) -> Self {
-        Self { network, connectors: Connectors::none() }
+        Self { network, connectors: Connectors::none(), peers: Vec::new() }
+    }
+
+    /// A network and others that learn together with it.
+    pub fn with_peers(network: Network, peers: impl IntoIterator<Item = Network>) -> Self {
+        let apart = |(at, peer): (u64, Network)| peer.map(&mut Apart { of: at + 1 });
+        let peers = (0..).zip(peers).map(apart).collect();
+        Self { peers, ..Self::new(network) }
     }
 
     /// A network with what `objective` compares: the connectors are made by a dry run over
@@ -55,7 +64,8 @@ impl Learner {
         let signals = Signals::new(logits, batch.labels)?.with_features(ours, theirs);
         let signals = signals.with_contrast(places(train.len(), device));
         let mut rng = KeyedRng::new(seed, 0, CONNECTORS, Operation::Weights);
-        Ok(Self { network, connectors: objective.connect(&signals, &mut rng)? })
+        let connectors = objective.connect(&signals, &mut rng)?;
+        Ok(Self { connectors, ..Self::new(network) })
     }
 
     /// Fixes which features `objective` compares, and has both networks watch them.
@@ -104,6 +114,20 @@ pub(crate) fn try_connection(
     let mut rng = KeyedRng::new(0, 0, CONNECTORS, Operation::Weights);
     objective.connect(&signals, &mut rng)?;
     Ok(())
+}
+
+/// Gives a peer's parameters identities of their own: networks name their parameters alike, and one optimizer
+/// keeps a state for each identity.
+struct Apart {
+    of: u64,
+}
+
+impl ModuleMapper for Apart {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let id = param.id.val().rotate_left(17).wrapping_add(self.of);
+        let value = param.val();
+        param.transform_for_load(value, ParamId::from(id))
+    }
 }
 
 /// Images of the dry run.

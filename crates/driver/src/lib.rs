@@ -38,7 +38,7 @@ pub use observer::{Event, Observer, Silent};
 pub use pipeline::{EVALUATION_BATCH, RunConfig, run};
 pub use report::{ClassReport, ModelReport, Models, ObjectiveReport, Report, TestReport};
 pub use run_folder::{DatasetRecord, Host, RunRecord};
-pub use stage::{ClassRecord, ExportedFile, ModelCard, Stage, StageRecord, TestRecord};
+pub use stage::{ClassRecord, ExportedFile, ModelCard, PeerRecord, Stage, StageRecord, TestRecord};
 pub use teacher::{Answers, Teacher};
 pub use train::{Trained, Training};
 pub use view::View;

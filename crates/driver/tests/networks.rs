@@ -204,6 +204,61 @@ fn a_student_may_have_few_images_and_its_teacher_all() {
     assert_eq!(report.networks["hard"].test.last.top1, report.models.baseline.test.last.top1);
 }
 
+/// The student's network and another one that learn together, on labels or from each other as well.
+const TOGETHER: [&str; 2] = [
+    r#"networks.one={model="vgg-small", blocks=[[4], [4]], epochs=3, paired=true, peers=["other"]}"#,
+    r#"networks.other={model="mlp-800", hidden=[16]}"#,
+];
+
+#[test]
+fn networks_learn_together() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let mutual = complete(&flex(&out, &TOGETHER));
+    let [one, other] = ["one", "other"].map(|name| mutual.networks[name].clone());
+    assert_eq!((one.epochs, other.epochs), (3, 3));
+    assert_ne!(one.test, mutual.models.baseline.test);
+
+    // Where the objective looks at labels alone, each of them learns alone: the first one is the baseline.
+    let labels = r#"networks.one.objective=[{term="cross-entropy"}]"#;
+    let alone = complete(&flex(&out, &[TOGETHER[0], TOGETHER[1], labels]));
+    assert_eq!(alone.networks["one"].test.last.nll, alone.models.baseline.test.last.nll);
+    assert_ne!(alone.networks["other"].test, other.test);
+
+    // A peer whose weights are damaged takes them from where it was trained.
+    let weights = out.join("networks/other/selected.bpk");
+    fs::write(&weights, "no weights").unwrap();
+    let mut notes = Notes::default();
+    let config = flex(&out, &[TOGETHER[0], TOGETHER[1], labels]);
+    let again = run(&config, &mut notes, &AtomicBool::new(false)).unwrap();
+    assert!(notes.0.iter().any(|note| note.starts_with("other: made again")), "{:?}", notes.0);
+    assert_eq!(again.networks["other"].test, alone.networks["other"].test);
+}
+
+#[test]
+fn networks_that_learn_together_resume_together() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
+    let peers = [r#"student.peers=["other"]"#, TOGETHER[1]];
+    let expected = complete(&flex(&whole, &peers));
+    for steps in [2, 5] {
+        let interrupt = AtomicBool::new(false);
+        let mut stop = StopIn { stage: Stage::Student, epoch: 2, steps, interrupt: &interrupt };
+        let mut config = flex(&parts, &peers);
+        config.resume = steps > 2;
+        assert!(run(&config, &mut stop, &interrupt).is_err());
+    }
+    let mut config = flex(&parts, &peers);
+    config.resume = true;
+    let report = complete(&config);
+    assert_eq!(metrics(&parts, "student"), metrics(&whole, "student"));
+    for stage in expected.stages() {
+        assert_eq!(report.of(stage).test, expected.of(stage).test, "{stage:?}");
+    }
+}
+
 #[test]
 fn other_networks_are_compared_over_seeds() {
     let _turn = TURN.lock();
@@ -272,6 +327,20 @@ fn networks_that_cannot_be_are_refused() {
             "expected `networks.a.from` to name it",
         ),
         ("teacher.paired=true", "`teacher.paired` is `true`"),
+        (r#"student.peers=["nobody"]"#, "`student: peers` is `nobody`"),
+        (r#"networks.a={model="vgg-small", epochs=1, peers=["a"]}"#, "`a: peers` is `a`"),
+        (
+            r#"networks={a={model="vgg-small", epochs=1, peers=["b"]}, b={model="vgg-small", epochs=2}}"#,
+            "`networks.b` is a peer of `a`, expected a model and nothing else",
+        ),
+        (
+            r#"networks={a={model="vgg-small", epochs=1, from="teacher", peers=["b"]}, b={model="vgg-small"}}"#,
+            "`networks.a.from` is `teacher`, expected to be left out",
+        ),
+        (
+            r#"networks={a={model="vgg-small", epochs=2, peers=["b"]}, b={model="vgg-small"}, c={model="vgg-small", epochs=1, from="b@1"}}"#,
+            "`networks.c.from` is `b@1`",
+        ),
     ] {
         let error = refused(&folder.path().join("out"), setting);
         assert!(error.contains(expected), "{setting}: {error}, expected {expected}");

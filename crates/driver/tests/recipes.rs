@@ -122,5 +122,5 @@ fn resolve(settings: &[&str]) -> Result<Resolved, String> {
 }
 
 fn teacher(resolved: &Resolved) -> &ResolvedStage {
-    resolved.stage(Stage::Teacher).unwrap()
+    resolved.stage(Stage::Teacher).expect("the recipe has one teacher")
 }

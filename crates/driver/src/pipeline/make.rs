@@ -16,6 +16,7 @@ use crate::{
     files::{create_dir, read_json, write_json},
     recipe::{Reference, ResolvedStage, Weights},
     stage::{differences, fingerprint, hash_file},
+    train::peer_file,
 };
 
 /// What a stage was begun with.
@@ -118,7 +119,10 @@ impl Pipeline<'_> {
             Some(teacher) if with_features => {
                 Learner::connected(network, &mut objective, teacher, set, view, seed, device)?
             }
-            _ => Learner::new(network),
+            _ => {
+                let peers = self.peers(stage).iter().map(|peer| self.initial(*peer));
+                Learner::with_peers(network, peers.collect::<Result<Vec<_>, _>>()?)
+            }
         };
         if let Some(views) = recipe.reused_views(stage) {
             train = train.with_views(views as u64);
@@ -180,6 +184,7 @@ impl Pipeline<'_> {
             selected_sha256: hash_file(&selected)?,
             last_sha256: hash_file(&folder.join("last.bpk"))?,
             kept_sha256,
+            peers: self.peer_records(stage, &trained)?,
         })
     }
 
@@ -187,13 +192,20 @@ impl Pipeline<'_> {
         if self.config.recipe.ensemble(stage).is_some() {
             return true;
         }
-        let whole = |weights: Weights, expected: &str| {
-            let path = self.folder(stage).join(weights.file());
-            hash_file(&path).is_ok_and(|hash| hash == expected)
-        };
-        whole(Weights::Selected, &record.selected_sha256)
-            && whole(Weights::Last, &record.last_sha256)
-            && record.kept_sha256.iter().all(|(epoch, hash)| whole(Weights::After(*epoch), hash))
+        let own = [
+            (Weights::Selected.file(), &record.selected_sha256),
+            (Weights::Last.file(), &record.last_sha256),
+        ];
+        let kept = record.kept_sha256.iter();
+        let kept = kept.map(|(epoch, hash)| (Weights::After(*epoch).file(), hash));
+        let peers = record.peers.iter().enumerate().flat_map(|(at, peer)| {
+            let file = |weights| peer_file(at, weights);
+            let [selected, last] = [Weights::Selected, Weights::Last].map(file);
+            [(selected, &peer.selected_sha256), (last, &peer.last_sha256)]
+        });
+        own.into_iter().chain(kept).chain(peers).all(|(file, expected)| {
+            hash_file(&self.folder(stage).join(file)).is_ok_and(|hash| hash == *expected)
+        })
     }
 
     /// Moves what was made, or begun, from other inputs out of the way, and what was made from these

@@ -5,6 +5,7 @@ mod ensemble;
 mod given;
 mod judge;
 mod make;
+mod peers;
 
 use std::{
     collections::BTreeMap,
@@ -214,6 +215,12 @@ impl<'a> Pipeline<'a> {
                 |folder: &Path, _: &mut dyn Observer| self.adopt(stage, path, &inputs, folder);
             return self.stage(stage, &inputs, observer, adopt);
         }
+        if let Some(lead) = self.settings(stage).lead {
+            let inputs = self.peer_inputs(stage, lead)?;
+            let take =
+                |folder: &Path, _: &mut dyn Observer| self.take_peer(stage, lead, &inputs, folder);
+            return self.stage(stage, &inputs, observer, take);
+        }
         let mut inputs = self.inputs(stage);
         if let Some(reference) = self.config.recipe.learns_from(stage) {
             inputs["teacher"] = self.identity(reference)?;
@@ -252,6 +259,10 @@ impl<'a> Pipeline<'a> {
         }
         if let Some(own) = settings.train {
             inputs["own_train"] = own.into();
+        }
+        if !self.peers(stage).is_empty() {
+            let of_peer = |peer: &Stage| json!({ "model": self.settings(*peer).architecture, "seed": self.seed(*peer) });
+            inputs["peers"] = self.peers(stage).iter().map(of_peer).collect();
         }
         if stage != Stage::Baseline && !settings.keep.is_empty() {
             inputs["keep"] = json!(settings.keep);

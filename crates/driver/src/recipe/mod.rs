@@ -152,6 +152,10 @@ pub struct StageSection {
     /// Networks that answer as one, in place of all other fields. Not the student.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ensemble: Option<EnsembleSection>,
+    /// Networks that learn together with this one, each from the mean of the others, in place of a teacher: deep
+    /// mutual learning. Names of `[networks]` that have a model and nothing else: all else is as here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<String>,
     /// `[networks]` only: start from the student's weights and see its batches, to differ from it by the teacher
     /// or the objective alone. Otherwise each has random numbers of its own, which come with its name.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

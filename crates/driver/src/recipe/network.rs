@@ -119,7 +119,9 @@ impl ResolvedNetwork {
     /// The networks that have to be there before it.
     pub fn needs(&self) -> Vec<Reference> {
         match self {
-            Self::Single(stage) => stage.from.into_iter().collect(),
+            Self::Single(stage) => {
+                stage.from.into_iter().chain(stage.lead.map(Reference::selected)).collect()
+            }
             Self::Ensemble(ensemble) => ensemble.members.clone(),
         }
     }

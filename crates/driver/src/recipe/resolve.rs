@@ -101,7 +101,7 @@ impl Resolved {
     pub fn learns_from(&self, stage: Stage) -> Option<Reference> {
         let single = self.stage(stage).filter(|_| stage != Stage::Baseline)?;
         let needs_teacher = Objective::new(&single.objective).is_ok_and(|o| o.needs_teacher());
-        single.from.filter(|_| needs_teacher)
+        single.from.filter(|_| needs_teacher && single.peers.is_empty())
     }
 
     /// The objective of the distilled student.
@@ -113,7 +113,8 @@ impl Resolved {
     /// learn from others, and of the baseline, which is compared with one.
     pub fn reused_views(&self, stage: Stage) -> Option<usize> {
         let single = self.stage(stage)?;
-        let is_like_student = stage == Stage::Baseline || self.learns_from(stage).is_some();
+        let is_like_student =
+            matches!(stage, Stage::Baseline | Stage::Student) || self.learns_from(stage).is_some();
         let views = self.recipe.cache.as_ref()?.views_of(single.epochs);
         (is_like_student && views < single.epochs).then_some(views)
     }

@@ -30,6 +30,10 @@ pub struct ResolvedStage {
     pub weights: Option<PathBuf>,
     /// The network that it learns from.
     pub from: Option<Reference>,
+    /// Networks that learn together with it, each from the others.
+    pub peers: Vec<Stage>,
+    /// The network that it learns together with, in whose stage it is trained.
+    pub lead: Option<Stage>,
     /// What it minimises.
     pub objective: Vec<TermConfig>,
     /// Whether it starts from the student's weights and sees its batches.
@@ -72,6 +76,14 @@ pub(super) fn student(recipe: &Recipe, source: &Source) -> Result<ResolvedStage,
         return refuse("objective", "given".to_owned(), expected);
     }
     let mut student = stage(recipe, section, "student", source)?;
+    let has_peers = !student.peers.is_empty();
+    if has_peers && Objective::new(&recipe.objective).is_ok_and(|o| o.needs_features()) {
+        return refuse(
+            "peers",
+            section.peers.join(", "),
+            "an objective that compares logits alone",
+        );
+    }
     let from = student.from.get_or_insert(Reference::selected(Stage::Teacher));
     if from.stage != Stage::Teacher {
         let expected = "`teacher`, or `teacher@` with an epoch; `[teacher]` itself may be any network or ensemble";
@@ -94,6 +106,7 @@ pub(super) fn networks(
         return Err(DriverError::field(file, "teacher.without", names, expected));
     }
     networks.insert(Stage::Teacher, network(recipe, &recipe.teacher, "teacher", source)?);
+    let leads = leads(recipe, file)?;
     for (name, section) in &recipe.networks {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
         let stage = Stage::named(name);
@@ -106,9 +119,81 @@ pub(super) fn networks(
             return Err(DriverError::field(file, "networks", name, expected));
         }
         let table = format!("networks.{name}");
-        networks.insert(stage, network(recipe, section, &table, source)?);
+        let network = match leads.get(name.as_str()) {
+            Some((lead, of)) => peer(recipe, section, &table, (*lead, of), source)?,
+            None => network(recipe, section, &table, source)?,
+        };
+        networks.insert(stage, network);
     }
     Ok(networks)
+}
+
+/// The network that each peer learns together with.
+fn leads<'a>(
+    recipe: &'a Recipe,
+    file: &str,
+) -> Result<BTreeMap<&'a str, (Stage, &'a StageSection)>, DriverError> {
+    let networks = recipe.networks.iter().map(|(name, section)| (Stage::named(name), section));
+    let sections =
+        networks.chain([(Stage::Teacher, &recipe.teacher), (Stage::Student, &recipe.student)]);
+    let mut leads = BTreeMap::new();
+    for (lead, section) in sections {
+        for peer in &section.peers {
+            let is_network = recipe.networks.get(peer).is_some_and(|own| own.peers.is_empty());
+            let is_new = leads.insert(peer.as_str(), (lead, section)).is_none();
+            if !is_network || !is_new || peer == lead.name() {
+                let expected = "other networks of `[networks]`, each a peer once and without `peers` of its own";
+                let field = format!("{}: peers", lead.name());
+                return Err(DriverError::field(file, &field, peer, expected));
+            }
+        }
+    }
+    Ok(leads)
+}
+
+/// A network that learns together with another one, with all that is said there.
+fn peer(
+    recipe: &Recipe,
+    section: &StageSection,
+    table: &str,
+    (lead, of): (Stage, &StageSection),
+    source: &Source,
+) -> Result<ResolvedNetwork, DriverError> {
+    let architecture = |section: &StageSection| StageSection {
+        model: section.model.clone(),
+        blocks: section.blocks.clone(),
+        norm: section.norm,
+        hidden: section.hidden.clone(),
+        dropout: section.dropout,
+        input_dropout: section.input_dropout,
+        shortcut: section.shortcut,
+        ..Default::default()
+    };
+    let own = architecture(section);
+    if own != *section {
+        let lead = lead.name();
+        let problem = format!(
+            "`{table}` is a peer of `{lead}`, expected a model and nothing else: all else is as there"
+        );
+        return Err(DriverError::recipe(&source.file, problem));
+    }
+    let StageSection { model, blocks, norm, hidden, dropout, input_dropout, shortcut, .. } = own;
+    let whole = StageSection {
+        model,
+        blocks,
+        norm,
+        hidden,
+        dropout,
+        input_dropout,
+        shortcut,
+        peers: Vec::new(),
+        paired: false,
+        ..of.clone()
+    };
+    let mut single = stage(recipe, &whole, table, source)?;
+    single.lead = Some(lead);
+    single.objective = of.objective.clone().unwrap_or_else(|| recipe.objective.clone());
+    Ok(ResolvedNetwork::Single(Box::new(single)))
 }
 
 /// The order of the stages, with each reference checked and the weights that it names marked to be kept.
@@ -140,6 +225,7 @@ pub(super) fn in_order(
                 return refuse("a network, for an ensemble is no member of another one");
             }
             (_, Some(ResolvedNetwork::Ensemble(_))) => 0,
+            (_, Some(ResolvedNetwork::Single(single))) if single.lead.is_some() => 0,
             (_, Some(ResolvedNetwork::Single(single))) => single.epochs,
         };
         match reference.weights {
@@ -188,12 +274,18 @@ fn network(
         let mut single = stage(recipe, section, table, source)?;
         single.objective = match (&section.objective, single.from) {
             (Some(terms), _) => terms.clone(),
-            (None, Some(_)) => recipe.objective.clone(),
-            (None, None) => label_objective(recipe),
+            (None, None) if single.peers.is_empty() => label_objective(recipe),
+            (None, _) => recipe.objective.clone(),
         };
         let objective = Objective::new(&single.objective)
             .map_err(|e| DriverError::recipe(&source.file, format!("[{table}] {e}")))?;
-        if objective.needs_teacher() && single.from.is_none() {
+        if objective.needs_features() && !single.peers.is_empty() {
+            let problem = format!(
+                "`{table}.objective` compares features, expected logits alone: it has `peers`"
+            );
+            return Err(DriverError::recipe(&source.file, problem));
+        }
+        if objective.needs_teacher() && single.from.is_none() && single.peers.is_empty() {
             let problem = format!(
                 "`{table}.objective` has terms that look at a teacher, expected `{table}.from` to name it"
             );
@@ -310,6 +402,15 @@ fn stage(
         let expected = "to be left out: given weights are not trained";
         return Err(DriverError::field(file, &format!("{name}.from"), from, expected));
     }
+    if let (Some(weights), Some(peer)) = (&section.weights, section.peers.first()) {
+        let expected = format!("to be left out: it learns together with `{peer}`");
+        let field = format!("{name}.weights");
+        return Err(DriverError::field(file, &field, weights.display(), &expected));
+    }
+    if let (Some(from), Some(peer)) = (from, section.peers.first()) {
+        let expected = format!("to be left out: it learns from its peer `{peer}`");
+        return Err(DriverError::field(file, &format!("{name}.from"), from, &expected));
+    }
     if section.paired && !name.starts_with("networks.") {
         let expected = "to be left out: only the `[networks]` can be like the student";
         return Err(DriverError::field(file, &format!("{name}.paired"), true, expected));
@@ -322,6 +423,8 @@ fn stage(
         weights,
         from,
         objective: Vec::new(),
+        peers: section.peers.iter().map(|name| Stage::named(name)).collect(),
+        lead: None,
         paired: section.paired,
         keep: BTreeSet::new(),
         train: section.train,

@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 
 pub(crate) use card::check_size;
 pub use card::{ExportedFile, ModelCard};
-pub use record::{ClassRecord, StageRecord, TestRecord};
+pub use record::{ClassRecord, PeerRecord, StageRecord, TestRecord};
 pub(crate) use record::{differences, fingerprint, hash_file, weights_identity};
 
 /// A network of a run.

@@ -56,6 +56,20 @@ pub struct StageRecord {
     /// sha256 of the weights after epochs that another network learns from.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub kept_sha256: BTreeMap<usize, String>,
+    /// Networks that learnt together with it, in the recipe's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<PeerRecord>,
+}
+
+/// What a stage's training left of a network that learnt together with its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PeerRecord {
+    /// The selected epoch.
+    pub selected: Best,
+    /// sha256 of its weights.
+    pub selected_sha256: String,
+    /// sha256 of the weights after the last epoch.
+    pub last_sha256: String,
 }
 
 impl StageRecord {
@@ -77,6 +91,7 @@ impl StageRecord {
             selected_sha256: String::new(),
             last_sha256: String::new(),
             kept_sha256: BTreeMap::new(),
+            peers: Vec::new(),
         }
     }
 

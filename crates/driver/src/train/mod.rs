@@ -87,6 +87,8 @@ pub struct Trained {
     pub skipped: u64,
     /// The epoch whose weights are in `selected.bpk`.
     pub best: Best,
+    /// The same of each peer, `peer-1-selected.bpk` and so on.
+    pub peers_best: Vec<Best>,
 }
 
 /// Sums over training images, kept in double precision and in the order of the steps.
@@ -165,8 +167,12 @@ impl Training<'_> {
         while progress.epoch <= self.config.epochs {
             self.epoch(&mut state, &mut progress, &mut pace, observer)?;
         }
-        let path = self.folder.join("last.bpk");
-        write_atomic(&path, &weights::to_bytes(&state.learner.network, Precision::Single, &path)?)?;
+        let peers = state.learner.peers.iter().enumerate();
+        let peers = peers.map(|(at, peer)| (peer_file(at, Weights::Last), peer));
+        for (name, network) in peers.chain([(Weights::Last.file(), &state.learner.network)]) {
+            let path = self.folder.join(name);
+            write_atomic(&path, &weights::to_bytes(network, Precision::Single, &path)?)?;
+        }
         let best = progress.best.expect("a stage has at least one epoch");
         Ok(Trained {
             seconds: progress.seconds,
@@ -175,6 +181,7 @@ impl Training<'_> {
             teacher_seconds: progress.teacher_seconds,
             skipped: progress.skipped,
             best,
+            peers_best: progress.peers_best.iter().map(|(best, _)| *best).collect(),
         })
     }
 
@@ -288,6 +295,7 @@ impl Training<'_> {
             progress.best_sha256 = Some(sha256(&bytes));
             progress.best = Some(candidate);
         }
+        self.judge_peers(state, progress)?;
         if self.keep.contains(&progress.epoch) {
             let path = self.folder.join(Weights::After(progress.epoch).file());
             let bytes = weights::to_bytes(&state.learner.network, Precision::Single, &path)?;
@@ -299,6 +307,31 @@ impl Training<'_> {
         self.save(state, progress)?;
         let epochs = self.config.epochs;
         observer.on(Event::Epoch { stage: self.stage, epochs, record: &record });
+        Ok(())
+    }
+
+    /// Selects the epoch of each peer, as that of the network itself.
+    fn judge_peers(&self, state: &State, progress: &mut Progress) -> Result<(), DriverError> {
+        for (at, peer) in state.learner.peers.iter().enumerate() {
+            let teacher = Teacher::new(peer, self.view.clone());
+            let scores = Predictions::of(&teacher, self.validation, self.device).scores(None);
+            if !scores.nll.is_finite() {
+                return Err(self.bad_state("validation loss of a peer", scores.nll, progress));
+            }
+            let candidate = Best { epoch: progress.epoch, top1: scores.top1, nll: scores.nll };
+            let before = progress.peers_best.get(at);
+            if before.is_some_and(|(best, _)| !candidate.is_better_than(best)) {
+                continue;
+            }
+            let path = self.folder.join(peer_file(at, Weights::Selected));
+            let bytes = weights::to_bytes(peer, Precision::Single, &path)?;
+            write_atomic(&path, &bytes)?;
+            let entry = (candidate, sha256(&bytes));
+            match progress.peers_best.get_mut(at) {
+                Some(there) => *there = entry,
+                None => progress.peers_best.push(entry),
+            }
+        }
         Ok(())
     }
 
@@ -323,6 +356,7 @@ impl Training<'_> {
             && progress.best.is_none_or(|best| (1..epoch).contains(&best.epoch))
             && progress.best.is_some() == (epoch > 1)
             && progress.best_sha256.is_some() == (epoch > 1)
+            && progress.peers_best.iter().all(|(best, _)| (1..epoch).contains(&best.epoch))
             && (progress.seconds.is_finite() && progress.seconds >= 0.0)
             && sums.iter().all(|sums| sums.terms.is_empty() || sums.terms.len() == terms)
     }
@@ -360,6 +394,11 @@ impl Training<'_> {
             seconds_left: left / images_per_second,
         }
     }
+}
+
+/// File of the weights of a peer, from 0, in the folder of the stage that it learns in.
+pub(crate) fn peer_file(at: usize, weights: Weights) -> String {
+    format!("peer-{}-{}", at + 1, weights.file())
 }
 
 struct State {

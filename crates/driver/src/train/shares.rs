@@ -24,17 +24,17 @@ impl Training<'_> {
             return Ok(BTreeMap::new());
         };
         // Running statistics are shared between clones, and not with what evaluation has.
-        let network = learner.network.valid().train();
+        let copy = learner.valid().train();
         let mut norms = Vec::with_capacity(names.len());
         for at in 0..names.len() {
             // A graph of gradients can be walked once.
-            let signals = self.signals(&network, batch.clone(), epoch, 0)?;
+            let signals = self.signals(&copy, batch.clone(), epoch, 0)?.swap_remove(0);
             let mut connectors = learner.connectors.clone();
             let mut value = self.objective.evaluate_with(&signals, &mut connectors)?;
             let term = value.terms.swap_remove(at);
             let gradients = (term.value * term.weight).backward();
-            let gradients = GradientsParams::from_grads(gradients, &network);
-            let norm = global_norm(&gradients, &network);
+            let gradients = GradientsParams::from_grads(gradients, &copy.network);
+            let norm = global_norm(&gradients, &copy.network);
             norms.push(norm.map_or(0.0, |norm| f64::from(norm.into_scalar::<f32>())));
         }
         let all: f64 = norms.iter().sum();

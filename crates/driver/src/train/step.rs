@@ -43,7 +43,9 @@ impl Training<'_> {
         let skips = self.non_finite == NonFinite::Skip;
         // A forward pass changes running statistics, which clones share.
         let before = skips.then(|| state.learner.valid().train());
-        let signals = self.signals(&state.learner.network, batch, progress.epoch, progress.step)?;
+        let mut all = self.signals(&state.learner, batch, progress.epoch, progress.step)?;
+        let peers = all.split_off(1);
+        let signals = all.swap_remove(0);
         let right = signals.student_logits().without_autodiff().argmax(1).flatten::<1>(0, 1);
         let correct = right.equal(signals.labels().without_autodiff()).float().sum();
         let value = self.objective.evaluate_with(&signals, &mut state.learner.connectors)?;
@@ -51,8 +53,12 @@ impl Training<'_> {
         let mut seen = vec![correct, value.total.clone().without_autodiff()];
         seen.extend(value.terms.into_iter().map(|term| term.value.without_autodiff()));
         // Where no term counts in this epoch, there is nothing to follow.
-        let tracked = value.total.is_tracked();
-        let total = value.total;
+        let mut total = value.total;
+        for signals in &peers {
+            // Each looks at the others as they are: the gradient of the sum is each one's own.
+            total = total + self.objective.evaluate(signals)?.total;
+        }
+        let tracked = total.is_tracked();
         let gradients = || GradientsParams::from_grads(total.backward(), &state.learner);
         let mut gradients = tracked.then(gradients);
 
@@ -69,14 +75,21 @@ impl Training<'_> {
         state.pending.push(Pending { step, images, seen: Tensor::cat(seen, 0) });
         let Some(mut gradients) = gradients.take() else { return Ok(()) };
         if let Some(max_norm) = self.config.optimizer.clip_norm {
-            clip_by_global_norm(&mut gradients, &state.learner, max_norm);
+            let Learner { network, connectors, peers } = state.learner.clone();
+            let own = Learner { network, connectors, peers: Vec::new() };
+            clip_by_global_norm(&mut gradients, &own, max_norm);
+            for peer in &peers {
+                clip_by_global_norm(&mut gradients, peer, max_norm);
+            }
         }
         let learning_rate = ModuleLearningRate::from(learning_rate);
         let learner = state.learner.clone();
         state.learner = state.optimizer.step(learning_rate, learner, gradients);
         if let Some(max_norm) = self.config.optimizer.max_norm {
-            let Learner { network, connectors } = state.learner.clone();
-            state.learner = Learner { network: bound_weights(network, max_norm), connectors };
+            let Learner { network, connectors, peers } = state.learner.clone();
+            let peers = peers.into_iter().map(|peer| bound_weights(peer, max_norm)).collect();
+            let network = bound_weights(network, max_norm);
+            state.learner = Learner { network, connectors, peers };
         }
         Ok(())
     }

@@ -1,0 +1,97 @@
+//! Networks that learn together: one stage trains them all, and each then has a stage of its own.
+
+use std::{fs, path::Path};
+
+use serde_json::{Value, json};
+
+use super::Pipeline;
+use crate::{
+    DriverError, Stage, StageRecord,
+    files::write_atomic,
+    recipe::Weights,
+    stage::{PeerRecord, fingerprint, hash_file},
+    train::{Trained, peer_file},
+};
+
+impl Pipeline<'_> {
+    /// Those that learn together with a stage; the baseline learns alone.
+    pub(super) fn peers(&self, stage: Stage) -> &[Stage] {
+        match stage {
+            Stage::Baseline => &[],
+            _ => &self.settings(stage).peers,
+        }
+    }
+
+    /// What training left of each peer.
+    pub(super) fn peer_records(
+        &self,
+        stage: Stage,
+        trained: &Trained,
+    ) -> Result<Vec<PeerRecord>, DriverError> {
+        let folder = self.folder(stage);
+        let hash = |at, weights| hash_file(&folder.join(peer_file(at, weights)));
+        let record = |(at, selected)| {
+            Ok(PeerRecord {
+                selected,
+                selected_sha256: hash(at, Weights::Selected)?,
+                last_sha256: hash(at, Weights::Last)?,
+            })
+        };
+        trained.peers_best.iter().copied().enumerate().map(record).collect()
+    }
+
+    /// Everything that a peer's weights depend on: the stage that trained it.
+    pub(super) fn peer_inputs(&self, stage: Stage, lead: Stage) -> Result<Value, DriverError> {
+        Ok(json!({
+            "lead": self.record(lead)?.fingerprint,
+            "peer": self.place(stage, lead),
+            "model": self.settings(stage).architecture,
+        }))
+    }
+
+    /// Takes a peer's weights out of the folder of the stage that trained it.
+    pub(super) fn take_peer(
+        &self,
+        stage: Stage,
+        lead: Stage,
+        inputs: &Value,
+        folder: &Path,
+    ) -> Result<StageRecord, DriverError> {
+        let (at, config) = (self.place(stage, lead), self.settings(stage));
+        let trained = self.record(lead)?;
+        let Some(peer) = trained.peers.get(at).cloned() else {
+            return Err(DriverError::Folder {
+                path: self.folder(lead),
+                problem: format!("its record does not name the peer `{}`", stage.name()),
+                hint: "delete this stage's folder, or name another run's folder with `--out`"
+                    .to_owned(),
+            });
+        };
+        let mut bytes = 0;
+        for weights in [Weights::Last, Weights::Selected] {
+            let from = self.folder(lead).join(peer_file(at, weights));
+            let content = fs::read(&from).map_err(DriverError::io(&from))?;
+            bytes = content.len() as u64;
+            write_atomic(&folder.join(weights.file()), &content)?;
+        }
+        let cost = config.architecture.cost(&self.signature(stage))?;
+        Ok(StageRecord {
+            model: config.model.clone(),
+            bytes,
+            epochs: config.epochs,
+            // All of them learn in the same steps.
+            seconds: trained.seconds,
+            images_per_second: trained.images_per_second,
+            selected: Some(peer.selected),
+            selected_sha256: peer.selected_sha256,
+            last_sha256: peer.last_sha256,
+            ..StageRecord::untrained(fingerprint(inputs), inputs.clone(), cost)
+        })
+    }
+
+    /// Place of a peer among those of its lead.
+    fn place(&self, stage: Stage, lead: Stage) -> usize {
+        let place = self.peers(lead).iter().position(|peer| *peer == stage);
+        place.expect("a peer is one of its lead's")
+    }
+}
