@@ -89,12 +89,30 @@ impl ImageSet {
     #[must_use]
     pub fn without(&self, missing: &[bool]) -> Self {
         let kept = (0..self.len()).filter(|index| !missing[usize::from(self.labels[*index])]);
-        let (mut images, mut labels) = (Vec::new(), Vec::new());
-        for index in kept {
-            images.extend_from_slice(self.image(index));
-            labels.push(self.labels[index]);
-        }
+        self.selected(&kept.collect::<Vec<_>>())
+    }
+
+    /// A copy of these images, in this order.
+    ///
+    /// # Panics
+    /// Where there is no such image.
+    #[must_use]
+    pub fn selected(&self, indices: &[usize]) -> Self {
+        let images = indices.iter().flat_map(|index| self.image(*index)).copied().collect();
+        let labels = indices.iter().map(|index| self.labels[*index]).collect();
         Self { shape: self.shape, images, labels }
+    }
+
+    /// The same images with the label that `to` has for each one's own.
+    ///
+    /// # Panics
+    /// Where a label is no index of `to`.
+    #[must_use]
+    pub fn relabelled(mut self, to: &[u16]) -> Self {
+        for label in &mut self.labels {
+            *label = to[usize::from(*label)];
+        }
+        self
     }
 
     /// A copy of the first `len` images alone.

@@ -50,6 +50,15 @@ impl Loader {
         Self { seed: Some(seed), augment, ..Self::in_order(set, batch) }
     }
 
+    /// The same images with the label that `to` has for each one's own.
+    ///
+    /// # Panics
+    /// Where a label is no index of `to`.
+    #[must_use]
+    pub fn relabelled(self, to: &[u16]) -> Self {
+        Self { set: Arc::new(self.set.as_ref().clone().relabelled(to)), ..self }
+    }
+
     /// Number of random views that an image has: epoch by epoch they come in turn, from the first one again
     /// after the last. Without it each epoch has a view of its own.
     ///

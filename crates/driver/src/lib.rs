@@ -4,6 +4,7 @@ mod cache;
 mod checkpoint;
 mod classifier;
 mod clip;
+mod cluster;
 mod compare;
 mod error;
 pub mod evaluate;

@@ -187,6 +187,9 @@ impl ModelReport {
         let folder = stage.folder(run);
         let stage = StageRecord::of_run(run, stage)?;
         let test: TestRecord = require(&folder, "test.json")?;
+        // A specialist tells other classes apart than the rest.
+        let card: Option<ModelCard> = read_json(&folder.join("model.json"))?;
+        let names = card.map_or_else(|| names.to_vec(), |card| card.classes);
         let whole = test.calibration.filter(|_| names.len() == test.classes.len());
         let calibration = whole.ok_or_else(|| unfinished(&folder, "whole `test.json"))?;
         Ok(Self {
@@ -203,7 +206,7 @@ impl ModelReport {
             test: TestReport { last: test.last, selected: test.selected },
             calibration,
             missing: test.missing,
-            classes: names.iter().cloned().zip(test.classes).map(class).collect(),
+            classes: names.into_iter().zip(test.classes).map(class).collect(),
         })
     }
 }

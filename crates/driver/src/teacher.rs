@@ -7,31 +7,37 @@ use std::{
 
 use burn::{module::Module, tensor::Tensor};
 use distill_models::{Graph, Network, Tap};
-use distill_objective::{Average, ensemble_logits};
+use distill_objective::{Average, Specialist, ensemble_logits, specialist_logits};
 
 use crate::{DriverError, View, cache::AnswerCache};
 
 /// Frozen networks that answer as one with logits; one network also with features where it is asked.
 #[derive(Debug, Clone)]
 pub struct Teacher {
-    /// Each with its share, at least one.
+    /// At least one.
     members: Vec<Member>,
-    average: Average,
-    temperature: f64,
+    together: Together,
 }
 
 #[derive(Debug, Clone)]
 struct Member {
     network: Network,
     view: View,
-    share: f64,
+}
+
+/// How several answer as one.
+#[derive(Debug, Clone)]
+enum Together {
+    /// Their mean, with the share of each.
+    Mean { shares: Vec<f64>, average: Average, temperature: f64 },
+    /// A generalist, and specialists with the classes and the dustbin's shift of each.
+    Specialists { own: Vec<(Vec<bool>, f64)>, top: usize },
 }
 
 impl Teacher {
     /// Freezes `network`: dropout off, running statistics fixed, no gradients.
     pub fn new(network: &Network, view: View) -> Self {
-        let member = Member { network: network.valid(), view, share: 1.0 };
-        Self { members: vec![member], average: Average::Geometric, temperature: 1.0 }
+        Self::ensemble([(network.clone(), view, 1.0)], Average::Geometric, 1.0)
     }
 
     /// Several networks with their shares, which sum to 1, as one: [`ensemble_logits`] of their logits.
@@ -43,20 +49,39 @@ impl Teacher {
         average: Average,
         temperature: f64,
     ) -> Self {
-        let member = |(network, view, share): (Network, View, f64)| Member {
-            network: network.valid(),
-            view,
-            share,
-        };
-        let members: Vec<Member> = networks.into_iter().map(member).collect();
+        let (mut members, mut shares) = (Vec::new(), Vec::new());
+        for (network, view, share) in networks {
+            members.push(Member { network: network.valid(), view });
+            shares.push(share);
+        }
         assert!(!members.is_empty(), "an ensemble has members");
-        Self { members, average, temperature }
+        Self { members, together: Together::Mean { shares, average, temperature } }
+    }
+
+    /// A generalist with specialists, each with the classes that are its own and the shift of its dustbin, as one:
+    /// [`specialist_logits`] of their logits.
+    pub fn specialists(
+        generalist: (Network, View),
+        specialists: impl IntoIterator<Item = (Network, View, Vec<bool>, f64)>,
+        top: usize,
+    ) -> Self {
+        let (network, view) = generalist;
+        let mut members = vec![Member { network: network.valid(), view }];
+        let mut own = Vec::new();
+        for (network, view, classes, dustbin_shift) in specialists {
+            members.push(Member { network: network.valid(), view });
+            own.push((classes, dustbin_shift));
+        }
+        Self { members, together: Together::Specialists { own, top } }
     }
 
     /// The same as it is judged: a mean of probabilities is taken as they are, not softened.
     #[must_use]
-    pub fn judged(self) -> Self {
-        Self { temperature: 1.0, ..self }
+    pub fn judged(mut self) -> Self {
+        if let Together::Mean { temperature, .. } = &mut self.together {
+            *temperature = 1.0;
+        }
+        self
     }
 
     /// Logits of a batch, without a gradient: the teacher looks at the student's images in its own way.
@@ -67,11 +92,19 @@ impl Teacher {
     pub fn logits(&self, images: Tensor<4>) -> Tensor<2> {
         let images = images.without_autodiff();
         let answer = |member: &Member| member.network.forward(member.view.apply(images.clone()));
-        match &self.members[..] {
-            [one] => answer(one),
-            members => {
-                let logits = members.iter().map(|member| (answer(member), member.share));
-                ensemble_logits(logits, self.average, self.temperature)
+        let (first, others) = self.members.split_first().expect("a teacher has a network");
+        match &self.together {
+            Together::Mean { .. } if others.is_empty() => answer(first),
+            Together::Mean { shares, average, temperature } => {
+                let logits = self.members.iter().map(answer).zip(shares.iter().copied());
+                ensemble_logits(logits, *average, *temperature)
+            }
+            Together::Specialists { own, top } => {
+                let specialist = |(member, (own, shift)): (&Member, &(Vec<bool>, f64))| {
+                    Specialist { logits: answer(member), own: own.clone(), dustbin_shift: *shift }
+                };
+                let specialists: Vec<Specialist> = others.iter().zip(own).map(specialist).collect();
+                specialist_logits(answer(first), &specialists, *top)
             }
         }
     }

@@ -204,6 +204,47 @@ fn a_student_may_have_few_images_and_its_teacher_all() {
     assert_eq!(report.networks["hard"].test.last.top1, report.models.baseline.test.last.top1);
 }
 
+const SPECIALISTS: [&str; 4] = [
+    r#"networks.general={model="vgg-small", blocks=[[8], [8]], epochs=3}"#,
+    r#"networks.first={specialist={of="general", cluster=1, clusters=2}, epochs=2}"#,
+    r#"networks.second={specialist={of="general", cluster=2, clusters=2}, epochs=2}"#,
+    r#"teacher={specialists={generalist="general", members=["first", "second"]}}"#,
+];
+
+#[test]
+fn specialists_know_the_classes_of_their_cluster() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let report = complete(&flex(&out, &SPECIALISTS));
+    let own = |name: &str| {
+        let own = inputs(&out, &format!("networks/{name}"))["specialist"]["own"].take();
+        serde_json::from_value::<Vec<bool>>(own).unwrap()
+    };
+    let (first, second) = (own("first"), own("second"));
+    assert!(first.iter().zip(&second).all(|(a, b)| a != b), "each class is one's own");
+    assert!(first[0] && first.contains(&false));
+
+    // A specialist is judged by its own classes and the dustbin, to which all other test images belong.
+    let specialist = &report.networks["first"];
+    let images: Vec<usize> = specialist.classes.iter().map(|class| class.images).collect();
+    let expected = first.iter().map(|own| if *own { 500 } else { 0 });
+    let others = 500 * second.iter().filter(|own| **own).count();
+    assert_eq!(images, expected.chain([others]).collect::<Vec<_>>());
+    assert_eq!(specialist.classes[10].name, "others");
+    let parts = ["general", "first", "second"].map(|name| report.networks[name].parameters);
+    assert_eq!(report.models.teacher.parameters, parts.iter().sum::<u64>());
+    assert!(report.models.student.test.last.kl_to_teacher.is_some());
+
+    // With answers kept it is the same student, and other classes are other specialists.
+    let kept = complete(&flex(&out, &[&SPECIALISTS[..], &["cache={}"]].concat()));
+    assert_eq!(kept.models.student.test, report.models.student.test);
+    let three = SPECIALISTS[1].replace("clusters=2", "clusters=3");
+    let other = complete(&flex(&out, &[SPECIALISTS[0], &three, SPECIALISTS[2], SPECIALISTS[3]]));
+    assert_ne!(own("first"), first);
+    assert_eq!(other.networks["second"].test, report.networks["second"].test);
+}
+
 /// The student's network and another one that learn together, on labels or from each other as well.
 const TOGETHER: [&str; 2] = [
     r#"networks.one={model="vgg-small", blocks=[[4], [4]], epochs=3, paired=true, peers=["other"]}"#,
@@ -327,6 +368,31 @@ fn networks_that_cannot_be_are_refused() {
             "expected `networks.a.from` to name it",
         ),
         ("teacher.paired=true", "`teacher.paired` is `true`"),
+        (
+            r#"networks.a={specialist={of="teacher", cluster=3, clusters=2}, epochs=1}"#,
+            "`networks.a.specialist.cluster` is `3`, expected from 1 to the 2",
+        ),
+        (
+            r#"networks.a={specialist={of="student", cluster=1, clusters=2}, epochs=1}"#,
+            "`networks.a.specialist.of` is `student`",
+        ),
+        (
+            r#"networks.a={model="vgg-small", specialist={of="teacher", cluster=1, clusters=2}, epochs=1}"#,
+            "expected neither `model`",
+        ),
+        (
+            r#"networks.a={specialist={of="teacher", cluster=1, clusters=11}, epochs=1}"#,
+            "`networks.a.specialist.clusters` is `11`, expected from 2 to the 10 classes",
+        ),
+        (
+            r#"networks={a={specialist={of="teacher", cluster=1, clusters=2}, epochs=1}, b={model="vgg-small", epochs=1, from="a"}}"#,
+            "`networks.b.from` is `a`, expected a network that knows all classes",
+        ),
+        (
+            r#"networks.a={specialists={generalist="teacher", members=["b"]}}"#,
+            "`networks.a.specialists.members` is `b`",
+        ),
+        (r#"student.specialist={of="teacher", cluster=1, clusters=2}"#, "`student.specialist`"),
         (r#"student.peers=["nobody"]"#, "`student: peers` is `nobody`"),
         (r#"networks.a={model="vgg-small", epochs=1, peers=["a"]}"#, "`a: peers` is `a`"),
         (

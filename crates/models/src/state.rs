@@ -1,12 +1,14 @@
 //! A network's numbers by name, as PyTorch names and lays them out.
 
+use std::collections::VecDeque;
+
 use burn::{
     module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId},
     tensor::{Tensor, TensorData},
 };
 
 use crate::{
-    Graph, Network, NormKind,
+    Graph, ModelError, Network, NormKind,
     graph::{Conv, Op},
 };
 
@@ -101,6 +103,42 @@ impl Network {
             Some(error) => Err(error),
             None => Ok(network),
         }
+    }
+}
+
+impl Network {
+    /// This network with the weights of another one of the same architecture that tells fewer classes apart: what
+    /// is new in the last layer keeps its own initial weights.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] for a network of another architecture.
+    pub fn grown_from(self, smaller: &Self) -> Result<Self, ModelError> {
+        let mut own: VecDeque<Item> = self.state().into();
+        let mut theirs: VecDeque<Item> = smaller.state().into();
+        self.with_state(|entry| {
+            let refuse = || ModelError::Config {
+                field: "architecture",
+                value: entry.name.clone(),
+                expected: "the layers of the network whose weights it takes".to_owned(),
+            };
+            let (Some(own), Some(theirs)) = (own.pop_front(), theirs.pop_front()) else {
+                return Err(refuse());
+            };
+            let ([rows, inner @ ..], [fewer, same @ ..]) =
+                (&entry.shape[..], &theirs.entry.shape[..])
+            else {
+                return Err(refuse());
+            };
+            if theirs.entry.name != entry.name || inner != same || fewer > rows {
+                return Err(refuse());
+            }
+            // Outputs are rows of PyTorch's layout.
+            let values = theirs
+                .data
+                .iter::<f32>()
+                .chain(own.data.iter::<f32>().skip(theirs.data.num_elements()));
+            Ok(TensorData::new(values.collect::<Vec<f32>>(), entry.shape.clone()))
+        })
     }
 }
 

@@ -336,3 +336,27 @@ fn trainable(network: &Network) -> u64 {
     network.visit(&mut count);
     count.0
 }
+
+#[test]
+fn a_network_with_more_classes_starts_as_the_one_it_grew_from() {
+    let device = Device::flex();
+    for (name, signature) in [("vgg-small", RGB32), ("mlp-800", GREY28)] {
+        let architecture = Architecture::named(name, Overrides::default()).unwrap();
+        let made = |seed, classes| {
+            let signature = Signature { classes, ..signature };
+            architecture.init(&signature, &mut ChaCha8Rng::seed_from_u64(seed), &device).unwrap()
+        };
+        let (small, own) = (made(1, 10), made(2, 12));
+        let grown = own.clone().grown_from(&small).unwrap();
+        let shape = [2, signature.channels, signature.height, signature.width];
+        let images = Tensor::<4>::full(shape, 0.3, &device);
+        let logits = grown.forward(images.clone());
+        let old = logits.clone().slice([0..2, 0..10]);
+        for (a, b) in values(old).iter().zip(values(small.forward(images))) {
+            assert!((a - b).abs() < 1e-5, "{a} {b}");
+        }
+        assert!(values(logits.slice([0..2, 10..12])).iter().all(|z| z.is_finite()));
+        let error = small.grown_from(&own).unwrap_err().to_string();
+        assert!(error.contains("the layers of the network"), "{error}");
+    }
+}

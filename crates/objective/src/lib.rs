@@ -12,6 +12,7 @@ mod objective;
 mod schedule;
 mod signals;
 mod softened;
+mod specialists;
 mod taps;
 mod term;
 
@@ -52,5 +53,6 @@ pub use rand_core;
 pub use schedule::Schedule;
 pub use signals::Signals;
 pub use softened::{log_softmax_at, soft_target_kl, standardise};
+pub use specialists::{Specialist, specialist_logits};
 pub use taps::{Features, Places, Rule, TapShape};
 pub use term::{Inputs, Term};

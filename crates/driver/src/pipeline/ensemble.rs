@@ -6,15 +6,17 @@ use serde_json::{Value, json};
 use super::Pipeline;
 use crate::{
     DriverError, StageRecord, Teacher,
-    recipe::{Reference, ResolvedEnsemble},
+    recipe::{Reference, ResolvedEnsemble, ResolvedNetwork},
     stage::{fingerprint, weights_identity},
 };
 
 impl Pipeline<'_> {
     /// A network, or an ensemble, that was made earlier, as a teacher.
     pub(super) fn teacher(&self, of: Reference) -> Result<Teacher, DriverError> {
-        let Some(ensemble) = self.config.recipe.ensemble(of.stage) else {
-            return Ok(Teacher::new(&self.load(of)?, self.view(of.stage).clone()));
+        let ensemble = match self.config.recipe.networks.get(&of.stage) {
+            Some(ResolvedNetwork::Ensemble(ensemble)) => ensemble,
+            Some(ResolvedNetwork::Specialists(all)) => return self.with_specialists(all),
+            _ => return Ok(Teacher::new(&self.load(of)?, self.view(of.stage).clone())),
         };
         let member = |(member, share): (&Reference, &f64)| {
             Ok::<_, DriverError>((self.load(*member)?, self.view(member.stage).clone(), *share))
@@ -26,8 +28,10 @@ impl Pipeline<'_> {
 
     /// Identity of a teacher as its students hear it.
     pub(super) fn identity(&self, of: Reference) -> Result<Value, DriverError> {
-        if let Some(ensemble) = self.config.recipe.ensemble(of.stage) {
-            return self.ensemble_identity(ensemble);
+        match self.config.recipe.networks.get(&of.stage) {
+            Some(ResolvedNetwork::Ensemble(ensemble)) => return self.ensemble_identity(ensemble),
+            Some(ResolvedNetwork::Specialists(all)) => return self.specialists_identity(all),
+            _ => {}
         }
         let view = self.view(of.stage);
         Ok(json!({
@@ -39,10 +43,7 @@ impl Pipeline<'_> {
     }
 
     /// Everything that an ensemble's answers depend on.
-    pub(super) fn ensemble_identity(
-        &self,
-        ensemble: &ResolvedEnsemble,
-    ) -> Result<Value, DriverError> {
+    fn ensemble_identity(&self, ensemble: &ResolvedEnsemble) -> Result<Value, DriverError> {
         let members: Result<Vec<Value>, _> =
             ensemble.members.iter().map(|member| self.identity(*member)).collect();
         Ok(json!({
@@ -55,15 +56,15 @@ impl Pipeline<'_> {
         }))
     }
 
-    /// The record of an ensemble: it has no weights of its own, and costs what its members cost.
+    /// The record of several that answer as one: it has no weights of its own, and costs what its members cost.
     pub(super) fn gather(
         &self,
-        ensemble: &ResolvedEnsemble,
+        network: &ResolvedNetwork,
         inputs: &Value,
     ) -> Result<StageRecord, DriverError> {
         let mut cost = Cost { parameters: 0, macs: 0 };
         let (mut models, mut bytes) = (Vec::new(), 0);
-        for member in &ensemble.members {
+        for member in network.needs() {
             let record = self.record(member.stage)?;
             cost.parameters += record.cost.parameters;
             cost.macs += record.cost.macs;

@@ -41,7 +41,7 @@ impl Pipeline<'_> {
                 true => selected.clone(),
                 false => self.known(reference, &mut teachers)?,
             };
-            let validation = self.predict(reference, &self.validation)?;
+            let validation = self.predict(reference, &self.seen_by(stage, &self.validation)?)?;
             let before = match (stage, baseline.take()) {
                 (Stage::Student, None) => {
                     let before = Reference { stage: Stage::Baseline, weights: Weights::Last };
@@ -72,7 +72,7 @@ impl Pipeline<'_> {
                 last: last.scores(teacher.as_deref()),
                 selected: selected.scores(teacher.as_deref()),
                 calibration: Some(calibration),
-                classes: classes(&last, before.as_deref(), self.dataset.classes.len()),
+                classes: classes(&last, before.as_deref(), self.class_names(stage).len()),
             };
             write_json(&self.folder(stage).join("test.json"), &test)?;
             if stage == Stage::Baseline {
@@ -115,7 +115,7 @@ impl Pipeline<'_> {
         if let Some((_, there)) = kept.iter().find(|(reference, _)| *reference == of) {
             return Ok(there.clone());
         }
-        let predictions = Rc::new(self.predict(of, &self.test)?);
+        let predictions = Rc::new(self.predict(of, &self.seen_by(of.stage, &self.test)?)?);
         let order = &self.config.recipe.order;
         if order.iter().any(|stage| self.heard(*stage) == Some(of)) {
             kept.push((of, predictions.clone()));
@@ -123,7 +123,11 @@ impl Pipeline<'_> {
         Ok(predictions)
     }
 
-    fn predict(&self, of: Reference, images: &Loader) -> Result<Predictions, DriverError> {
+    pub(super) fn predict(
+        &self,
+        of: Reference,
+        images: &Loader,
+    ) -> Result<Predictions, DriverError> {
         if self.interrupt.load(Ordering::Relaxed) {
             return Err(DriverError::Interrupted { stage: of.stage.name() });
         }

@@ -79,7 +79,7 @@ impl Pipeline<'_> {
             model: single.model.clone(),
             architecture: single.architecture.clone(),
             signature: self.signature(stage),
-            classes: self.dataset.classes.clone(),
+            classes: self.class_names(stage),
             mean: view.normalisation.mean.clone(),
             std: view.normalisation.std.clone(),
             dataset: self.dataset.name.clone(),
@@ -98,11 +98,18 @@ impl Pipeline<'_> {
         let mut objective = Objective::new(&recipe.terms(stage))
             .map_err(|e| DriverError::objective(&recipe.file, &e))?;
         let (seed, device, view) = (self.seed(stage), &self.config.device, self.view(stage));
-        let set = &self.sets[&stage].images;
+        let set = match self.begun_with(stage)? {
+            Some(own) => self.specialist_set(stage, &own.own).images,
+            None => self.sets[&stage].images.clone(),
+        };
+        let validation = self.seen_by(stage, &self.validation)?;
         let (batch, augment) = (config.optimizer.batch, config.augment.clone());
         let mut train =
             Loader::shuffled(set.clone(), batch, seed, augment).with_workers(self.config.workers);
         let mut network = self.initial(stage)?;
+        if let Some(specialist) = config.specialist {
+            network = self.as_generalist(network, specialist)?;
+        }
         let mut teacher = match recipe.learns_from(stage) {
             Some(reference) => Some((reference, self.teacher(reference)?)),
             None => None,
@@ -117,7 +124,7 @@ impl Pipeline<'_> {
         let teacher = teacher.map(ask).transpose()?;
         let learner = match &teacher {
             Some(teacher) if with_features => {
-                Learner::connected(network, &mut objective, teacher, set, view, seed, device)?
+                Learner::connected(network, &mut objective, teacher, &set, view, seed, device)?
             }
             _ => {
                 let peers = self.peers(stage).iter().map(|peer| self.initial(*peer));
@@ -129,7 +136,7 @@ impl Pipeline<'_> {
         }
         let negatives = objective.negatives().map(|_| {
             let labels: Vec<i32> = set.labels().iter().map(|label| i32::from(*label)).collect();
-            Negatives::new(&labels, self.dataset.classes.len())
+            Negatives::new(&labels, self.class_names(stage).len())
         });
         let cost = config.architecture.cost(&self.signature(stage))?;
         observer.on(Event::StageStarted {
@@ -151,7 +158,7 @@ impl Pipeline<'_> {
             teacher: teacher.as_ref(),
             negatives: negatives.as_ref(),
             train: &train,
-            validation: &self.validation,
+            validation: &validation,
             view,
             seed,
             log_every: recipe.recipe.log_every,
@@ -189,7 +196,7 @@ impl Pipeline<'_> {
     }
 
     fn weights_are_whole(&self, stage: Stage, record: &StageRecord) -> bool {
-        if self.config.recipe.ensemble(stage).is_some() {
+        if self.config.recipe.stage(stage).is_none() {
             return true;
         }
         let own = [

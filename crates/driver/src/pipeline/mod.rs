@@ -6,6 +6,7 @@ mod given;
 mod judge;
 mod make;
 mod peers;
+mod specialists;
 
 use std::{
     collections::BTreeMap,
@@ -205,9 +206,11 @@ impl<'a> Pipeline<'a> {
     }
 
     fn make(&self, stage: Stage, observer: &mut dyn Observer) -> Result<(), DriverError> {
-        if let Some(ensemble) = self.config.recipe.ensemble(stage) {
-            let inputs = self.ensemble_identity(ensemble)?;
-            return self.stage(stage, &inputs, observer, |_, _| self.gather(ensemble, &inputs));
+        let recipe = &self.config.recipe;
+        if let Some(several) = recipe.networks.get(&stage).filter(|_| recipe.stage(stage).is_none())
+        {
+            let inputs = self.identity(Reference::selected(stage))?;
+            return self.stage(stage, &inputs, observer, |_, _| self.gather(several, &inputs));
         }
         if let Some(path) = self.given.get(&stage) {
             let inputs = self.given_inputs(stage, path)?;
@@ -222,7 +225,12 @@ impl<'a> Pipeline<'a> {
             return self.stage(stage, &inputs, observer, take);
         }
         let mut inputs = self.inputs(stage);
-        if let Some(reference) = self.config.recipe.learns_from(stage) {
+        if let Some(specialist) = self.settings(stage).specialist {
+            let own = self.own_classes(stage, specialist)?;
+            observer.on(Event::Note(format!("{}: its classes are {}", stage.name(), own.names())));
+            inputs["specialist"] = json!(own);
+        }
+        if let Some(reference) = recipe.learns_from(stage) {
             inputs["teacher"] = self.identity(reference)?;
             if let Some(cache) = self.cache().filter(|cache| !cache.is_exact()) {
                 inputs["answers"] = json!({ "precision": cache.precision, "top_k": cache.top_k });
@@ -240,7 +248,7 @@ impl<'a> Pipeline<'a> {
             "backend": self.config.backend,
             "seed": self.seed(stage),
             "dataset": self.dataset.sha256,
-            "classes": self.dataset.classes,
+            "classes": self.class_names(stage),
             "signature": self.signature(stage),
             "image": self.image(),
             "train": self.train.len(),
@@ -331,7 +339,7 @@ impl<'a> Pipeline<'a> {
     }
 
     fn signature(&self, stage: Stage) -> Signature {
-        self.view(stage).signature(self.dataset.classes.len())
+        self.view(stage).signature(self.class_names(stage).len())
     }
 
     fn record(&self, stage: Stage) -> Result<StageRecord, DriverError> {

@@ -4,9 +4,11 @@ mod builtin;
 mod cache;
 mod network;
 mod optimizer;
+mod order;
 mod resolve;
 mod schedule;
 mod settings;
+mod single;
 mod stages;
 
 use std::{
@@ -21,11 +23,14 @@ use serde::{Deserialize, Serialize};
 
 pub use builtin::{BUILTIN, Builtin};
 pub use cache::{CacheSection, Stored};
-pub use network::{EnsembleSection, Reference, ResolvedEnsemble, ResolvedNetwork, Weights};
+pub use network::{
+    EnsembleSection, Reference, ResolvedEnsemble, ResolvedNetwork, ResolvedSpecialist,
+    ResolvedSpecialists, SpecialistSection, SpecialistsSection, Weights,
+};
 pub use optimizer::{OptimizerKind, OptimizerSection, ResolvedOptimizer};
 pub use resolve::Resolved;
 pub use schedule::{ScheduleKind, ScheduleSection};
-pub use stages::ResolvedStage;
+pub use single::ResolvedStage;
 
 use crate::{DriverError, report::unfinished};
 
@@ -152,6 +157,12 @@ pub struct StageSection {
     /// Networks that answer as one, in place of all other fields. Not the student.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ensemble: Option<EnsembleSection>,
+    /// `[networks]` only: the classes of another network that this one has to tell apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub specialist: Option<SpecialistSection>,
+    /// A generalist and specialists that answer as one, in place of all other fields. Not the student.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub specialists: Option<SpecialistsSection>,
     /// Networks that learn together with this one, each from the mean of the others, in place of a teacher: deep
     /// mutual learning. Names of `[networks]` that have a model and nothing else: all else is as here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -1,6 +1,6 @@
 //! Networks beside teacher and student: who learns from whom, and ensembles.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use distill_objective::Average;
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,62 @@ pub struct ResolvedEnsemble {
     pub temperature: f64,
 }
 
+/// `[networks.NAME.specialist]`: a network that starts as another one and learns to tell some classes apart, with
+/// one more for all the rest, the dustbin. Hinton, Vinyals and Dean 2015, arXiv:1503.02531, section 5.
+///
+/// The classes come from the generalist's own confusions: K-means over the columns of the covariance of its
+/// probabilities for the validation images. The training images are all those of the specialist's classes, and as
+/// many others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SpecialistSection {
+    /// The generalist, a network of its own.
+    pub of: String,
+    /// Which cluster of classes is its own, from 1.
+    pub cluster: usize,
+    /// How many clusters there are, from 2 to the classes.
+    pub clusters: usize,
+}
+
+/// `[teacher.specialists]`, or that of one of the `[networks]`: a generalist and specialists that answer as one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SpecialistsSection {
+    /// The network that knows all classes.
+    pub generalist: String,
+    /// Networks with a `specialist` table.
+    pub members: Vec<String>,
+    /// A specialist is asked where one of so many likeliest classes of the generalist is its own. Default 1.
+    #[serde(default = "one")]
+    pub top: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// A specialist's classes, before it is known which these are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResolvedSpecialist {
+    /// The generalist.
+    pub of: Reference,
+    /// Its cluster, from 1.
+    pub cluster: usize,
+    /// How many there are.
+    pub clusters: usize,
+}
+
+/// A generalist with its specialists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolvedSpecialists {
+    /// The network that knows all classes.
+    pub generalist: Reference,
+    /// The specialists, with their selected weights.
+    pub members: Vec<Stage>,
+    /// Likeliest classes of the generalist that wake a specialist.
+    pub top: usize,
+}
+
 /// What a stage makes.
 #[derive(Debug, Clone)]
 pub enum ResolvedNetwork {
@@ -54,6 +110,8 @@ pub enum ResolvedNetwork {
     Single(Box<ResolvedStage>),
     /// Others that answer as one.
     Ensemble(ResolvedEnsemble),
+    /// One and others that know some classes better.
+    Specialists(ResolvedSpecialists),
 }
 
 /// A network that another one learns from, as a recipe names it: `NAME`, `NAME@EPOCH` or `NAME@last`.
@@ -120,47 +178,17 @@ impl ResolvedNetwork {
     pub fn needs(&self) -> Vec<Reference> {
         match self {
             Self::Single(stage) => {
-                stage.from.into_iter().chain(stage.lead.map(Reference::selected)).collect()
+                let lead = stage.lead.map(Reference::selected);
+                let generalist = stage.specialist.map(|specialist| specialist.of);
+                stage.from.into_iter().chain(lead).chain(generalist).collect()
             }
             Self::Ensemble(ensemble) => ensemble.members.clone(),
+            Self::Specialists(all) => {
+                let members = all.members.iter().copied().map(Reference::selected);
+                members.chain([all.generalist]).collect()
+            }
         }
     }
-}
-
-/// The stages in the order of their making: each after those that it needs, teacher, baseline and student as
-/// early as can be. A circle is the error.
-pub(super) fn order(networks: &BTreeMap<Stage, ResolvedNetwork>) -> Result<Vec<Stage>, Vec<Stage>> {
-    let mut done = Vec::new();
-    for stage in Stage::ALL.into_iter().chain(networks.keys().copied()) {
-        visit(stage, networks, &mut Vec::new(), &mut done)?;
-    }
-    Ok(done)
-}
-
-fn visit(
-    stage: Stage,
-    networks: &BTreeMap<Stage, ResolvedNetwork>,
-    waiting: &mut Vec<Stage>,
-    done: &mut Vec<Stage>,
-) -> Result<(), Vec<Stage>> {
-    if done.contains(&stage) {
-        return Ok(());
-    }
-    if let Some(at) = waiting.iter().position(|other| *other == stage) {
-        return Err([&waiting[at..], &[stage]].concat());
-    }
-    waiting.push(stage);
-    let needs = match networks.get(&stage) {
-        Some(network) => network.needs(),
-        None if stage == Stage::Student => vec![Reference::selected(Stage::Teacher)],
-        None => Vec::new(),
-    };
-    for reference in needs {
-        visit(reference.stage, networks, waiting, done)?;
-    }
-    waiting.pop();
-    done.push(stage);
-    Ok(())
 }
 
 #[cfg(test)]
@@ -174,27 +202,5 @@ mod tests {
         }
         assert_eq!(Reference::parse("a@x"), None);
         assert_eq!(Reference::parse("a@5").unwrap().weights.file(), "epoch-0000005.bpk");
-    }
-
-    #[test]
-    fn what_is_needed_comes_first_and_circles_are_found() {
-        let ensemble = |members: &[&str]| {
-            let members = members.iter().map(|name| Reference::parse(name).unwrap()).collect();
-            let average = Average::Arithmetic;
-            let ensemble =
-                ResolvedEnsemble { members, shares: Vec::new(), average, temperature: 1.0 };
-            ResolvedNetwork::Ensemble(ensemble)
-        };
-        let names = |stages: Vec<Stage>| stages.into_iter().map(Stage::name).collect::<Vec<_>>();
-        let mut networks = BTreeMap::from([
-            (Stage::named("a"), ensemble(&["c"])),
-            (Stage::named("b"), ensemble(&["student"])),
-            (Stage::named("c"), ensemble(&[])),
-            (Stage::Teacher, ensemble(&["a"])),
-        ]);
-        let made = names(order(&networks).unwrap());
-        assert_eq!(made, ["c", "a", "teacher", "baseline", "student", "b"]);
-        networks.insert(Stage::named("c"), ensemble(&["a"]));
-        assert_eq!(names(order(&networks).unwrap_err()), ["a", "c", "a"]);
     }
 }

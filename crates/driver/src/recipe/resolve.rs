@@ -8,9 +8,10 @@ use distill_datasets::{
 use distill_objective::{Objective, TermConfig};
 
 use super::{
-    CacheSection, DataSection, Recipe, Reference, ResolvedEnsemble, ResolvedNetwork, ResolvedStage,
-    Source,
-    stages::{check_doubled, check_size, in_order, label_objective, networks, student},
+    CacheSection, DataSection, Recipe, Reference, ResolvedNetwork, ResolvedStage, Source,
+    order::in_order,
+    single::{check_doubled, check_size, label_objective},
+    stages::{networks, student},
 };
 use crate::{DriverError, Stage, View};
 
@@ -80,14 +81,6 @@ impl Resolved {
         match (stage, self.networks.get(&stage)) {
             (Stage::Baseline | Stage::Student, _) => Some(&self.student),
             (_, Some(ResolvedNetwork::Single(single))) => Some(single),
-            _ => None,
-        }
-    }
-
-    /// The members of a stage that is an ensemble.
-    pub fn ensemble(&self, stage: Stage) -> Option<&ResolvedEnsemble> {
-        match self.networks.get(&stage) {
-            Some(ResolvedNetwork::Ensemble(ensemble)) => Some(ensemble),
             _ => None,
         }
     }
@@ -167,8 +160,22 @@ impl Resolved {
             None => Ok(()),
         };
         refuse_wide("data.augment", &self.recipe.data.augment)?;
+        for (stage, network) in &self.networks {
+            let ResolvedNetwork::Specialists(all) = network else { continue };
+            if all.top > classes {
+                let field = format!("{}: specialists.top", stage.name());
+                let expected = format!("from 1 to the {classes} classes");
+                return Err(DriverError::field(&self.file, &field, all.top, &expected));
+            }
+        }
         for (stage, single) in self.singles() {
             let name = &single.table;
+            let clusters = single.specialist.map(|own| own.clusters);
+            if let Some(clusters) = clusters.filter(|clusters| *clusters > classes) {
+                let field = format!("{name}.specialist.clusters");
+                let expected = format!("from 2 to the {classes} classes");
+                return Err(DriverError::field(&self.file, &field, clusters, &expected));
+            }
             let signature = self.view(single, dataset)?.signature(classes);
             let check = single.architecture.check(&signature);
             check.map_err(|e| DriverError::recipe(&self.file, format!("[{name}] {e}")))?;

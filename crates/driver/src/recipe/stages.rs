@@ -1,62 +1,16 @@
-//! The tables `[teacher]`, `[student]` and `[networks]`: defaults filled in, every value checked.
+//! The tables `[teacher]`, `[student]` and `[networks]`: what each of them makes.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-};
+use std::collections::BTreeMap;
 
-use distill_datasets::Augment;
-use distill_models::Architecture;
-use distill_objective::{CrossEntropyConfig, Objective, TermConfig};
+use distill_objective::Objective;
 
 use super::{
-    EnsembleSection, OptimizerSection, Recipe, Reference, ResolvedEnsemble, ResolvedNetwork,
-    ResolvedOptimizer, ScheduleSection, Source, StageSection, Weights, network::order,
+    EnsembleSection, Recipe, Reference, ResolvedEnsemble, ResolvedNetwork, ResolvedSpecialist,
+    ResolvedSpecialists, ResolvedStage, Source, SpecialistSection, SpecialistsSection,
+    StageSection,
+    single::{label_objective, single},
 };
 use crate::{DriverError, Stage};
-
-/// A network and its training, whole.
-#[derive(Debug, Clone)]
-pub struct ResolvedStage {
-    /// Its table in the recipe, for messages.
-    pub table: String,
-    /// Name of the network.
-    pub model: String,
-    /// Its configuration.
-    pub architecture: Architecture,
-    /// Passes over the data; none where `weights` are loaded.
-    pub epochs: usize,
-    /// Trained weights to load in place of training.
-    pub weights: Option<PathBuf>,
-    /// The network that it learns from.
-    pub from: Option<Reference>,
-    /// Networks that learn together with it, each from the others.
-    pub peers: Vec<Stage>,
-    /// The network that it learns together with, in whose stage it is trained.
-    pub lead: Option<Stage>,
-    /// What it minimises.
-    pub objective: Vec<TermConfig>,
-    /// Whether it starts from the student's weights and sees its batches.
-    pub paired: bool,
-    /// Epochs whose weights are kept, for another network learns from them.
-    pub keep: BTreeSet<usize>,
-    /// Training images, where they are not all of them.
-    pub train: Option<usize>,
-    /// Names of classes that it never sees.
-    pub without: Vec<String>,
-    /// Pixels of a side of its images, where they are not the data's.
-    pub size: Option<usize>,
-    /// Random views of its training images.
-    pub augment: Vec<Augment>,
-    /// Its own mean of each channel.
-    pub mean: Option<Vec<f32>>,
-    /// Its own deviation of each channel.
-    pub std: Option<Vec<f32>>,
-    /// The optimizer.
-    pub optimizer: ResolvedOptimizer,
-    /// The schedule.
-    pub schedule: ScheduleSection,
-}
 
 /// The student of a recipe.
 pub(super) fn student(recipe: &Recipe, source: &Source) -> Result<ResolvedStage, DriverError> {
@@ -64,6 +18,10 @@ pub(super) fn student(recipe: &Recipe, source: &Source) -> Result<ResolvedStage,
     let refuse = |field: &str, value: String, expected: &str| {
         Err(DriverError::field(&source.file, &format!("student.{field}"), value, expected))
     };
+    if section.specialist.is_some() || section.specialists.is_some() {
+        let expected = "to be left out: a student is one network that knows all classes";
+        return refuse("specialist", "given".to_owned(), expected);
+    }
     if section.ensemble.is_some() {
         return refuse("ensemble", "given".to_owned(), "to be left out: a student is one network");
     }
@@ -75,7 +33,7 @@ pub(super) fn student(recipe: &Recipe, source: &Source) -> Result<ResolvedStage,
         let expected = "to be left out: the recipe's `[[objective]]` is the student's";
         return refuse("objective", "given".to_owned(), expected);
     }
-    let mut student = stage(recipe, section, "student", source)?;
+    let mut student = single(recipe, section, "student", source)?;
     let has_peers = !student.peers.is_empty();
     if has_peers && Objective::new(&recipe.objective).is_ok_and(|o| o.needs_features()) {
         return refuse(
@@ -105,9 +63,16 @@ pub(super) fn networks(
         let names = recipe.teacher.without.join(", ");
         return Err(DriverError::field(file, "teacher.without", names, expected));
     }
+    if recipe.teacher.specialist.is_some() {
+        let expected = "to be left out: a specialist is one of the `[networks]`";
+        return Err(DriverError::field(file, "teacher.specialist", "given", expected));
+    }
     networks.insert(Stage::Teacher, network(recipe, &recipe.teacher, "teacher", source)?);
     let leads = leads(recipe, file)?;
-    for (name, section) in &recipe.networks {
+    // Specialists start as another network, which has to be known.
+    let (specialists, others): (Vec<_>, Vec<_>) =
+        recipe.networks.iter().partition(|(_, section)| section.specialist.is_some());
+    for (name, section) in others.into_iter().chain(specialists) {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
         let stage = Stage::named(name);
         if name.is_empty()
@@ -119,9 +84,10 @@ pub(super) fn networks(
             return Err(DriverError::field(file, "networks", name, expected));
         }
         let table = format!("networks.{name}");
-        let network = match leads.get(name.as_str()) {
-            Some((lead, of)) => peer(recipe, section, &table, (*lead, of), source)?,
-            None => network(recipe, section, &table, source)?,
+        let network = match (leads.get(name.as_str()), &section.specialist) {
+            (Some((lead, of)), _) => peer(recipe, section, &table, (*lead, of), source)?,
+            (None, Some(own)) => specialist(recipe, section, &table, own, &networks, source)?,
+            (None, None) => network(recipe, section, &table, source)?,
         };
         networks.insert(stage, network);
     }
@@ -190,78 +156,94 @@ fn peer(
         paired: false,
         ..of.clone()
     };
-    let mut single = stage(recipe, &whole, table, source)?;
+    let mut single = single(recipe, &whole, table, source)?;
     single.lead = Some(lead);
     single.objective = of.objective.clone().unwrap_or_else(|| recipe.objective.clone());
     Ok(ResolvedNetwork::Single(Box::new(single)))
 }
 
-/// The order of the stages, with each reference checked and the weights that it names marked to be kept.
-pub(super) fn in_order(
-    student: &ResolvedStage,
-    networks: &mut BTreeMap<Stage, ResolvedNetwork>,
-    file: &str,
-) -> Result<Vec<Stage>, DriverError> {
-    let mut keep: Vec<(Stage, usize, String)> = Vec::new();
-    let references = networks.iter().flat_map(|(stage, network)| {
-        let is_member = matches!(network, ResolvedNetwork::Ensemble(_));
-        let field = if is_member { "ensemble.members" } else { "from" };
-        let field = match stage {
-            Stage::Network(name) => format!("networks.{name}.{field}"),
-            _ => format!("{}.{field}", stage.name()),
-        };
-        network.needs().into_iter().map(move |reference| (field.clone(), reference, is_member))
-    });
-    let own = student.from.map(|reference| ("student.from".to_owned(), reference, false));
-    for (field, reference, is_member) in references.chain(own) {
-        let refuse = |expected: &str| Err(DriverError::field(file, &field, reference, expected));
-        let epochs = match (reference.stage, networks.get(&reference.stage)) {
-            (Stage::Baseline | Stage::Student, _) => student.epochs,
-            (_, None) => {
-                let known: Vec<&str> = networks.keys().map(|stage| stage.name()).collect();
-                return refuse(&format!("a network of this recipe, one of {}", known.join(", ")));
-            }
-            (_, Some(ResolvedNetwork::Ensemble(_))) if is_member => {
-                return refuse("a network, for an ensemble is no member of another one");
-            }
-            (_, Some(ResolvedNetwork::Ensemble(_))) => 0,
-            (_, Some(ResolvedNetwork::Single(single))) if single.lead.is_some() => 0,
-            (_, Some(ResolvedNetwork::Single(single))) => single.epochs,
-        };
-        match reference.weights {
-            Weights::After(epoch) if !(1..=epochs).contains(&epoch) => {
-                return refuse(&format!("an epoch from 1 to its {epochs}"));
-            }
-            Weights::After(epoch) => keep.push((reference.stage, epoch, field)),
-            Weights::Last | Weights::Selected => {}
-        }
+/// A network that starts as another one and learns to tell some classes apart.
+fn specialist(
+    recipe: &Recipe,
+    section: &StageSection,
+    table: &str,
+    own: &SpecialistSection,
+    networks: &BTreeMap<Stage, ResolvedNetwork>,
+    source: &Source,
+) -> Result<ResolvedNetwork, DriverError> {
+    let refuse = |field: &str, value: &dyn ToString, expected: &str| {
+        let field = format!("{table}.specialist.{field}");
+        Err(DriverError::field(&source.file, &field, value.to_string(), expected))
+    };
+    let generalist = Reference::parse(&own.of);
+    let network = generalist.and_then(|of| Some((of, networks.get(&of.stage)?)));
+    let Some((of, ResolvedNetwork::Single(general))) = network else {
+        return refuse("of", &own.of, "one network of this recipe that knows all classes");
+    };
+    if !(1..=own.clusters).contains(&own.cluster) || own.clusters < 2 {
+        return refuse(
+            "cluster",
+            &own.cluster,
+            &format!("from 1 to the {} of `clusters`", own.clusters),
+        );
     }
-    for (stage, epoch, field) in keep {
-        match networks.get_mut(&stage) {
-            Some(ResolvedNetwork::Single(single)) => single.keep.insert(epoch),
-            _ => {
-                let name = Reference { stage, weights: Weights::After(epoch) };
-                let expected = "no epoch: those of baseline and student are not kept";
-                return Err(DriverError::field(file, &field, name, expected));
-            }
-        };
+    let starts_anew = !section.model.is_empty() || section.weights.is_some();
+    if starts_anew || section.from.is_some() || !section.without.is_empty() || section.paired {
+        let problem = format!(
+            "`{table}.specialist` is given, expected neither `model`, `weights`, `from`, `without` nor `paired` beside \
+             it: it starts as its generalist and learns from labels"
+        );
+        return Err(DriverError::recipe(&source.file, problem));
     }
-    order(networks).map_err(|circle| {
-        let names: Vec<&str> = circle.into_iter().map(Stage::name).collect();
-        let expected = "networks that do not learn from themselves";
-        DriverError::field(file, "networks", names.join(" <- "), expected)
-    })
+    let whole = StageSection { model: general.model.clone(), ..section.clone() };
+    let mut single = single(recipe, &whole, table, source)?;
+    single.architecture = general.architecture.clone();
+    single.size = general.size;
+    single.specialist =
+        Some(ResolvedSpecialist { of, cluster: own.cluster, clusters: own.clusters });
+    single.objective = section.objective.clone().unwrap_or_else(|| label_objective(recipe));
+    if Objective::new(&single.objective).is_ok_and(|objective| objective.needs_teacher()) {
+        let problem = format!("`{table}.objective` looks at a teacher, expected labels alone");
+        return Err(DriverError::recipe(&source.file, problem));
+    }
+    Ok(ResolvedNetwork::Single(Box::new(single)))
 }
 
-/// The objective of networks that learn from labels alone: the recipe's cross entropy with weight one, or the
-/// plain one where it has none.
-pub(super) fn label_objective(recipe: &Recipe) -> Vec<TermConfig> {
-    let of_recipe = recipe.objective.iter().find_map(|term| match term {
-        TermConfig::CrossEntropy(config) => Some(config.clone()),
-        _ => None,
-    });
-    let plain = of_recipe.unwrap_or_default();
-    vec![TermConfig::CrossEntropy(CrossEntropyConfig { weight: 1.0.into(), ..plain })]
+/// A generalist and its specialists as one.
+fn specialists(
+    section: &SpecialistsSection,
+    recipe: &Recipe,
+    table: &str,
+    file: &str,
+) -> Result<ResolvedNetwork, DriverError> {
+    let refuse = |field: &str, value: &dyn ToString, expected: &str| {
+        let field = format!("{table}.specialists.{field}");
+        Err(DriverError::field(file, &field, value.to_string(), expected))
+    };
+    let Some(generalist) = Reference::parse(&section.generalist) else {
+        return refuse("generalist", &section.generalist, "`NAME`, `NAME@EPOCH` or `NAME@last`");
+    };
+    let mut members = Vec::new();
+    for name in &section.members {
+        let is_one = recipe.networks.get(name).is_some_and(|own| own.specialist.is_some());
+        let member = Stage::named(name);
+        if !is_one || members.contains(&member) {
+            return refuse(
+                "members",
+                name,
+                "names of networks with a `specialist` table, each once",
+            );
+        }
+        members.push(member);
+    }
+    if members.is_empty() {
+        return refuse("members", &"[]", "one specialist at the least");
+    }
+    if section.top == 0 {
+        return refuse("top", &0, "at least 1");
+    }
+    let all = ResolvedSpecialists { generalist, members, top: section.top };
+    Ok(ResolvedNetwork::Specialists(all))
 }
 
 fn network(
@@ -270,8 +252,15 @@ fn network(
     table: &str,
     source: &Source,
 ) -> Result<ResolvedNetwork, DriverError> {
+    if let Some(all) = &section.specialists {
+        let alone = StageSection { specialists: Some(all.clone()), ..Default::default() };
+        if *section != alone {
+            return Err(not_alone("specialists", table, source));
+        }
+        return specialists(all, recipe, table, &source.file);
+    }
     let Some(ensemble) = &section.ensemble else {
-        let mut single = stage(recipe, section, table, source)?;
+        let mut single = single(recipe, section, table, source)?;
         single.objective = match (&section.objective, single.from) {
             (Some(terms), _) => terms.clone(),
             (None, None) if single.peers.is_empty() => label_objective(recipe),
@@ -295,10 +284,7 @@ fn network(
     };
     let alone = StageSection { ensemble: Some(ensemble.clone()), ..Default::default() };
     if *section != alone {
-        let problem = format!(
-            "`{table}.ensemble` is given, expected nothing else in `[{table}]`: it is not trained"
-        );
-        return Err(DriverError::recipe(&source.file, problem));
+        return Err(not_alone("ensemble", table, source));
     }
     self::ensemble(ensemble, table, &source.file).map(ResolvedNetwork::Ensemble)
 }
@@ -344,114 +330,9 @@ fn ensemble(
     Ok(ResolvedEnsemble { members, shares, average: section.average, temperature })
 }
 
-/// A table's own values; who learns what is not known here.
-fn stage(
-    recipe: &Recipe,
-    section: &StageSection,
-    name: &str,
-    source: &Source,
-) -> Result<ResolvedStage, DriverError> {
-    let file = &source.file;
-    let in_table = |e| DriverError::recipe(file, format!("[{name}] {e}"));
-    if section.model.is_empty() {
-        let problem = format!("`{name}` needs `model`");
-        return Err(DriverError::recipe(file, problem));
-    }
-    let architecture =
-        Architecture::named(&section.model, section.overrides()).map_err(in_table)?;
-    architecture.check_fields().map_err(in_table)?;
-    let epochs = match (section.epochs, &section.weights) {
-        (Some(0), None) => {
-            let field = format!("{name}.epochs");
-            return Err(DriverError::field(file, &field, 0, "at least 1"));
-        }
-        // Trained weights win over the epochs that a recipe has for training.
-        (_, Some(_)) => 0,
-        (Some(epochs), None) if epochs > 1_000_000 => {
-            let field = format!("{name}.epochs");
-            return Err(DriverError::field(file, &field, epochs, "at most 1000000"));
-        }
-        (Some(epochs), None) => epochs,
-        (None, None) => {
-            let problem = format!("`{name}` needs `epochs` or `weights`");
-            return Err(DriverError::recipe(file, problem));
-        }
-    };
-    let refused = |table: &str, (field, value, expected): (String, String, &str)| {
-        DriverError::field(file, &format!("{name}: {table}.{field}"), value, expected)
-    };
-    let optimizer: OptimizerSection = section.optimizer.over(&recipe.optimizer);
-    let optimizer = optimizer.resolve().map_err(|r| refused("optimizer", r))?;
-    let schedule = section.schedule.over(&recipe.schedule);
-    if section.weights.is_none() {
-        schedule.check(epochs).map_err(|r| refused("schedule", r))?;
-    }
-    check_size(section.size, &format!("{name}.size"), file)?;
-    if let Some(augment) = &section.augment {
-        check_doubled(augment, &format!("{name}.augment"), file)?;
-    }
-    let weights = section.weights.as_ref().map(|path| source.folder.join(path));
-    let reference = |text: &String| {
-        Reference::parse(text).ok_or_else(|| {
-            let expected = "`NAME`, `NAME@EPOCH` or `NAME@last`";
-            DriverError::field(file, &format!("{name}.from"), text, expected)
-        })
-    };
-    let from = section.from.as_ref().map(reference).transpose()?;
-    if let (Some(from), Some(_)) = (from, &weights) {
-        let expected = "to be left out: given weights are not trained";
-        return Err(DriverError::field(file, &format!("{name}.from"), from, expected));
-    }
-    if let (Some(weights), Some(peer)) = (&section.weights, section.peers.first()) {
-        let expected = format!("to be left out: it learns together with `{peer}`");
-        let field = format!("{name}.weights");
-        return Err(DriverError::field(file, &field, weights.display(), &expected));
-    }
-    if let (Some(from), Some(peer)) = (from, section.peers.first()) {
-        let expected = format!("to be left out: it learns from its peer `{peer}`");
-        return Err(DriverError::field(file, &format!("{name}.from"), from, &expected));
-    }
-    if section.paired && !name.starts_with("networks.") {
-        let expected = "to be left out: only the `[networks]` can be like the student";
-        return Err(DriverError::field(file, &format!("{name}.paired"), true, expected));
-    }
-    Ok(ResolvedStage {
-        table: name.to_owned(),
-        model: section.model.clone(),
-        architecture,
-        epochs,
-        weights,
-        from,
-        objective: Vec::new(),
-        peers: section.peers.iter().map(|name| Stage::named(name)).collect(),
-        lead: None,
-        paired: section.paired,
-        keep: BTreeSet::new(),
-        train: section.train,
-        without: section.without.clone(),
-        size: section.size,
-        augment: section.augment.clone().unwrap_or_else(|| recipe.data.augment.clone()),
-        mean: section.mean.clone(),
-        std: section.std.clone(),
-        optimizer,
-        schedule,
-    })
-}
-
-pub(super) fn check_doubled(
-    augment: &[Augment],
-    field: &str,
-    file: &str,
-) -> Result<(), DriverError> {
-    match augment.iter().enumerate().find(|(at, one)| augment[..*at].contains(one)) {
-        Some((_, doubled)) => Err(DriverError::field(file, field, doubled, "each change once")),
-        None => Ok(()),
-    }
-}
-
-pub(super) fn check_size(size: Option<usize>, field: &str, file: &str) -> Result<(), DriverError> {
-    match size.filter(|size| !(1..=4096).contains(size)) {
-        Some(size) => Err(DriverError::field(file, field, size, "from 1 to 4096 pixels")),
-        None => Ok(()),
-    }
+fn not_alone(what: &str, table: &str, source: &Source) -> DriverError {
+    let problem = format!(
+        "`{table}.{what}` is given, expected nothing else in `[{table}]`: it is not trained"
+    );
+    DriverError::recipe(&source.file, problem)
 }

@@ -1,0 +1,164 @@
+//! Specialists: the classes of each, what it learns from, and what it says beside its generalist.
+
+use std::sync::Arc;
+
+use distill_datasets::{
+    Loader,
+    keyed::{KeyedRng, Operation},
+};
+use distill_models::Network;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{Pipeline, TrainingSet};
+use crate::{
+    DriverError, Stage, Teacher,
+    cluster::clusters,
+    files::read_json,
+    recipe::{Reference, ResolvedSpecialist, ResolvedSpecialists},
+};
+
+/// A specialist's classes, as its stage was begun with them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct OwnClasses {
+    /// Identity of the generalist that it starts as.
+    generalist: Value,
+    /// Their names.
+    names: Vec<String>,
+    /// Of each class whether it is one of them.
+    pub(super) own: Vec<bool>,
+    /// Of how many times as many other images those that it sees are a part, as a logarithm.
+    pub(super) dustbin_shift: f64,
+}
+
+impl OwnClasses {
+    pub(super) fn names(&self) -> String {
+        self.names.join(", ")
+    }
+}
+
+/// Name of what is not a specialist's own.
+const DUSTBIN: &str = "others";
+
+impl Pipeline<'_> {
+    /// Clusters the classes by what the generalist says of the validation images.
+    pub(super) fn own_classes(
+        &self,
+        stage: Stage,
+        of: ResolvedSpecialist,
+    ) -> Result<OwnClasses, DriverError> {
+        let found = clusters(&self.predict(of.of, &self.validation)?, of.clusters);
+        let own: Vec<bool> = found.iter().map(|cluster| cluster + 1 == of.cluster).collect();
+        let names = self.dataset.classes.iter().zip(&own).filter(|(_, own)| **own);
+        let labels = self.sets[&stage].images.labels();
+        let ours = labels.iter().filter(|label| own[usize::from(**label)]).count();
+        let others = labels.len() - ours;
+        Ok(OwnClasses {
+            generalist: self.identity(of.of)?,
+            names: names.map(|(name, _)| name.clone()).collect(),
+            dustbin_shift: (others as f64 / others.min(ours).max(1) as f64).ln(),
+            own,
+        })
+    }
+
+    /// The classes that a specialist's stage was begun with; none for other stages.
+    pub(super) fn begun_with(&self, stage: Stage) -> Result<Option<OwnClasses>, DriverError> {
+        let is_one = self.config.recipe.stage(stage).is_some_and(|own| own.specialist.is_some());
+        if !is_one {
+            return Ok(None);
+        }
+        let path = self.folder(stage).join("inputs.json");
+        let inputs: Option<Value> = read_json(&path)?;
+        let own = inputs.map(|mut inputs| inputs["specialist"].take());
+        let own = own.and_then(|own| serde_json::from_value(own).ok());
+        own.map(Some).ok_or_else(|| DriverError::Folder {
+            path,
+            problem: "it does not name the classes of the specialist".to_owned(),
+            hint: "delete this stage's folder and run again".to_owned(),
+        })
+    }
+
+    /// Names of what a stage tells apart.
+    pub(super) fn class_names(&self, stage: Stage) -> Vec<String> {
+        let mut names = self.dataset.classes.clone();
+        let single = self.config.recipe.stage(stage);
+        if single.is_some_and(|single| single.specialist.is_some()) {
+            names.push(DUSTBIN.to_owned());
+        }
+        names
+    }
+
+    /// All training images of a specialist's classes and as many others, which are of the dustbin.
+    pub(super) fn specialist_set(&self, stage: Stage, own: &[bool]) -> TrainingSet {
+        let set = &self.sets[&stage].images;
+        let is_own = |index: &usize| own[usize::from(set.label(*index))];
+        let (mut chosen, mut others): (Vec<usize>, Vec<usize>) = (0..set.len()).partition(is_own);
+        // Others are taken by lot, without putting back.
+        let mut rng = KeyedRng::new(self.seed(stage), 0, 0, Operation::Shuffle);
+        for at in 0..chosen.len().min(others.len()) {
+            let left = others.len() - at;
+            others.swap(at, at + rng.below(left as u32) as usize);
+        }
+        others.truncate(chosen.len());
+        chosen.extend(others);
+        chosen.sort_unstable();
+        let images = Arc::new(set.selected(&chosen).relabelled(&labels(own)));
+        TrainingSet { images, missing: Vec::new() }
+    }
+
+    /// Images to judge a stage by: for a specialist those of other classes are of the dustbin.
+    pub(super) fn seen_by(&self, stage: Stage, images: &Loader) -> Result<Loader, DriverError> {
+        Ok(match self.begun_with(stage)? {
+            Some(OwnClasses { own, .. }) => images.clone().relabelled(&labels(&own)),
+            None => images.clone(),
+        })
+    }
+
+    /// A specialist before training: its generalist, with an answer more.
+    pub(super) fn as_generalist(
+        &self,
+        network: Network,
+        of: ResolvedSpecialist,
+    ) -> Result<Network, DriverError> {
+        Ok(network.grown_from(&self.load(of.of)?)?)
+    }
+
+    pub(super) fn with_specialists(
+        &self,
+        all: &ResolvedSpecialists,
+    ) -> Result<Teacher, DriverError> {
+        let network =
+            |of: Reference| Ok::<_, DriverError>((self.load(of)?, self.view(of.stage).clone()));
+        let specialist = |stage: &Stage| {
+            let (network, view) = network(Reference::selected(*stage))?;
+            let own = self.begun_with(*stage)?.expect("a specialist has its classes");
+            Ok::<_, DriverError>((network, view, own.own, own.dustbin_shift))
+        };
+        let members: Result<Vec<_>, _> = all.members.iter().map(specialist).collect();
+        Ok(Teacher::specialists(network(all.generalist)?, members?, all.top))
+    }
+
+    pub(super) fn specialists_identity(
+        &self,
+        all: &ResolvedSpecialists,
+    ) -> Result<Value, DriverError> {
+        let of_one = |stage: &Stage| {
+            let identity = self.identity(Reference::selected(*stage))?;
+            Ok::<_, DriverError>(json!({ "network": identity, "own": self.begun_with(*stage)? }))
+        };
+        let members: Result<Vec<Value>, _> = all.members.iter().map(of_one).collect();
+        Ok(json!({
+            "backend": self.config.backend,
+            "dataset": self.dataset.sha256,
+            "generalist": self.identity(all.generalist)?,
+            "specialists": members?,
+            "top": all.top,
+        }))
+    }
+}
+
+/// The label that a specialist has for each class.
+fn labels(own: &[bool]) -> Vec<u16> {
+    let dustbin = own.len() as u16;
+    own.iter().enumerate().map(|(class, own)| if *own { class as u16 } else { dustbin }).collect()
+}
