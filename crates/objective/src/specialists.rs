@@ -118,7 +118,7 @@ mod tests {
             left * p_g[3] / rest,
         ];
         for (found, expected) in values(q).iter().zip(expected) {
-            assert!((f64::from(*found).exp() - expected).abs() < 1e-6, "{found} {expected}");
+            assert!((found.exp() - expected).abs() < 1e-6, "{found} {expected}");
         }
     }
 
@@ -126,9 +126,9 @@ mod tests {
     fn a_specialist_of_other_classes_is_not_asked() {
         let general = tensor(&[[1.0, 0.5, -1.0, 0.0]]);
         let other = specialist([5.0, 5.0, 3.0, 1.0, -4.0], [false, false, true, true]);
-        let q = values(specialist_logits(general.clone(), &[other.clone()], 1));
+        let q = values(specialist_logits(general.clone(), std::slice::from_ref(&other), 1));
         for (found, expected) in q.iter().zip(soft(&[1.0, 0.5, -1.0, 0.0])) {
-            assert!((f64::from(*found).exp() - expected).abs() < 1e-6);
+            assert!((found.exp() - expected).abs() < 1e-6);
         }
         let asked = values(specialist_logits(general, &[other], 3));
         assert!((asked[2] - q[2]).abs() > 0.1, "its class is among the three likeliest");
@@ -141,7 +141,7 @@ mod tests {
         let second = ([0.0, 1.0, 2.0, 0.0, 0.5], [false, true, true, false]);
         let specialists = [first, second].map(|(row, own)| specialist(row, own));
         let found = values(specialist_logits(tensor(&[general]), &specialists, 2));
-        let q: Vec<f64> = found.iter().map(|z| f64::from(*z).exp()).collect();
+        let q: Vec<f64> = found.iter().map(|z| z.exp()).collect();
         let (p_a, p_b) = (soft(&[0.0, 2.0, 1.5]), soft(&[1.0, 2.0, 1.0]));
         // Minus the sum of the divergences, the parts without q aside.
         let fit = |q: &[f64]| {
