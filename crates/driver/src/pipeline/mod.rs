@@ -6,6 +6,7 @@ mod given;
 mod judge;
 mod make;
 mod peers;
+mod prepare;
 mod specialists;
 
 use std::{
@@ -21,16 +22,16 @@ use distill_datasets::{
     load,
 };
 use distill_models::{Network, Signature, weights};
-use distill_objective::Objective;
 use serde_json::json;
 
 use crate::{
     DriverError, Event, ExportConfig, Observer, Report, Stage, StageRecord, View, export,
     files::{read_json, sha256, write_atomic, write_json},
-    learner::try_connection,
     recipe::{Reference, Resolved, ResolvedStage},
-    run_folder::{BURN, DatasetRecord, Host, RunRecord, device_name, prepare},
+    run_folder::{self, BURN, DatasetRecord, Host, RunRecord, device_name},
 };
+
+use self::prepare::{TrainingSet, effective_formula, training_sets};
 
 /// Names and layout of the numbers in files of weights; stages with files of another one are made again.
 pub(crate) const WEIGHTS_FORMAT: u32 = 2;
@@ -81,7 +82,8 @@ pub fn run(
     config.recipe.check_against(&dataset)?;
     let pipeline = Pipeline::new(config, &dataset, interrupt, observer)?;
     pipeline.check_cache()?;
-    let _lock = prepare(&config.out, &config.recipe.recipe.name, pipeline.bytes_needed())?;
+    let _lock =
+        run_folder::prepare(&config.out, &config.recipe.recipe.name, pipeline.bytes_needed())?;
     export::clean_up(&config.out);
     pipeline.write_head()?;
 
@@ -113,14 +115,6 @@ struct Pipeline<'a> {
     sets: BTreeMap<Stage, TrainingSet>,
     validation: Loader,
     test: Loader,
-}
-
-/// What a stage learns from.
-#[derive(Clone)]
-struct TrainingSet {
-    images: Arc<ImageSet>,
-    /// Of each class whether the stage never sees it.
-    missing: Vec<bool>,
 }
 
 impl<'a> Pipeline<'a> {
@@ -350,78 +344,4 @@ impl<'a> Pipeline<'a> {
     fn folder(&self, stage: Stage) -> PathBuf {
         stage.folder(&self.config.out)
     }
-}
-
-/// The training images of each stage, those that are alike only once.
-fn training_sets(
-    recipe: &Resolved,
-    train: &Arc<ImageSet>,
-    dataset: &Dataset,
-) -> Result<BTreeMap<Stage, TrainingSet>, DriverError> {
-    let mut alike: Vec<(Option<usize>, TrainingSet)> = Vec::new();
-    let mut sets = BTreeMap::new();
-    for (stage, single) in recipe.singles() {
-        let missing = recipe.missing(stage, dataset)?;
-        let there = alike.iter().find(|(own, set)| *own == single.train && set.missing == missing);
-        let set = match there {
-            Some((_, set)) => set.clone(),
-            None => {
-                let mut images = match single.train {
-                    Some(own) => Arc::new(train.first(own)),
-                    None => train.clone(),
-                };
-                if missing.contains(&true) {
-                    images = Arc::new(images.without(&missing));
-                }
-                let set = TrainingSet { images, missing };
-                alike.push((single.train, set.clone()));
-                set
-            }
-        };
-        let (batch, left) = (single.optimizer.batch, set.images.len());
-        if left < batch {
-            let table = &single.table;
-            let expected = format!("at most the {left} images that `{table}.without` leaves");
-            let field = format!("{table}: optimizer.batch");
-            return Err(DriverError::field(&recipe.file, &field, batch, &expected));
-        }
-        sets.insert(stage, set);
-    }
-    Ok(sets)
-}
-
-/// The student's objective for both networks. Shows as well that each stage can compare the features that its
-/// objective looks at.
-fn effective_formula(
-    config: &RunConfig,
-    views: &BTreeMap<Stage, View>,
-    dataset: &Dataset,
-) -> Result<String, DriverError> {
-    let recipe = &config.recipe;
-    let graph = |stage: Stage, single: &ResolvedStage| {
-        Ok::<_, DriverError>(
-            single.architecture.graph(&views[&stage].signature(dataset.classes.len()))?,
-        )
-    };
-    let mut formula = recipe.objective().formula();
-    for (stage, single) in recipe.singles() {
-        let Some(reference) = recipe.learns_from(stage) else { continue };
-        let refuse = |e| DriverError::objective(&recipe.file, &e);
-        let mut objective = Objective::new(&single.objective).map_err(refuse)?;
-        if !objective.needs_features() {
-            continue;
-        }
-        let Some(teacher) = recipe.stage(reference.stage) else {
-            let expected = "one network, for the features that the objective compares have no mean";
-            let field = format!("{}.from", single.table);
-            return Err(DriverError::field(&recipe.file, &field, reference, expected));
-        };
-        let graphs = [&graph(stage, single)?, &graph(reference.stage, teacher)?];
-        let connected = try_connection(&mut objective, graphs, &config.device);
-        connected.map_err(|e| DriverError::recipe(&recipe.file, e))?;
-        if stage == Stage::Student {
-            formula = objective.formula();
-        }
-    }
-    Ok(formula)
 }

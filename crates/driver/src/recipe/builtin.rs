@@ -22,6 +22,23 @@ pub const BUILTIN: &[Builtin] = &[
         text: include_str!("../../recipes/cifar10-resnet56-to-vgg-small.toml"),
     },
     Builtin { name: "mnist-hinton", text: include_str!("../../recipes/mnist-hinton.toml") },
+    Builtin { name: "mnist-few-labels", text: include_str!("../../recipes/mnist-few-labels.toml") },
+    Builtin { name: "mnist-ensemble", text: include_str!("../../recipes/mnist-ensemble.toml") },
+    Builtin { name: "digits-ensemble", text: include_str!("../../recipes/digits-ensemble.toml") },
+    Builtin { name: "digits-assistant", text: include_str!("../../recipes/digits-assistant.toml") },
+    Builtin {
+        name: "digits-born-again",
+        text: include_str!("../../recipes/digits-born-again.toml"),
+    },
+    Builtin { name: "digits-mutual", text: include_str!("../../recipes/digits-mutual.toml") },
+    Builtin {
+        name: "digits-checkpoints",
+        text: include_str!("../../recipes/digits-checkpoints.toml"),
+    },
+    Builtin {
+        name: "digits-specialists",
+        text: include_str!("../../recipes/digits-specialists.toml"),
+    },
 ];
 
 pub(super) fn find(name: &str) -> Result<&'static Builtin, DriverError> {

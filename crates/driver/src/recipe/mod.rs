@@ -9,6 +9,7 @@ mod resolve;
 mod schedule;
 mod settings;
 mod single;
+mod specialists;
 mod stages;
 
 use std::{

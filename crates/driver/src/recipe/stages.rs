@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use distill_objective::Objective;
 
 use super::{
-    EnsembleSection, Recipe, Reference, ResolvedEnsemble, ResolvedNetwork, ResolvedSpecialist,
-    ResolvedSpecialists, ResolvedStage, Source, SpecialistSection, SpecialistsSection,
+    EnsembleSection, Recipe, Reference, ResolvedEnsemble, ResolvedNetwork, ResolvedStage, Source,
     StageSection,
     single::{label_objective, single},
+    specialists::{specialist, specialists},
 };
 use crate::{DriverError, Stage};
 
@@ -160,90 +160,6 @@ fn peer(
     single.lead = Some(lead);
     single.objective = of.objective.clone().unwrap_or_else(|| recipe.objective.clone());
     Ok(ResolvedNetwork::Single(Box::new(single)))
-}
-
-/// A network that starts as another one and learns to tell some classes apart.
-fn specialist(
-    recipe: &Recipe,
-    section: &StageSection,
-    table: &str,
-    own: &SpecialistSection,
-    networks: &BTreeMap<Stage, ResolvedNetwork>,
-    source: &Source,
-) -> Result<ResolvedNetwork, DriverError> {
-    let refuse = |field: &str, value: &dyn ToString, expected: &str| {
-        let field = format!("{table}.specialist.{field}");
-        Err(DriverError::field(&source.file, &field, value.to_string(), expected))
-    };
-    let generalist = Reference::parse(&own.of);
-    let network = generalist.and_then(|of| Some((of, networks.get(&of.stage)?)));
-    let Some((of, ResolvedNetwork::Single(general))) = network else {
-        return refuse("of", &own.of, "one network of this recipe that knows all classes");
-    };
-    if !(1..=own.clusters).contains(&own.cluster) || own.clusters < 2 {
-        return refuse(
-            "cluster",
-            &own.cluster,
-            &format!("from 1 to the {} of `clusters`", own.clusters),
-        );
-    }
-    let starts_anew = !section.model.is_empty() || section.weights.is_some();
-    if starts_anew || section.from.is_some() || !section.without.is_empty() || section.paired {
-        let problem = format!(
-            "`{table}.specialist` is given, expected neither `model`, `weights`, `from`, `without` nor `paired` beside \
-             it: it starts as its generalist and learns from labels"
-        );
-        return Err(DriverError::recipe(&source.file, problem));
-    }
-    let whole = StageSection { model: general.model.clone(), ..section.clone() };
-    let mut single = single(recipe, &whole, table, source)?;
-    single.architecture = general.architecture.clone();
-    single.size = general.size;
-    single.specialist =
-        Some(ResolvedSpecialist { of, cluster: own.cluster, clusters: own.clusters });
-    single.objective = section.objective.clone().unwrap_or_else(|| label_objective(recipe));
-    if Objective::new(&single.objective).is_ok_and(|objective| objective.needs_teacher()) {
-        let problem = format!("`{table}.objective` looks at a teacher, expected labels alone");
-        return Err(DriverError::recipe(&source.file, problem));
-    }
-    Ok(ResolvedNetwork::Single(Box::new(single)))
-}
-
-/// A generalist and its specialists as one.
-fn specialists(
-    section: &SpecialistsSection,
-    recipe: &Recipe,
-    table: &str,
-    file: &str,
-) -> Result<ResolvedNetwork, DriverError> {
-    let refuse = |field: &str, value: &dyn ToString, expected: &str| {
-        let field = format!("{table}.specialists.{field}");
-        Err(DriverError::field(file, &field, value.to_string(), expected))
-    };
-    let Some(generalist) = Reference::parse(&section.generalist) else {
-        return refuse("generalist", &section.generalist, "`NAME`, `NAME@EPOCH` or `NAME@last`");
-    };
-    let mut members = Vec::new();
-    for name in &section.members {
-        let is_one = recipe.networks.get(name).is_some_and(|own| own.specialist.is_some());
-        let member = Stage::named(name);
-        if !is_one || members.contains(&member) {
-            return refuse(
-                "members",
-                name,
-                "names of networks with a `specialist` table, each once",
-            );
-        }
-        members.push(member);
-    }
-    if members.is_empty() {
-        return refuse("members", &"[]", "one specialist at the least");
-    }
-    if section.top == 0 {
-        return refuse("top", &0, "at least 1");
-    }
-    let all = ResolvedSpecialists { generalist, members, top: section.top };
-    Ok(ResolvedNetwork::Specialists(all))
 }
 
 fn network(

@@ -1,6 +1,7 @@
 //! The training loop of one stage.
 
 mod pass;
+mod peers;
 mod shares;
 mod step;
 
@@ -18,6 +19,7 @@ use distill_objective::{Negatives, Objective};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use pass::features;
+pub(crate) use peers::peer_file;
 use step::Pending;
 
 use crate::{
@@ -310,31 +312,6 @@ impl Training<'_> {
         Ok(())
     }
 
-    /// Selects the epoch of each peer, as that of the network itself.
-    fn judge_peers(&self, state: &State, progress: &mut Progress) -> Result<(), DriverError> {
-        for (at, peer) in state.learner.peers.iter().enumerate() {
-            let teacher = Teacher::new(peer, self.view.clone());
-            let scores = Predictions::of(&teacher, self.validation, self.device).scores(None);
-            if !scores.nll.is_finite() {
-                return Err(self.bad_state("validation loss of a peer", scores.nll, progress));
-            }
-            let candidate = Best { epoch: progress.epoch, top1: scores.top1, nll: scores.nll };
-            let before = progress.peers_best.get(at);
-            if before.is_some_and(|(best, _)| !candidate.is_better_than(best)) {
-                continue;
-            }
-            let path = self.folder.join(peer_file(at, Weights::Selected));
-            let bytes = weights::to_bytes(peer, Precision::Single, &path)?;
-            write_atomic(&path, &bytes)?;
-            let entry = (candidate, sha256(&bytes));
-            match progress.peers_best.get_mut(at) {
-                Some(there) => *there = entry,
-                None => progress.peers_best.push(entry),
-            }
-        }
-        Ok(())
-    }
-
     fn save(&self, state: &mut State, progress: &mut Progress) -> Result<(), DriverError> {
         self.collect(state, progress)?;
         self.check_weights(&state.learner, progress)?;
@@ -394,11 +371,6 @@ impl Training<'_> {
             seconds_left: left / images_per_second,
         }
     }
-}
-
-/// File of the weights of a peer, from 0, in the folder of the stage that it learns in.
-pub(crate) fn peer_file(at: usize, weights: Weights) -> String {
-    format!("peer-{}-{}", at + 1, weights.file())
 }
 
 struct State {

@@ -1,0 +1,95 @@
+//! What shows before any stage is made: the images of each, and whether it can compare features.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use distill_datasets::{Dataset, ImageSet};
+use distill_objective::Objective;
+
+use super::RunConfig;
+use crate::{
+    DriverError, Stage, View,
+    learner::try_connection,
+    recipe::{Resolved, ResolvedStage},
+};
+
+/// What a stage learns from.
+#[derive(Clone)]
+pub(super) struct TrainingSet {
+    pub(super) images: Arc<ImageSet>,
+    /// Of each class whether the stage never sees it.
+    pub(super) missing: Vec<bool>,
+}
+
+/// The training images of each stage, those that are alike only once.
+pub(super) fn training_sets(
+    recipe: &Resolved,
+    train: &Arc<ImageSet>,
+    dataset: &Dataset,
+) -> Result<BTreeMap<Stage, TrainingSet>, DriverError> {
+    let mut alike: Vec<(Option<usize>, TrainingSet)> = Vec::new();
+    let mut sets = BTreeMap::new();
+    for (stage, single) in recipe.singles() {
+        let missing = recipe.missing(stage, dataset)?;
+        let there = alike.iter().find(|(own, set)| *own == single.train && set.missing == missing);
+        let set = match there {
+            Some((_, set)) => set.clone(),
+            None => {
+                let mut images = match single.train {
+                    Some(own) => Arc::new(train.first(own)),
+                    None => train.clone(),
+                };
+                if missing.contains(&true) {
+                    images = Arc::new(images.without(&missing));
+                }
+                let set = TrainingSet { images, missing };
+                alike.push((single.train, set.clone()));
+                set
+            }
+        };
+        let (batch, left) = (single.optimizer.batch, set.images.len());
+        if left < batch {
+            let table = &single.table;
+            let expected = format!("at most the {left} images that `{table}.without` leaves");
+            let field = format!("{table}: optimizer.batch");
+            return Err(DriverError::field(&recipe.file, &field, batch, &expected));
+        }
+        sets.insert(stage, set);
+    }
+    Ok(sets)
+}
+
+/// The student's objective for both networks. Shows as well that each stage can compare the features that its
+/// objective looks at.
+pub(super) fn effective_formula(
+    config: &RunConfig,
+    views: &BTreeMap<Stage, View>,
+    dataset: &Dataset,
+) -> Result<String, DriverError> {
+    let recipe = &config.recipe;
+    let graph = |stage: Stage, single: &ResolvedStage| {
+        Ok::<_, DriverError>(
+            single.architecture.graph(&views[&stage].signature(dataset.classes.len()))?,
+        )
+    };
+    let mut formula = recipe.objective().formula();
+    for (stage, single) in recipe.singles() {
+        let Some(reference) = recipe.learns_from(stage) else { continue };
+        let refuse = |e| DriverError::objective(&recipe.file, &e);
+        let mut objective = Objective::new(&single.objective).map_err(refuse)?;
+        if !objective.needs_features() {
+            continue;
+        }
+        let Some(teacher) = recipe.stage(reference.stage) else {
+            let expected = "one network, for the features that the objective compares have no mean";
+            let field = format!("{}.from", single.table);
+            return Err(DriverError::field(&recipe.file, &field, reference, expected));
+        };
+        let graphs = [&graph(stage, single)?, &graph(reference.stage, teacher)?];
+        let connected = try_connection(&mut objective, graphs, &config.device);
+        connected.map_err(|e| DriverError::recipe(&recipe.file, e))?;
+        if stage == Stage::Student {
+            formula = objective.formula();
+        }
+    }
+    Ok(formula)
+}
