@@ -48,6 +48,9 @@ pub(crate) struct Progress {
     /// The same of each peer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) peers_best: Vec<(Best, String)>,
+    /// sha256 of the weights after each epoch that is kept.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) kept_sha256: BTreeMap<usize, String>,
     /// Sums over the epoch so far.
     pub(crate) epoch_sums: Sums,
     /// Sums since the last line of `metrics.jsonl`.

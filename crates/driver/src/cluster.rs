@@ -2,12 +2,16 @@
 
 use crate::evaluate::{Predictions, log_softmax};
 
+/// It ends after a few; nearly equal sums might let it go in a circle.
+const ROUNDS: usize = 1000;
+
 /// The cluster of each class, from 0: K-means over the columns of the covariance of a network's probabilities, so
 /// that classes which it gives probability together, or confuses with the same others, come to lie together.
 ///
 /// The paper runs K-means online over its many classes. Here it starts from columns that lie far from one another
 /// (the first class, then the one farthest from those taken) and goes on until nothing changes, so that the result
-/// depends on nothing else. Clusters are numbered in the order of their first classes, and each has a class.
+/// depends on nothing else. Clusters are numbered in the order of their first classes. Where classes are alike to the
+/// network, there may be fewer than asked for.
 ///
 /// # Panics
 /// Unless `count` is from 1 to the classes.
@@ -23,7 +27,7 @@ pub(crate) fn clusters(predictions: &Predictions, count: usize) -> Vec<usize> {
         centres.push(farthest(&columns, gap));
     }
     let mut of = vec![usize::MAX; classes];
-    loop {
+    for _ in 0..ROUNDS {
         let nearest: Vec<usize> = columns.iter().map(|column| nearest(column, &centres)).collect();
         if nearest == of {
             break;

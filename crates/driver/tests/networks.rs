@@ -166,6 +166,45 @@ fn a_student_can_learn_from_an_epoch_of_its_teacher() {
     let again = run(&flex(&out, &sweep), &mut notes, &AtomicBool::new(false)).unwrap();
     assert!(notes.0.iter().any(|note| note.contains("its weights are damaged")), "{:?}", notes.0);
     assert_eq!(again.networks["of-2"].test, of("of-2"));
+
+    // One epoch fewer is no reason to train the teacher again.
+    let mut notes = Notes::default();
+    let fewer: Vec<&str> = [&sweep[..1], &sweep[2..]].concat();
+    run(&flex(&out, &fewer), &mut notes, &AtomicBool::new(false)).unwrap();
+    assert!(!notes.0.iter().any(|note| note.starts_with("teacher")), "{:?}", notes.0);
+}
+
+#[test]
+fn an_epoch_that_was_kept_and_is_lost_begins_its_stage_anew() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
+    let of_first = ["student.from=teacher@1"];
+    let expected = complete(&flex(&whole, &of_first));
+    let interrupt = AtomicBool::new(false);
+    let mut stop = StopIn { stage: Stage::Teacher, epoch: 2, steps: 3, interrupt: &interrupt };
+    assert!(run(&flex(&parts, &of_first), &mut stop, &interrupt).is_err());
+    fs::remove_file(parts.join("teacher/epoch-0000001.bpk")).unwrap();
+    let mut config = flex(&parts, &of_first);
+    config.resume = true;
+    let mut notes = Notes::default();
+    let report = run(&config, &mut notes, &AtomicBool::new(false)).unwrap();
+    assert!(notes.0.iter().any(|note| note.contains("begun anew")), "{:?}", notes.0);
+    assert_eq!(report.models.student.test, expected.models.student.test);
+}
+
+#[test]
+fn a_specialist_sees_images_as_its_generalist() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let mean = SPECIALISTS[0].replace("epochs=3", "epochs=3, mean=[0.1, 0.2, 0.3]");
+    complete(&flex(&out, &[&mean, SPECIALISTS[1], SPECIALISTS[2], SPECIALISTS[3]]));
+    let card = |name: &str| {
+        ModelCard::beside(&out.join("networks").join(name).join("selected.bpk")).unwrap().unwrap()
+    };
+    assert_eq!(card("first").mean, [0.1, 0.2, 0.3]);
+    assert_eq!(card("first").view(), card("general").view());
 }
 
 #[test]
@@ -378,7 +417,7 @@ fn networks_that_cannot_be_are_refused() {
         ),
         (
             r#"networks.a={model="vgg-small", specialist={of="teacher", cluster=1, clusters=2}, epochs=1}"#,
-            "expected neither `model`",
+            "expected beside it no more than `epochs`",
         ),
         (
             r#"networks.a={specialist={of="teacher", cluster=1, clusters=11}, epochs=1}"#,
@@ -392,9 +431,33 @@ fn networks_that_cannot_be_are_refused() {
             r#"networks.a={specialists={generalist="teacher", members=["b"]}}"#,
             "`networks.a.specialists.members` is `b`",
         ),
+        (
+            r#"networks.a={specialist={of="teacher", cluster=1, clusters=1}, epochs=1}"#,
+            "`networks.a.specialist.clusters` is `1`, expected from 2",
+        ),
+        (
+            r#"networks={a={specialist={of="teacher", cluster=1, clusters=2}, epochs=1}, b={specialists={generalist="a", members=["a"]}}}"#,
+            "`networks.b.specialists.members` is `a`",
+        ),
+        (
+            r#"networks={a={specialist={of="teacher", cluster=1, clusters=2}, epochs=1, peers=["b"]}, b={model="vgg-small"}}"#,
+            "expected beside it no more than `epochs`",
+        ),
+        (
+            r#"networks.a={model="vgg-small", epochs=1, from="teacher", objective=[{term="top-k", k=20}]}"#,
+            "[networks.a]",
+        ),
+        (
+            r#"networks.a={model="vgg-small", epochs=1, from="teacher", objective=[{term="cross-entropy"}]}"#,
+            "`networks.a.from` is `teacher`, expected to be left out, or an objective",
+        ),
+        (
+            r#"networks.a={model="vgg-small", weights="x.bpk", train=10}"#,
+            "`networks.a.train` is `given`, expected to be left out",
+        ),
         (r#"student.specialist={of="teacher", cluster=1, clusters=2}"#, "`student.specialist`"),
-        (r#"student.peers=["nobody"]"#, "`student: peers` is `nobody`"),
-        (r#"networks.a={model="vgg-small", epochs=1, peers=["a"]}"#, "`a: peers` is `a`"),
+        (r#"student.peers=["nobody"]"#, "`student.peers` is `nobody`"),
+        (r#"networks.a={model="vgg-small", epochs=1, peers=["a"]}"#, "`networks.a.peers` is `a`"),
         (
             r#"networks={a={model="vgg-small", epochs=1, peers=["b"]}, b={model="vgg-small", epochs=2}}"#,
             "`networks.b` is a peer of `a`, expected a model and nothing else",

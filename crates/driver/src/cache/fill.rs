@@ -1,6 +1,7 @@
 //! The filling stage: what is missing or damaged is computed, shard by shard.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     path::Path,
     sync::{
@@ -118,8 +119,9 @@ impl Filling<'_> {
         })
     }
 
-    /// Refuses what neither the disk nor the recipe's limit can hold, before the teacher is known.
-    pub(crate) fn check_early(&self) -> Result<(), DriverError> {
+    /// Refuses what neither the disk nor the recipe's limit can hold, before the teacher is known. `asked` has what
+    /// other networks of the run ask for, by its key, and gets this.
+    pub(crate) fn check_early(&self, asked: &mut BTreeMap<String, u64>) -> Result<(), DriverError> {
         let without_teacher = |inputs: &serde_json::Value| {
             let mut inputs = inputs.clone();
             inputs["teacher"] = serde_json::Value::Null;
@@ -135,7 +137,9 @@ impl Filling<'_> {
             return Ok(());
         }
         let entry = Entry { path: self.cache.join(&record.key[..16]), record };
-        self.check_room(&entry, self.shards(&entry).map(|shard| shard.bytes()).sum())
+        let own = self.shards(&entry).map(|shard| shard.bytes()).sum();
+        asked.insert(entry.record.key.clone(), own);
+        self.check_room(&entry, asked.values().sum())
     }
 
     fn check_room(&self, entry: &Entry, needed: u64) -> Result<(), DriverError> {

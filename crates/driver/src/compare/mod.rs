@@ -181,9 +181,12 @@ impl Run {
         for section in recipe.networks.values_mut().chain([&mut recipe.teacher]) {
             section.weights = None;
         }
-        recipe.cache = recipe.cache.filter(|cache| {
-            !cache.is_exact() || recipe.student.epochs.is_some_and(|all| cache.views_of(all) < all)
-        });
+        let others = recipe.networks.values().chain([&recipe.teacher]);
+        let like_student = others.filter(|section| section.from.is_some() || section.paired);
+        let epochs = like_student.chain([&recipe.student]).filter_map(|section| section.epochs);
+        let longest = epochs.max().unwrap_or(0);
+        recipe.cache =
+            recipe.cache.filter(|cache| !cache.is_exact() || cache.views_of(longest) < longest);
         if let Some(cache) = &mut recipe.cache {
             cache.limit_gib = None;
         }

@@ -70,13 +70,17 @@ impl Origin {
                 hint: "finish the run that was begun since, with `--resume`".to_owned(),
             });
         }
+        let mut data = record.dataset;
+        if let Some(own) = inputs["own_train"].as_u64() {
+            data.train = own as usize;
+        }
         let test: Option<TestRecord> = read_json(&folder.join("test.json"))?;
         let of_stage = |test: &TestRecord| test.of.first() == Some(&stage.fingerprint);
         Ok(Some(Self {
             recipe: record.recipe,
             seed,
             objective: objective.formula(),
-            data: record.dataset,
+            data,
             test: test
                 .filter(of_stage)
                 .map(|test| TestReport { last: test.last, selected: test.selected }),

@@ -1,5 +1,7 @@
 //! Who answers the student: the teacher itself, or what it said earlier.
 
+use std::collections::BTreeMap;
+
 use distill_datasets::Loader;
 use distill_objective::Objective;
 use serde_json::{Value, json};
@@ -54,6 +56,7 @@ impl Pipeline<'_> {
     pub(super) fn check_cache(&self) -> Result<(), DriverError> {
         let recipe = &self.config.recipe;
         let Some(section) = self.cache() else { return Ok(()) };
+        let mut asked = BTreeMap::new();
         for (stage, single) in recipe.singles() {
             let Some(reference) = recipe.learns_from(stage) else { continue };
             let mut objective = Objective::new(&single.objective)
@@ -69,9 +72,10 @@ impl Pipeline<'_> {
                 self.seed(stage),
                 single.augment.clone(),
             );
-            let filling =
-                self.filling(stage, reference, section, &objective, batches, Value::Null)?;
-            filling.check_early()?;
+            // Which teacher it is shows in its name, and not yet in its weights.
+            let name = Value::from(reference.to_string());
+            let filling = self.filling(stage, reference, section, &objective, batches, name)?;
+            filling.check_early(&mut asked)?;
         }
         Ok(())
     }

@@ -45,7 +45,9 @@ impl Pipeline<'_> {
             }
             let path = folder.join("stage.json");
             fs::remove_file(&path).map_err(DriverError::io(path))?;
-            let note = format!("{}: made again, for its weights are damaged", stage.name());
+            let reason =
+                "its weights are damaged, or it kept none of an epoch that is asked for now";
+            let note = format!("{}: made again, for {reason}", stage.name());
             observer.on(Event::Note(note));
         }
         match checkpoint::newest(&folder, observer)? {
@@ -171,10 +173,6 @@ impl Pipeline<'_> {
         };
         let trained = training.run(learner, observer)?;
         let selected = folder.join("selected.bpk");
-        let kept = |epoch: &usize| {
-            Ok::<_, DriverError>((*epoch, hash_file(&folder.join(Weights::After(*epoch).file()))?))
-        };
-        let kept_sha256 = keep.iter().map(kept).collect::<Result<_, _>>()?;
         Ok(StageRecord {
             fingerprint,
             inputs: inputs.clone(),
@@ -190,8 +188,8 @@ impl Pipeline<'_> {
             selected: Some(trained.best),
             selected_sha256: hash_file(&selected)?,
             last_sha256: hash_file(&folder.join("last.bpk"))?,
-            kept_sha256,
             peers: self.peer_records(stage, &trained)?,
+            kept_sha256: trained.kept_sha256,
         })
     }
 
@@ -203,6 +201,11 @@ impl Pipeline<'_> {
             (Weights::Selected.file(), &record.selected_sha256),
             (Weights::Last.file(), &record.last_sha256),
         ];
+        let config = self.config.recipe.stage(stage).filter(|_| stage != Stage::Baseline);
+        let mut asked = config.iter().flat_map(|config| &config.keep);
+        if !asked.all(|epoch| record.kept_sha256.contains_key(epoch)) {
+            return false;
+        }
         let kept = record.kept_sha256.iter();
         let kept = kept.map(|(epoch, hash)| (Weights::After(*epoch).file(), hash));
         let peers = record.peers.iter().enumerate().flat_map(|(at, peer)| {

@@ -131,6 +131,12 @@ impl<'a> Pipeline<'a> {
             views.insert(stage, given::view(recipe, single, dataset, weights.as_deref())?);
             given.extend(weights.map(|path| (stage, path)));
         }
+        for (stage, single) in recipe.singles() {
+            if let Some(specialist) = single.specialist {
+                // It starts from weights that know images as its generalist sees them.
+                views.insert(stage, views[&specialist.of.stage].clone());
+            }
+        }
         let formula = effective_formula(config, &views, dataset)?;
         let (train, validation) = recipe.split_sizes(dataset)?;
         let all = dataset.train.as_ref().clone();
@@ -265,9 +271,6 @@ impl<'a> Pipeline<'a> {
         if !self.peers(stage).is_empty() {
             let of_peer = |peer: &Stage| json!({ "model": self.settings(*peer).architecture, "seed": self.seed(*peer) });
             inputs["peers"] = self.peers(stage).iter().map(of_peer).collect();
-        }
-        if stage != Stage::Baseline && !settings.keep.is_empty() {
-            inputs["keep"] = json!(settings.keep);
         }
         let non_finite = self.config.recipe.recipe.non_finite;
         if !non_finite.is_default() {

@@ -53,10 +53,21 @@ impl Pipeline<'_> {
         let labels = self.sets[&stage].images.labels();
         let ours = labels.iter().filter(|label| own[usize::from(**label)]).count();
         let others = labels.len() - ours;
+        if ours == 0 || others == 0 {
+            let table = &self.settings(stage).table;
+            let problem = format!(
+                "`{table}.specialist.cluster` is `{}`, expected a cluster with training images in and outside of it: of \
+                 {} images {ours} are in it\n\
+                 hint: ask for fewer `clusters`, or train the generalist better",
+                of.cluster,
+                labels.len()
+            );
+            return Err(DriverError::recipe(&self.config.recipe.file, problem));
+        }
         Ok(OwnClasses {
             generalist: self.identity(of.of)?,
             names: names.map(|(name, _)| name.clone()).collect(),
-            dustbin_shift: (others as f64 / others.min(ours).max(1) as f64).ln(),
+            dustbin_shift: (others as f64 / others.min(ours) as f64).ln(),
             own,
         })
     }
@@ -69,8 +80,9 @@ impl Pipeline<'_> {
         }
         let path = self.folder(stage).join("inputs.json");
         let inputs: Option<Value> = read_json(&path)?;
-        let own = inputs.map(|mut inputs| inputs["specialist"].take());
-        let own = own.and_then(|own| serde_json::from_value(own).ok());
+        let own = inputs.and_then(|inputs| inputs.get("specialist").cloned());
+        let own: Option<OwnClasses> = own.and_then(|own| serde_json::from_value(own).ok());
+        let own = own.filter(|own| own.own.len() == self.dataset.classes.len());
         own.map(Some).ok_or_else(|| DriverError::Folder {
             path,
             problem: "it does not name the classes of the specialist".to_owned(),

@@ -151,8 +151,8 @@ pub struct StageSection {
     /// Default `teacher` for the student, and labels alone for all others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// Not the student: terms of this network's loss. Default the recipe's where it learns `from` another one,
-    /// otherwise its cross entropy.
+    /// Not the student: terms of this network's loss. Default the recipe's where it learns `from` another one
+    /// or has `peers`, otherwise its cross entropy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub objective: Option<Vec<TermConfig>>,
     /// Networks that answer as one, in place of all other fields. Not the student.
@@ -168,8 +168,8 @@ pub struct StageSection {
     /// mutual learning. Names of `[networks]` that have a model and nothing else: all else is as here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub peers: Vec<String>,
-    /// `[networks]` only: start from the student's weights and see its batches, to differ from it by the teacher
-    /// or the objective alone. Otherwise each has random numbers of its own, which come with its name.
+    /// `[networks]` only: start from the random numbers of the student's weights and see its batches: of the
+    /// same model and images, it differs from the student by the teacher or the objective alone. Otherwise each has random numbers of its own, which come with its name.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paired: bool,
     /// Takes the first so many training images; those of the student are the baseline's too. Default all.

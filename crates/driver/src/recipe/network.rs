@@ -12,7 +12,7 @@ use crate::Stage;
 ///
 /// | Name | Default | Range |
 /// |---|---|---|
-/// | `members` | none | two or more of the `[networks]`, `NAME` or `NAME@EPOCH` |
+/// | `members` | none | two or more networks of the recipe, `NAME`, `NAME@EPOCH` or `NAME@last` |
 /// | `average` | `arithmetic` | `arithmetic`, `geometric` mean of the members' probabilities |
 /// | `shares` | the same for all | a number above 0 for each member; they are divided by their sum |
 /// | `temperature` | 1 | `(0, ∞)`: an arithmetic mean is taken of probabilities softened by it |

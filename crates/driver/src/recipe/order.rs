@@ -1,6 +1,6 @@
 //! The order in which the networks of a recipe are made, and whether each finds what it learns from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Reference, ResolvedNetwork, ResolvedStage, Weights};
 use crate::{DriverError, Stage};
@@ -17,30 +17,30 @@ pub(super) fn in_order(
             matches!(network, ResolvedNetwork::Single(single) if single.specialist.is_some());
         let (is_member, field) = match network {
             ResolvedNetwork::Ensemble(_) => (true, "ensemble.members"),
-            ResolvedNetwork::Specialists(_) => (true, "specialists"),
+            ResolvedNetwork::Specialists(_) => (true, "specialists.generalist"),
             ResolvedNetwork::Single(_) if is_specialist => (true, "specialist.of"),
             ResolvedNetwork::Single(_) => (false, "from"),
         };
-        let hears_specialists = matches!(network, ResolvedNetwork::Specialists(_));
-        let field = match stage {
-            Stage::Network(name) => format!("networks.{name}.{field}"),
-            _ => format!("{}.{field}", stage.name()),
+        let field = format!("{}.{field}", stage.table());
+        let needs = match network {
+            // That the members are specialists was seen when the table was read.
+            ResolvedNetwork::Specialists(all) => vec![all.generalist],
+            _ => network.needs(),
         };
-        let kind = (is_member, hears_specialists);
-        network.needs().into_iter().map(move |reference| (field.clone(), reference, kind))
+        needs.into_iter().map(move |reference| (field.clone(), reference, is_member))
     });
-    let own = student.from.map(|reference| ("student.from".to_owned(), reference, (false, false)));
-    for (field, reference, (is_member, hears_specialists)) in references.chain(own) {
+    let own = student.from.map(|reference| ("student.from".to_owned(), reference, false));
+    for (field, reference, is_member) in references.chain(own) {
         let refuse = |expected: &str| Err(DriverError::field(file, &field, reference, expected));
         let epochs = match (reference.stage, networks.get(&reference.stage)) {
             (Stage::Baseline | Stage::Student, _) => student.epochs,
             (_, None) => {
-                let known: Vec<&str> = networks.keys().map(|stage| stage.name()).collect();
+                let known = Stage::ALL.into_iter().chain(networks.keys().copied());
+                let known: BTreeSet<&str> = known.map(Stage::name).collect();
+                let known: Vec<&str> = known.into_iter().collect();
                 return refuse(&format!("a network of this recipe, one of {}", known.join(", ")));
             }
-            (_, Some(ResolvedNetwork::Single(single)))
-                if single.specialist.is_some() && !hears_specialists =>
-            {
+            (_, Some(ResolvedNetwork::Single(single))) if single.specialist.is_some() => {
                 return refuse("a network that knows all classes, and no specialist");
             }
             (_, Some(ResolvedNetwork::Single(single))) if single.lead.is_some() => 0,

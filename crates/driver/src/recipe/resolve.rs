@@ -103,11 +103,12 @@ impl Resolved {
     }
 
     /// The views that a stage sees, where a cache makes these fewer than its epochs: those of networks that
-    /// learn from others, and of the baseline, which is compared with one.
+    /// learn from others, and of those that are compared with one.
     pub fn reused_views(&self, stage: Stage) -> Option<usize> {
         let single = self.stage(stage)?;
-        let is_like_student =
-            matches!(stage, Stage::Baseline | Stage::Student) || self.learns_from(stage).is_some();
+        let is_like_student = matches!(stage, Stage::Baseline | Stage::Student)
+            || single.paired
+            || self.learns_from(stage).is_some();
         let views = self.recipe.cache.as_ref()?.views_of(single.epochs);
         (is_like_student && views < single.epochs).then_some(views)
     }
@@ -163,7 +164,7 @@ impl Resolved {
         for (stage, network) in &self.networks {
             let ResolvedNetwork::Specialists(all) = network else { continue };
             if all.top > classes {
-                let field = format!("{}: specialists.top", stage.name());
+                let field = format!("{}.specialists.top", stage.table());
                 let expected = format!("from 1 to the {classes} classes");
                 return Err(DriverError::field(&self.file, &field, all.top, &expected));
             }
@@ -176,6 +177,10 @@ impl Resolved {
                 let expected = format!("from 2 to the {classes} classes");
                 return Err(DriverError::field(&self.file, &field, clusters, &expected));
             }
+            let refuse = |e| DriverError::recipe(&self.file, format!("[{name}] {e}"));
+            let told_apart = classes + usize::from(single.specialist.is_some());
+            let objective = Objective::new(&single.objective).map_err(refuse)?;
+            objective.check_classes(told_apart).map_err(refuse)?;
             let signature = self.view(single, dataset)?.signature(classes);
             let check = single.architecture.check(&signature);
             check.map_err(|e| DriverError::recipe(&self.file, format!("[{name}] {e}")))?;

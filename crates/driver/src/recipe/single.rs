@@ -126,6 +126,16 @@ pub(super) fn single(
         let expected = "to be left out: given weights are not trained";
         return Err(DriverError::field(file, &format!("{name}.from"), from, expected));
     }
+    let of_training = [
+        ("train", section.train.is_some()),
+        ("paired", section.paired),
+        ("objective", section.objective.is_some()),
+        ("without", !section.without.is_empty()),
+    ];
+    if let (Some(_), Some((field, _))) = (&weights, of_training.iter().find(|(_, given)| *given)) {
+        let expected = "to be left out: given weights are not trained";
+        return Err(DriverError::field(file, &format!("{name}.{field}"), "given", expected));
+    }
     if let (Some(weights), Some(peer)) = (&section.weights, section.peers.first()) {
         let expected = format!("to be left out: it learns together with `{peer}`");
         let field = format!("{name}.weights");

@@ -29,29 +29,42 @@ pub(super) fn specialist(
     let Some((of, ResolvedNetwork::Single(general))) = network else {
         return refuse("of", &own.of, "one network of this recipe that knows all classes");
     };
-    if !(1..=own.clusters).contains(&own.cluster) || own.clusters < 2 {
-        return refuse(
-            "cluster",
-            &own.cluster,
-            &format!("from 1 to the {} of `clusters`", own.clusters),
-        );
+    if own.clusters < 2 {
+        return refuse("clusters", &own.clusters, "from 2 to the classes");
     }
-    let starts_anew = !section.model.is_empty() || section.weights.is_some();
-    if starts_anew || section.from.is_some() || !section.without.is_empty() || section.paired {
+    if !(1..=own.clusters).contains(&own.cluster) {
+        let expected = format!("from 1 to the {} of `clusters`", own.clusters);
+        return refuse("cluster", &own.cluster, &expected);
+    }
+    if !general.without.is_empty() {
+        return refuse("of", &own.of, "a network that knows all classes, and has no `without`");
+    }
+    let allowed = StageSection {
+        specialist: section.specialist.clone(),
+        epochs: section.epochs,
+        train: section.train,
+        augment: section.augment.clone(),
+        objective: section.objective.clone(),
+        optimizer: section.optimizer.clone(),
+        schedule: section.schedule.clone(),
+        ..Default::default()
+    };
+    if allowed != *section {
         let problem = format!(
-            "`{table}.specialist` is given, expected neither `model`, `weights`, `from`, `without` nor `paired` beside \
-             it: it starts as its generalist and learns from labels"
+            "`{table}.specialist` is given, expected beside it no more than `epochs`, `train`, `augment`, `objective`, \
+             `optimizer` and `schedule`: it starts as its generalist and learns from labels"
         );
         return Err(DriverError::recipe(&source.file, problem));
     }
     let whole = StageSection { model: general.model.clone(), ..section.clone() };
     let mut single = single(recipe, &whole, table, source)?;
     single.architecture = general.architecture.clone();
-    single.size = general.size;
     single.specialist =
         Some(ResolvedSpecialist { of, cluster: own.cluster, clusters: own.clusters });
     single.objective = section.objective.clone().unwrap_or_else(|| label_objective(recipe));
-    if Objective::new(&single.objective).is_ok_and(|objective| objective.needs_teacher()) {
+    let objective = Objective::new(&single.objective)
+        .map_err(|e| DriverError::recipe(&source.file, format!("[{table}] {e}")))?;
+    if objective.needs_teacher() {
         let problem = format!("`{table}.objective` looks at a teacher, expected labels alone");
         return Err(DriverError::recipe(&source.file, problem));
     }
@@ -74,14 +87,13 @@ pub(super) fn specialists(
     };
     let mut members = Vec::new();
     for name in &section.members {
-        let is_one = recipe.networks.get(name).is_some_and(|own| own.specialist.is_some());
+        let own = recipe.networks.get(name).and_then(|section| section.specialist.as_ref());
         let member = Stage::named(name);
-        if !is_one || members.contains(&member) {
-            return refuse(
-                "members",
-                name,
-                "names of networks with a `specialist` table, each once",
-            );
+        let knows_it = own.is_some_and(|own| own.of == section.generalist);
+        if !knows_it || members.contains(&member) {
+            let expected =
+                "names of networks with a `specialist` table `of` the generalist, each once";
+            return refuse("members", name, expected);
         }
         members.push(member);
     }

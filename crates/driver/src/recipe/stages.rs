@@ -18,9 +18,13 @@ pub(super) fn student(recipe: &Recipe, source: &Source) -> Result<ResolvedStage,
     let refuse = |field: &str, value: String, expected: &str| {
         Err(DriverError::field(&source.file, &format!("student.{field}"), value, expected))
     };
-    if section.specialist.is_some() || section.specialists.is_some() {
+    let several = [
+        ("specialist", section.specialist.is_some()),
+        ("specialists", section.specialists.is_some()),
+    ];
+    if let Some((field, _)) = several.into_iter().find(|(_, given)| *given) {
         let expected = "to be left out: a student is one network that knows all classes";
-        return refuse("specialist", "given".to_owned(), expected);
+        return refuse(field, "given".to_owned(), expected);
     }
     if section.ensemble.is_some() {
         return refuse("ensemble", "given".to_owned(), "to be left out: a student is one network");
@@ -83,7 +87,7 @@ pub(super) fn networks(
             let expected = "up to 64 letters, digits, `-` and `_`, and none of `teacher`, `baseline`, `student`";
             return Err(DriverError::field(file, "networks", name, expected));
         }
-        let table = format!("networks.{name}");
+        let table = stage.table();
         let network = match (leads.get(name.as_str()), &section.specialist) {
             (Some((lead, of)), _) => peer(recipe, section, &table, (*lead, of), source)?,
             (None, Some(own)) => specialist(recipe, section, &table, own, &networks, source)?,
@@ -109,7 +113,7 @@ fn leads<'a>(
             let is_new = leads.insert(peer.as_str(), (lead, section)).is_none();
             if !is_network || !is_new || peer == lead.name() {
                 let expected = "other networks of `[networks]`, each a peer once and without `peers` of its own";
-                let field = format!("{}: peers", lead.name());
+                let field = format!("{}.peers", lead.table());
                 return Err(DriverError::field(file, &field, peer, expected));
             }
         }
@@ -195,6 +199,10 @@ fn network(
                 "`{table}.objective` has terms that look at a teacher, expected `{table}.from` to name it"
             );
             return Err(DriverError::recipe(&source.file, problem));
+        }
+        if let Some(from) = single.from.filter(|_| !objective.needs_teacher()) {
+            let expected = "to be left out, or an objective that looks at a teacher";
+            return Err(DriverError::field(&source.file, &format!("{table}.from"), from, expected));
         }
         return Ok(ResolvedNetwork::Single(Box::new(single)));
     };

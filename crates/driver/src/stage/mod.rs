@@ -49,6 +49,15 @@ impl Stage {
         }
     }
 
+    /// Its table in a recipe; the baseline has the student's.
+    pub(crate) fn table(self) -> String {
+        match self {
+            Self::Network(name) => format!("networks.{name}"),
+            Self::Baseline => Self::Student.name().to_owned(),
+            _ => self.name().to_owned(),
+        }
+    }
+
     /// Its folder in that of a run.
     pub(crate) fn folder(self, run: &Path) -> PathBuf {
         match self {

@@ -144,7 +144,8 @@ pub(crate) fn differences(old: &serde_json::Value, new: &serde_json::Value) -> S
     let empty = serde_json::Map::new();
     let (old, new) = (old.as_object().unwrap_or(&empty), new.as_object().unwrap_or(&empty));
     let changed = new.iter().filter(|(key, value)| old.get(*key) != Some(*value));
-    changed.map(|(key, _)| key.as_str()).collect::<Vec<_>>().join(", ")
+    let gone = old.iter().filter(|(key, _)| !new.contains_key(*key));
+    changed.chain(gone).map(|(key, _)| key.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// Identity of a network's numbers, whatever ids its parameters were given.

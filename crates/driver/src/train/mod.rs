@@ -29,6 +29,7 @@ use crate::{
     files::{sha256, write_atomic},
     metrics::{EpochRecord, Line, MetricsFile, StepsRecord},
     recipe::{NonFinite, ResolvedStage, Weights},
+    stage::hash_file,
 };
 
 /// A run that takes hours is never further than this from its last checkpoint.
@@ -91,6 +92,8 @@ pub struct Trained {
     pub best: Best,
     /// The same of each peer, `peer-1-selected.bpk` and so on.
     pub peers_best: Vec<Best>,
+    /// sha256 of the weights after each epoch that is kept.
+    pub kept_sha256: BTreeMap<usize, String>,
 }
 
 /// Sums over training images, kept in double precision and in the order of the steps.
@@ -140,11 +143,18 @@ impl Training<'_> {
                     hint: "delete the checkpoint, or name another folder with `--out`".to_owned(),
                 });
             }
-            Some((path, progress)) => {
+            Some((path, progress)) if self.has_kept(&progress) => {
                 (learner, optimizer) = checkpoint::load(&path, learner, optimizer)?;
                 progress
             }
-            None => {
+            there => {
+                if there.is_some() {
+                    let name = self.stage.name();
+                    observer.on(Event::Note(format!(
+                        "warning: {name}: begun anew, for weights of an epoch that is kept are missing or damaged"
+                    )));
+                    checkpoint::clear(self.folder)?;
+                }
                 let fingerprint = self.fingerprint.to_owned();
                 Progress { fingerprint, epoch: 1, ..Default::default() }
             }
@@ -183,6 +193,7 @@ impl Training<'_> {
             teacher_seconds: progress.teacher_seconds,
             skipped: progress.skipped,
             best,
+            kept_sha256: progress.kept_sha256,
             peers_best: progress.peers_best.iter().map(|(best, _)| *best).collect(),
         })
     }
@@ -302,6 +313,7 @@ impl Training<'_> {
             let path = self.folder.join(Weights::After(progress.epoch).file());
             let bytes = weights::to_bytes(&state.learner.network, Precision::Single, &path)?;
             write_atomic(&path, &bytes)?;
+            progress.kept_sha256.insert(progress.epoch, sha256(&bytes));
         }
         state.metrics.append(&Line::Epoch(record.clone()))?;
         progress.epoch += 1;
@@ -321,6 +333,15 @@ impl Training<'_> {
         checkpoint::save(self.folder, &state.learner, &state.optimizer, progress)?;
         state.saved = Instant::now();
         Ok(())
+    }
+
+    /// Whether the weights of each epoch that is kept and was done are there.
+    fn has_kept(&self, progress: &Progress) -> bool {
+        self.keep.iter().filter(|epoch| **epoch < progress.epoch).all(|epoch| {
+            let path = self.folder.join(Weights::After(*epoch).file());
+            let known = progress.kept_sha256.get(epoch);
+            known.is_some_and(|known| hash_file(&path).is_ok_and(|hash| hash == *known))
+        })
     }
 
     /// Whether a checkpoint's position lies in this stage.
