@@ -8,10 +8,7 @@ const ROUNDS: usize = 1000;
 /// The cluster of each class, from 0: K-means over the columns of the covariance of a network's probabilities, so
 /// that classes which it gives probability together, or confuses with the same others, come to lie together.
 ///
-/// A cluster has at most ⌈classes / count⌉ of them: among few classes, which are about equally far from one another,
-/// free K-means leaves single ones as clusters, and all the rest as another.
-///
-/// The paper runs K-means online over its many classes, without that bound. Here it starts from columns that lie far from one another
+/// The paper runs K-means online over its many classes. Here it starts from columns that lie far from one another
 /// (the first class, then the one farthest from those taken) and goes on until nothing changes, so that the result
 /// depends on nothing else. Clusters are numbered in the order of their first classes. Where classes are alike to the
 /// network, there may be fewer than asked for.
@@ -31,11 +28,11 @@ pub(crate) fn clusters(predictions: &Predictions, count: usize) -> Vec<usize> {
     }
     let mut of = vec![usize::MAX; classes];
     for _ in 0..ROUNDS {
-        let assigned = assigned(&columns, &centres);
-        if assigned == of {
+        let nearest: Vec<usize> = columns.iter().map(|column| nearest(column, &centres)).collect();
+        if nearest == of {
             break;
         }
-        of = assigned;
+        of = nearest;
         for (at, centre) in centres.iter_mut().enumerate() {
             let own: Vec<&Vec<f64>> =
                 columns.iter().zip(&of).filter(|(_, of)| **of == at).map(|(c, _)| c).collect();
@@ -67,20 +64,10 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum()
 }
 
-/// The centre of each column: pairs are taken from near to far while a centre has room.
-fn assigned(columns: &[Vec<f64>], centres: &[Vec<f64>]) -> Vec<usize> {
-    let pairs = (0..columns.len()).flat_map(|class| (0..centres.len()).map(move |at| (class, at)));
-    let mut pairs: Vec<(usize, usize)> = pairs.collect();
-    let gap = |(class, at): &(usize, usize)| distance(&columns[*class], &centres[*at]);
-    pairs.sort_by(|a, b| gap(a).total_cmp(&gap(b)));
-    let mut room = vec![columns.len().div_ceil(centres.len()); centres.len()];
-    let mut of = vec![usize::MAX; columns.len()];
-    for (class, at) in pairs {
-        if of[class] == usize::MAX && room[at] > 0 {
-            (of[class], room[at]) = (at, room[at] - 1);
-        }
-    }
-    of
+fn nearest(column: &[f64], centres: &[Vec<f64>]) -> usize {
+    let gap = |at: &usize| distance(column, &centres[*at]);
+    let at = (0..centres.len()).min_by(|a, b| gap(a).total_cmp(&gap(b)));
+    at.expect("there is a centre")
 }
 
 /// Of columns that are equally far the first one.
@@ -127,7 +114,6 @@ mod tests {
         let labels = vec![0; rows.len() / 4];
         let predictions = Predictions::from_logits(rows, labels, 4);
         assert_eq!(clusters(&predictions, 2), [0, 1, 0, 1]);
-        assert_eq!(clusters(&predictions, 3).iter().max(), Some(&2));
         assert_eq!(clusters(&predictions, 1), [0; 4]);
         assert_eq!(clusters(&predictions, 4), [0, 1, 2, 3], "each its own");
     }

@@ -51,7 +51,7 @@ pub struct ResolvedEnsemble {
 /// one more for all the rest, the dustbin. Hinton, Vinyals and Dean 2015, arXiv:1503.02531, section 5.
 ///
 /// The classes come from the generalist's own confusions: K-means over the columns of the covariance of its
-/// probabilities for the validation images, with at most ⌈classes / clusters⌉ in one. The training images are all those of the specialist's classes, and as
+/// probabilities for the validation images. The training images are all those of the specialist's classes, and as
 /// many others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
