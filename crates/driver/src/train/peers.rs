@@ -51,10 +51,10 @@ impl Training<'_> {
 
 /// Networks that learn together: each has the mean of what the others say of the batch as its teacher.
 ///
-/// Equation 7 of the paper: each loss has the mean of its divergences
-/// from the others. With soft targets at T = 1 that differs from the divergence from their mean by what does not
-/// depend on the learner, so that the gradient is the same. The paper's algorithm 1 updates one network after the
-/// other, each with new answers of those before it; here all of a step learn from the same ones.
+/// Equation 7 of the paper: each loss has the mean of its divergences from the others. With soft targets at T = 1 that
+/// differs from the divergence from their mean by what does not depend on the learner, so that the gradient is the
+/// same. The paper's algorithm 1 updates one network after the other, each with new answers of those before it; here
+/// all of a step learn from the same ones.
 pub(super) fn mutual(
     learner: &Learner,
     images: Tensor<4>,
