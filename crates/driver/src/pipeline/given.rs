@@ -7,7 +7,10 @@ use distill_datasets::{
     catalogue::{self, RemoteFile},
     fetch,
 };
-use distill_models::weights::{self, Precision};
+use distill_models::{
+    Architecture,
+    weights::{self, Precision},
+};
 use serde_json::json;
 
 use super::{Pipeline, RunConfig, WEIGHTS_FORMAT};
@@ -81,7 +84,11 @@ pub(super) fn view(
     if let (Some(card), Some(weights)) = (card, weights) {
         let pairs = [
             ("classes", json!(card.classes), json!(dataset.classes)),
-            ("architecture", json!(card.architecture), json!(single.architecture)),
+            (
+                "architecture",
+                in_evaluation(&card.architecture),
+                in_evaluation(&single.architecture),
+            ),
             (
                 "signature.channels",
                 json!(card.signature.channels),
@@ -98,6 +105,15 @@ pub(super) fn view(
         single.std = single.std.or(Some(card.std));
     }
     recipe.view(&single, dataset)
+}
+
+/// An architecture without what is off in a network that is not trained.
+fn in_evaluation(architecture: &Architecture) -> serde_json::Value {
+    let mut fields = json!(architecture);
+    for dropout in ["dropout", "input_dropout"] {
+        fields.as_object_mut().and_then(|fields| fields.remove(dropout));
+    }
+    fields
 }
 
 impl Pipeline<'_> {
