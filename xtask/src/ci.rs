@@ -2,10 +2,11 @@
 
 use std::{process::Command, time::Instant};
 
-use crate::{cargo, tidy};
+use crate::{backends, cargo, tidy};
 
 /// One feature set for everything, so that nothing is compiled twice.
-const ALL: [&str; 4] = ["--release", "--workspace", "--features", "distill/ndarray"];
+const ALL: [&str; 4] =
+    ["--release", "--workspace", "--features", "distill-backends/ndarray,distill-backends/wgpu"];
 
 pub(crate) fn run() -> anyhow::Result<()> {
     step("format", || cargo::run(cargo::cargo().args(["fmt", "--all", "--check"])))?;
@@ -16,19 +17,21 @@ pub(crate) fn run() -> anyhow::Result<()> {
         cargo::run(cargo::cargo().arg("clippy").args(ALL).args(lint))
     })?;
     step("tests", || cargo::run(cargo::cargo().arg("test").args(ALL)))?;
+    step("backends", || backends::run(&suite()))?;
     step("docs", docs)
+}
+
+/// Elsewhere than on a server that checks changes a machine without a GPU, or software Vulkan, will do.
+fn suite() -> backends::Suite {
+    let all = std::env::var_os("CI").is_some();
+    let names = ["flex", "ndarray", "wgpu"].map(str::to_owned);
+    backends::Suite { backends: names.to_vec(), all, families: true, write: false }
 }
 
 pub(crate) fn docs() -> anyhow::Result<()> {
     let mut command = cargo::cargo();
     command.args(["doc", "--no-deps"]).args(ALL).env("RUSTDOCFLAGS", "-D warnings");
     cargo::run(&mut command)
-}
-
-pub(crate) fn backends() -> anyhow::Result<()> {
-    let features = "ndarray,wgpu,vulkan";
-    let check = ["check", "--release", "--package", "distill", "--features", features];
-    cargo::run(cargo::cargo().args(check))
 }
 
 /// The kernels' tests under the address sanitizer, which a stable compiler has but does not promise.

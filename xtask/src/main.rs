@@ -2,6 +2,7 @@
 //! builds in seconds.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool prints")]
 
+mod backends;
 mod bench;
 mod cargo;
 mod ci;
@@ -35,8 +36,10 @@ enum Task {
     Ci,
     /// Run the tests of the CPU kernels under the address sanitizer (slow, Linux on x86-64)
     Sanitize,
-    /// Check the GPU backends as far as they compile without their hardware (slow)
-    Backends,
+    /// Run one suite on several backends and print how far each is off
+    Backends(backends::Suite),
+    /// Check that the backends whose hardware is not here compile: vulkan, cuda (slow)
+    CheckGpu,
     /// Run the criterion benches, or those whose name holds FILTER
     Bench {
         filter: Option<String>,
@@ -72,7 +75,8 @@ fn main() -> anyhow::Result<()> {
         Task::Distill { arguments } => distill::run(&arguments),
         Task::Ci => ci::run(),
         Task::Sanitize => ci::sanitize(),
-        Task::Backends => ci::backends(),
+        Task::Backends(suite) => backends::run(&suite),
+        Task::CheckGpu => backends::check(),
         Task::Bench { filter, peer: Some(_), rounds } => peer::run(filter.as_deref(), &rounds),
         Task::Bench { filter, .. } => bench::run(filter.as_deref()),
         Task::Golden => golden::run(),

@@ -161,6 +161,10 @@ pub(crate) struct RunArguments {
     /// Set a field of the recipe, as often as wanted
     #[arg(long = "set", value_name = "TABLE.FIELD=VALUE")]
     pub(crate) settings: Vec<String>,
+    /// Go through each batch in so many parts, one in memory at a time, and sum up their gradients: sets
+    /// `optimizer.accumulate`
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) accumulate: Option<u32>,
     /// Keep the teacher's answers in this folder, and use those that are there, also where the recipe has no
     /// `[cache]` [default where it has one: DISTILL_CACHE, then the user's cache folder]
     #[arg(long, value_name = "DIR")]

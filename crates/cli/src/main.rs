@@ -2,7 +2,6 @@
 #![doc = include_str!("../README.md")]
 
 mod arguments;
-mod backend;
 mod commands;
 mod output;
 mod threads;
@@ -10,6 +9,7 @@ mod threads;
 use std::process::ExitCode;
 
 use clap::Parser;
+use distill_backends::BackendError;
 use distill_driver::DriverError;
 
 /// Large blocks come on huge pages: a step of a residual network is 7 to 9 % faster than on glibc's.
@@ -33,5 +33,6 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     if let Some(error) = error.downcast_ref::<DriverError>() {
         return error.exit_code();
     }
-    if error.is::<backend::BackendError>() { 2 } else { 1 }
+    let error = error.downcast_ref::<BackendError>();
+    if error.is_some_and(BackendError::is_usage) { 2 } else { 1 }
 }

@@ -39,6 +39,30 @@ impl HostBatch {
         self.labels.is_empty()
     }
 
+    /// The batch in `parts` parts of one size, or as many as it has samples; the last ones may be one smaller.
+    ///
+    /// # Panics
+    /// If `parts` is zero.
+    pub fn split(self, parts: usize) -> Vec<Self> {
+        assert!(parts > 0, "a batch has a part");
+        if parts == 1 || self.len() < 2 {
+            return vec![self];
+        }
+        let (parts, pixels) = (parts.min(self.len()), self.shape.bytes());
+        let (size, larger) = (self.len() / parts, self.len() % parts);
+        let start = |part: usize| part * size + part.min(larger);
+        let part = |part: usize| {
+            let (from, to) = (start(part), start(part + 1));
+            Self {
+                samples: self.samples[from..to].to_vec(),
+                images: self.images[from * pixels..to * pixels].to_vec(),
+                labels: self.labels[from..to].to_vec(),
+                ..self
+            }
+        };
+        (0..parts).map(part).collect()
+    }
+
     /// Sends the batch to `device`: the images travel as bytes where the device takes them.
     pub fn to_device(self, device: &Device) -> Batch {
         let ImageShape { channels, height, width } = self.shape;
@@ -66,5 +90,26 @@ impl Normalisation {
         let shift =
             vector(self.mean.iter().zip(&self.std).map(|(mean, std)| -mean / std).collect());
         images * scale + shift
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_hold_every_sample_once_in_order() {
+        let shape = ImageShape { channels: 1, height: 1, width: 2 };
+        let batch = |samples: std::ops::Range<u32>| HostBatch {
+            index: 3,
+            view: 2,
+            images: samples.clone().flat_map(|sample| [sample as u8, 0]).collect(),
+            labels: samples.clone().map(|sample| sample as i32).collect(),
+            samples: samples.collect(),
+            shape,
+        };
+        assert_eq!(batch(0..7).split(3), [batch(0..3), batch(3..5), batch(5..7)]);
+        assert_eq!(batch(0..2).split(8), [batch(0..1), batch(1..2)]);
+        assert_eq!(batch(0..7).split(1), [batch(0..7)]);
     }
 }

@@ -33,7 +33,10 @@ pub(crate) struct Progress {
     pub(crate) seconds: f64,
     /// Images trained on so far.
     pub(crate) images: u64,
-    /// Seconds of these that went by waiting for batches.
+    /// Those of the first steps of each process, which no rate counts.
+    #[serde(default)]
+    pub(crate) warm_up: WarmUp,
+    /// Seconds of all that went by waiting for batches.
     pub(crate) waiting_seconds: f64,
     /// Seconds in which the teacher computed.
     pub(crate) teacher_seconds: f64,
@@ -57,6 +60,13 @@ pub(crate) struct Progress {
     pub(crate) line_sums: Sums,
     /// Length of `metrics.jsonl` in bytes.
     pub(crate) metrics_bytes: u64,
+}
+
+/// First steps: kernels are compiled and chosen, memory is taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct WarmUp {
+    pub(crate) images: u64,
+    pub(crate) seconds: f64,
 }
 
 /// The epoch with the best validation result.

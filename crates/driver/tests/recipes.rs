@@ -67,6 +67,7 @@ fn what_is_wrong_is_named_with_file_field_and_value() {
         ("optimizer.momentum=0.9", "optimizer.momentum` is `given`"),
         ("optimizer.batch=0", "optimizer.batch` is `0`"),
         ("optimizer.clip_norm=-1.0", "clip_norm` is `-1`"),
+        ("optimizer.accumulate=0", "optimizer.accumulate` is `0`"),
         ("schedule.warmup=1000", "schedule.warmup` is `1000`"),
         ("objective.0.temperature=0", "`objective[0].temperature` is `0`, expected"),
         ("objective.0.temperature=1e300", "`objective[0].temperature`"),

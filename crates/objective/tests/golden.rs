@@ -1,16 +1,9 @@
 //! Known answers, on every CPU backend.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use burn::{
-    module::{Module, ModuleMapper, ModuleVisitor, Param},
-    tensor::{Bool, Device, Gradients, Int, Tensor, TensorData},
-};
-use distill_objective::{
-    Connectors, Contrast, Features, Objective, Signals, TermConfig, rand_core::RngCore,
-};
-use distill_testkit::{
-    Case, Golden, Numbers, cpu_devices, matrix, read_golden, relative_l2, values,
-};
+use burn::tensor::Device;
+use distill_objective::{Features, Objective, TermConfig};
+use distill_testkit::{Case, Compared, Golden, cpu_devices, matrix, read_golden, values};
 
 macro_rules! golden {
     ($($test:ident: $file:literal),* $(,)?) => {
@@ -70,7 +63,7 @@ fn the_reference_vectors_give_their_published_values() {
         (r#"{"term": "jensen-shannon"}"#, 0.113_913_634_3),
         (r#"{"term": "jensen-shannon", "mixing": 0.9}"#, 0.052_898_782_1),
     ] {
-        let signals = signals(matrix(&case.student, &device), case, &device);
+        let signals = case.signals(matrix(&case.student, &device), &device);
         let value = values(objective(&[term]).evaluate(&signals).unwrap().total)[0];
         // The reference's ε weighs on DIST's norms, ours does not.
         let bound = if term.contains("dist") { 1e-5 } else { 2e-6 };
@@ -89,7 +82,8 @@ fn published_sums_and_relations_have_their_values() {
     let features = |rows: &[Vec<f64>]| -> Features {
         [("logits", matrix(rows, &device).reshape([3, 5, 1, 1]))].into_iter().collect()
     };
-    let signals = signals(matrix(&case.student, &device), case, &device)
+    let signals = case
+        .signals(matrix(&case.student, &device), &device)
         .with_features(features(&case.student), features(&case.teacher));
     let hard = |weight| format!(r#"{{"term": "cross-entropy", "weight": {weight}}}"#);
     let terms = |soft: &str, weight: f64| vec![soft.to_owned(), hard(weight)];
@@ -122,7 +116,7 @@ fn the_tutorials_loss_is_a_weighted_sum_of_ours() {
     let golden = read_golden("tests/golden/soft_targets.json");
     let case = &golden.cases[0];
     for (backend, device) in cpu_devices() {
-        let signals = signals(matrix(&case.student, &device), case, &device);
+        let signals = case.signals(matrix(&case.student, &device), &device);
         let objective = objective(&[
             r#"{"term": "soft-targets", "temperature": 5, "weight": 0.8}"#,
             r#"{"term": "cross-entropy", "weight": 0.5}"#,
@@ -161,7 +155,7 @@ fn the_tutorials_loss_on_ten_classes_has_the_printed_formula() {
     ]);
     assert_eq!(objective.formula(), "0.40·T²·KL(T=5) + 0.50·CE");
     for (backend, device) in cpu_devices() {
-        let signals = signals(matrix(&case.student, &device), case, &device);
+        let signals = case.signals(matrix(&case.student, &device), &device);
         let total = values(objective.evaluate(&signals).unwrap().total)[0];
         let expected = 100.0 * kl_mean + 0.5 * ce;
         assert!((total / expected - 1.0).abs() < 1e-6, "{backend}: {total}, expected {expected}");
@@ -179,183 +173,9 @@ fn check(name: &str) {
 }
 
 fn check_case(case: &Case, device: &Device, place: &str) {
-    let student = matrix(&case.student, &device.clone().autodiff()).require_grad();
-    let tracked = |numbers: &Numbers| map(numbers, &device.clone().autodiff()).require_grad();
-    let maps: Vec<Tensor<4>> = case.student_features.iter().map(tracked).collect();
-    let named = case.student_features.iter().map(|numbers| &numbers.name);
-    let signals = signals(student.clone(), case, device)
-        .with_features(named.zip(maps.clone()).collect(), features(&case.teacher_features, device));
-    let objective = objective(&[&case.term.to_string()]);
-    let mut connectors = connectors(&objective, &signals, case);
-    let as_given = connectors.clone();
-    let total = objective.evaluate_with(&signals, &mut connectors).unwrap().total;
-    let loss = values(total.clone())[0];
-    // Terms of about one nat cancel in f32 before T² and a factor are applied to what is left.
-    let number = |field: &str| case.term[field].as_f64().unwrap_or(1.0);
-    let scale = number("temperature").powi(2) * number("non_target").max(1.0);
-    let allowed = 2e-6 * case.loss.abs() + 1e-7 * scale;
-    let off = (loss - case.loss).abs();
-    assert!(off < allowed, "{place}: {loss}, expected {}", case.loss);
-
-    let gradients = total.backward();
-    let close = |what: &str, ours: Option<Vec<f64>>, expected: &[f64], bound: f64| {
-        let ours = ours.unwrap_or_else(|| vec![0.0; expected.len()]);
-        let off = relative_l2(&ours, expected);
-        assert!(off < bound, "{place}: {what} off by {off:e} relative");
-    };
-    let expected: Vec<f64> = case.gradient.iter().flatten().copied().collect();
-    close("gradient", student.grad(&gradients).map(values), &expected, 5e-6);
-    // A norm over two values shows how they differ, whose digits are few where they are alike, and lets almost
-    // no gradient through: such a rest is held to a share of the largest gradient.
-    let norm = |values: &Vec<f64>| relative_l2(values, &vec![0.0; values.len()]);
-    let all = || case.student_features.iter().chain(&case.connector);
-    let largest = all().filter_map(|n| n.gradient.as_ref()).map(norm).fold(0.0, f64::max);
-    let digits = if case.student.len() == 2 { 1e-4 } else { 2e-5 };
-    let bound = |expected: &Vec<f64>| digits * (0.01 * largest / norm(expected)).max(1.0);
-    for (numbers, map) in case.student_features.iter().zip(&maps) {
-        let expected = numbers.gradient.as_ref().expect("the student's have a gradient");
-        close(&numbers.name, map.grad(&gradients).map(values), expected, bound(expected));
-    }
-    for (at, numbers) in case.connector.iter().enumerate() {
-        if let Some(expected) = &numbers.gradient {
-            let ours = tensors(&as_given, &case.connector, Some(&gradients)).remove(at);
-            close(&numbers.name, ours, expected, bound(expected));
-        }
-        if let Some(expected) = &numbers.after {
-            let ours = tensors(&connectors, &case.connector, None).remove(at);
-            close(&numbers.name, ours, expected, 2e-6);
-        }
-    }
-}
-
-fn signals(student: Tensor<2>, case: &Case, device: &Device) -> Signals {
-    let device =
-        if student.device().is_autodiff() { device.clone().autodiff() } else { device.clone() };
-    let labels = Tensor::<1, Int>::from_data(case.labels.as_slice(), &device);
-    let teacher = matrix(&case.teacher, &device.clone().inner());
-    let mut signals = Signals::new(student, labels).unwrap().with_teacher(teacher).unwrap();
-    if let Some(mask) = &case.mask {
-        let mask = Tensor::<1, Bool>::from_data(mask.as_slice(), &device);
-        signals = signals.with_mask(mask).unwrap();
-    }
-    if let Some(weights) = &case.sample_weights {
-        let weights = Tensor::<1>::from_data(weights.as_slice(), &device);
-        signals = signals.with_sample_weights(weights).unwrap();
-    }
-    if !case.positives.is_empty() {
-        let (rows, columns) = (case.negatives.len(), case.negatives[0].len());
-        let flat: Vec<i32> = case.negatives.iter().flatten().copied().collect();
-        let bank = case.connector.iter().find(|numbers| numbers.name == "bank_student");
-        signals = signals.with_contrast(Contrast {
-            samples: bank.expect("a bank").shape[0],
-            positives: Tensor::from_data(case.positives.as_slice(), &device),
-            negatives: Tensor::from_data(TensorData::new(flat, [rows, columns]), &device),
-        });
-    }
-    signals
-}
-
-fn map(numbers: &Numbers, device: &Device) -> Tensor<4> {
-    let values: Vec<f32> = numbers.values.iter().map(|value| *value as f32).collect();
-    Tensor::from_data(TensorData::new(values, numbers.shape.clone()), device)
-}
-
-fn features(maps: &[Numbers], device: &Device) -> Features {
-    maps.iter().map(|numbers| (numbers.name.clone(), map(numbers, device))).collect()
-}
-
-/// The objective's connectors with the weights of the file.
-fn connectors(objective: &Objective, signals: &Signals, case: &Case) -> Connectors {
-    let mut rng = Steps(0);
-    let connectors = objective.connect(signals, &mut rng).unwrap();
-    let mut given = Given { order: order(&case.connector), numbers: &case.connector };
-    let connectors = connectors.map(&mut given);
-    assert!(given.order.is_empty(), "the connector has every tensor of the file");
-    connectors.train()
-}
-
-/// Places of the file's tensors in the order in which the module visits them.
-fn order(connector: &[Numbers]) -> Vec<usize> {
-    let visited = [
-        "student.weight",
-        "student.bias",
-        "bank_student",
-        "z_student",
-        "teacher.weight",
-        "teacher.bias",
-        "bank_teacher",
-        "z_teacher",
-    ];
-    let mut order: Vec<usize> = (0..connector.len()).collect();
-    if connector.iter().any(|numbers| numbers.name == "bank_student") {
-        order.sort_by_key(|at| visited.iter().position(|name| *name == connector[*at].name));
-    }
-    order.reverse();
-    order
-}
-
-struct Given<'a> {
-    /// What is still to come, the next one last.
-    order: Vec<usize>,
-    numbers: &'a [Numbers],
-}
-
-impl ModuleMapper for Given<'_> {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let numbers = &self.numbers[self.order.pop().expect("as many tensors as the file has")];
-        assert_eq!(param.dims().to_vec(), numbers.shape, "{}", numbers.name);
-        let values: Vec<f32> = numbers.values.iter().map(|value| *value as f32).collect();
-        param.map(|old| {
-            let data = TensorData::new(values, numbers.shape.clone());
-            Tensor::<D>::from_data(data, &old.device()).set_require_grad(old.is_require_grad())
-        })
-    }
-}
-
-/// Values, or gradients, in the order of the file.
-fn tensors(
-    connectors: &Connectors,
-    file: &[Numbers],
-    gradients: Option<&Gradients>,
-) -> Vec<Option<Vec<f64>>> {
-    let mut read = Read { gradients, found: Vec::new() };
-    connectors.visit(&mut read);
-    let mut in_file = vec![None; file.len()];
-    for (at, found) in order(file).into_iter().rev().zip(read.found) {
-        in_file[at] = found;
-    }
-    in_file
-}
-
-struct Read<'a> {
-    gradients: Option<&'a Gradients>,
-    found: Vec<Option<Vec<f64>>>,
-}
-
-impl ModuleVisitor for Read<'_> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.found.push(match self.gradients {
-            Some(gradients) => param.grad(gradients).map(values),
-            None => Some(values(param.val())),
-        });
-    }
-}
-
-/// Numbers that do not matter: the file's take their place.
-struct Steps(u64);
-
-impl RngCore for Steps {
-    fn next_u32(&mut self) -> u32 {
-        self.next_u64() as u32
-    }
-
-    fn next_u64(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        self.0
-    }
-
-    fn fill_bytes(&mut self, _: &mut [u8]) {
-        unreachable!("numbers are drawn one by one")
+    for compared in case.compare(device) {
+        let Compared { what, off, allowed } = compared;
+        assert!(off < allowed, "{place}: {what} off by {off:e}, expected below {allowed:e}");
     }
 }
 

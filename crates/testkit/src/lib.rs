@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+mod compared;
 mod differences;
 mod golden;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+pub use compared::Compared;
 pub use differences::{numeric_gradient, relative_l2};
 pub use golden::{Case, Golden, Numbers, read_golden};
 

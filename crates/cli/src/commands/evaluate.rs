@@ -13,10 +13,10 @@ use super::{
     network::{Images, missing, refused},
     print_json,
 };
-use crate::{arguments::EvaluateArguments, backend, output};
+use crate::{arguments::EvaluateArguments, output};
 
 pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
-    let (_, device) = backend::choose(arguments.device.backend.as_deref())?;
+    let (_, device) = distill_backends::choose(arguments.device.backend.as_deref())?;
     let weights = &arguments.weights;
     // What needs no data is refused before any is read or fetched.
     if !weights.is_file() {

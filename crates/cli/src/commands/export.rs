@@ -3,12 +3,11 @@ use distill_models::weights::Precision;
 
 use crate::{
     arguments::{ExportArguments, Format},
-    backend,
     output::{note, plain_table, result, right_align_from, thousands},
 };
 
 pub(crate) fn execute(arguments: &ExportArguments) -> anyhow::Result<()> {
-    let (_, device) = backend::choose(arguments.device.backend.as_deref())?;
+    let (_, device) = distill_backends::choose(arguments.device.backend.as_deref())?;
     let formats = arguments.formats.iter().map(|format| match format {
         Format::Bpk => ExportFormat::Bpk,
         Format::Safetensors => ExportFormat::Safetensors,

@@ -1,3 +1,4 @@
+use distill_backends::BACKENDS;
 use distill_datasets::DATASETS;
 use distill_driver::recipe::BUILTIN;
 use distill_models::{MODELS, Signature};
@@ -7,7 +8,6 @@ use serde_json::{Map, Value};
 use super::print_json;
 use crate::{
     arguments::Listed,
-    backend::BACKENDS,
     output::{plain_table, result, thousands},
 };
 
@@ -62,7 +62,7 @@ fn rows(what: Listed) -> (Vec<&'static str>, Vec<Vec<String>>) {
             (vec!["dataset", "content"], DATASETS.iter().map(row).collect())
         }
         Listed::Backends => {
-            let row = |backend: &crate::backend::Backend| {
+            let row = |backend: &distill_backends::Backend| {
                 let compiled = if backend.device.is_some() { "yes" } else { "no" };
                 [backend.name, compiled, backend.description].map(str::to_owned).to_vec()
             };

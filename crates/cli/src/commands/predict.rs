@@ -8,7 +8,7 @@ use super::{
     network::{Images, missing, refused},
     print_json,
 };
-use crate::{arguments::PredictArguments, backend, output};
+use crate::{arguments::PredictArguments, output};
 
 /// What a network says of one image.
 #[derive(Debug, Serialize)]
@@ -24,7 +24,7 @@ struct Candidate {
 }
 
 pub(crate) fn execute(arguments: &PredictArguments) -> anyhow::Result<()> {
-    let (_, device) = backend::choose(arguments.device.backend.as_deref())?;
+    let (_, device) = distill_backends::choose(arguments.device.backend.as_deref())?;
     let Network { classifier, shape, classes } = network(arguments, &device)?;
     let ImageShape { channels, height, width } = shape;
 

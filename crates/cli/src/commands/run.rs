@@ -10,11 +10,13 @@ use anyhow::Context;
 use distill_driver::{Comparison, Report, RunConfig, recipe};
 
 use super::{cache_folder, compare, data_folder, print_report};
-use crate::{arguments::RunArguments, backend, output};
+use crate::{arguments::RunArguments, output};
 
 pub(crate) fn execute(arguments: RunArguments) -> anyhow::Result<()> {
-    let (backend, device) = backend::choose(arguments.device.backend.as_deref())?;
-    let (mut recipe, source) = recipe::read(&arguments.recipe, &arguments.settings)?;
+    let (backend, device) = distill_backends::choose(arguments.device.backend.as_deref())?;
+    let accumulate = arguments.accumulate.map(|parts| format!("optimizer.accumulate={parts}"));
+    let settings: Vec<String> = arguments.settings.into_iter().chain(accumulate).collect();
+    let (mut recipe, source) = recipe::read(&arguments.recipe, &settings)?;
     if arguments.cache.is_some() {
         recipe.cache.get_or_insert_default();
     }

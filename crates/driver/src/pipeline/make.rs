@@ -181,7 +181,7 @@ impl Pipeline<'_> {
             bytes: fs::metadata(&selected).map_err(DriverError::io(&selected))?.len(),
             epochs: config.epochs,
             seconds: trained.seconds,
-            images_per_second: Some(trained.images as f64 / trained.seconds),
+            images_per_second: Some(trained.images_per_second),
             waiting_seconds: trained.waiting_seconds,
             teacher_seconds: trained.teacher_seconds,
             skipped: trained.skipped,

@@ -30,6 +30,7 @@ pub enum OptimizerKind {
 /// | `nesterov` | false | `sgd` only, with momentum |
 /// | `betas` | 0.9, 0.999 | `[0, 1)`, `adam` and `adamw` only |
 /// | `epsilon` | 1e-8 | `(0, ∞)`, `adam` and `adamw` only |
+/// | `accumulate` | 1 | from 1: parts of a batch, one in memory at a time, whose gradients are summed |
 /// | `clip_norm` | none | `(0, ∞)`, norm over all gradients |
 /// | `max_norm` | none | `(0, ∞)`, norm of the weights into each unit of a linear layer |
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -53,6 +54,8 @@ pub struct OptimizerSection {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epsilon: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub accumulate: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_norm: Option<f64>,
@@ -70,6 +73,8 @@ pub struct ResolvedOptimizer {
     pub nesterov: bool,
     pub betas: [f64; 2],
     pub epsilon: f64,
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub accumulate: usize,
     pub clip_norm: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_norm: Option<f64>,
@@ -96,6 +101,7 @@ impl OptimizerSection {
             nesterov: self.nesterov.or(base.nesterov),
             betas: self.betas.or(base.betas),
             epsilon: self.epsilon.or(base.epsilon),
+            accumulate: self.accumulate.or(base.accumulate),
             clip_norm: self.clip_norm.or(base.clip_norm),
             max_norm: self.max_norm.or(base.max_norm),
         }
@@ -123,6 +129,7 @@ impl OptimizerSection {
             nesterov: self.nesterov.unwrap_or(false),
             betas: self.betas.unwrap_or([0.9, 0.999]),
             epsilon: self.epsilon.unwrap_or(1e-8),
+            accumulate: self.accumulate.unwrap_or(1),
             clip_norm: self.clip_norm,
             max_norm: self.max_norm,
         };
@@ -133,6 +140,7 @@ impl OptimizerSection {
         let checks = [
             ("learning_rate", resolved.learning_rate, positive(resolved.learning_rate), POSITIVE),
             ("batch", resolved.batch as f64, resolved.batch > 0, "at least 1"),
+            ("accumulate", resolved.accumulate as f64, resolved.accumulate > 0, "at least 1"),
             (
                 "weight_decay",
                 resolved.weight_decay,
@@ -160,6 +168,15 @@ impl OptimizerSection {
         }
         Ok(resolved)
     }
+}
+
+fn one() -> usize {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_one(value: &usize) -> bool {
+    *value == 1
 }
 
 const POSITIVE: &str = "a finite number above 0 in single precision";

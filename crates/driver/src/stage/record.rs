@@ -36,7 +36,7 @@ pub struct StageRecord {
     pub epochs: usize,
     /// Seconds spent in training steps.
     pub seconds: f64,
-    /// Training images a second; none where weights were given.
+    /// Training images a second, without the first steps of each process; none where weights were given.
     pub images_per_second: Option<f64>,
     /// Seconds of these that went by waiting for batches.
     #[serde(default)]

@@ -1,5 +1,6 @@
 //! The training loop of one stage.
 
+mod gradients;
 mod pass;
 mod peers;
 mod shares;
@@ -24,7 +25,7 @@ use step::Pending;
 
 use crate::{
     Answers, DriverError, Event, Learner, Observer, Stage, Teacher, View,
-    checkpoint::{self, Best, Progress},
+    checkpoint::{self, Best, Progress, WarmUp},
     evaluate::Predictions,
     files::{sha256, write_atomic},
     metrics::{EpochRecord, Line, MetricsFile, StepsRecord},
@@ -34,6 +35,8 @@ use crate::{
 
 /// A run that takes hours is never further than this from its last checkpoint.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(300);
+/// Steps of a process before its rate is taken: a GPU compiles kernels and tries which are the fastest.
+const WARM_UP: usize = 5;
 /// How often losses are read back for the observer at the least.
 const REPORT_EVERY: Duration = Duration::from_millis(1000);
 
@@ -80,8 +83,8 @@ pub struct Training<'a> {
 pub struct Trained {
     /// Seconds spent in training steps.
     pub seconds: f64,
-    /// Images trained on.
-    pub images: u64,
+    /// Images trained on in a second, without the first steps of each process, where there are others.
+    pub images_per_second: f64,
     /// Seconds of training steps that went by waiting for batches.
     pub waiting_seconds: f64,
     /// Seconds in which the teacher computed; none where its answers were kept.
@@ -175,7 +178,8 @@ impl Training<'_> {
             saved: Instant::now(),
             teacher_seconds: progress.teacher_seconds,
         };
-        let mut pace = Pace { started: Instant::now(), images: 0, reported: Instant::now() };
+        let now = Instant::now();
+        let mut pace = Pace { started: now, images: 0, reported: now, steps: 0 };
         while progress.epoch <= self.config.epochs {
             self.epoch(&mut state, &mut progress, &mut pace, observer)?;
         }
@@ -188,7 +192,7 @@ impl Training<'_> {
         let best = progress.best.expect("a stage has at least one epoch");
         Ok(Trained {
             seconds: progress.seconds,
-            images: progress.images,
+            images_per_second: progress.images_per_second(),
             waiting_seconds: progress.waiting_seconds,
             teacher_seconds: progress.teacher_seconds,
             skipped: progress.skipped,
@@ -230,8 +234,21 @@ impl Training<'_> {
             if at_line {
                 self.write_line(state, progress, learning_rate)?;
             }
-            progress.seconds += before.elapsed().as_secs_f64();
+            pace.steps += 1;
+            if pace.steps == WARM_UP {
+                // What the device has still to do belongs to these steps.
+                self.collect(state, progress)?;
+            }
+            let seconds = before.elapsed().as_secs_f64();
             before = Instant::now();
+            progress.seconds += seconds;
+            if pace.steps <= WARM_UP {
+                progress.warm_up.images += images as u64;
+                progress.warm_up.seconds += seconds;
+            }
+            if pace.steps == WARM_UP {
+                (pace.started, pace.images) = (before, 0);
+            }
             if progress.step < steps {
                 let interrupted = self.interrupt.load(Ordering::Relaxed);
                 let due = self.checkpoint_every.is_some_and(|n| progress.step.is_multiple_of(n));
@@ -355,7 +372,9 @@ impl Training<'_> {
             && progress.best.is_some() == (epoch > 1)
             && progress.best_sha256.is_some() == (epoch > 1)
             && progress.peers_best.iter().all(|(best, _)| (1..epoch).contains(&best.epoch))
-            && (progress.seconds.is_finite() && progress.seconds >= 0.0)
+            && [progress.seconds, progress.warm_up.seconds]
+                .iter()
+                .all(|s| s.is_finite() && *s >= 0.0)
             && sums.iter().all(|sums| sums.terms.is_empty() || sums.terms.len() == terms)
     }
 
@@ -409,6 +428,18 @@ struct Pace {
     started: Instant,
     images: u64,
     reported: Instant,
+    /// Of this process.
+    steps: usize,
+}
+
+impl Progress {
+    fn images_per_second(&self) -> f64 {
+        let WarmUp { images, seconds } = self.warm_up;
+        match self.images > images {
+            true => (self.images - images) as f64 / (self.seconds - seconds),
+            false => self.images as f64 / self.seconds,
+        }
+    }
 }
 
 impl Sums {

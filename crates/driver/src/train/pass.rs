@@ -12,20 +12,30 @@ use rand_core::RngCore;
 use super::{Training, peers};
 use crate::{Answers, DriverError, Learner};
 
+/// Where a step's random numbers come from.
+pub(super) struct Draws {
+    device: KeyedRng,
+    negatives: KeyedRng,
+}
+
 impl Training<'_> {
-    /// What the losses of a step look at, the student's answers with a gradient: those of the network, then those
-    /// of each peer.
+    pub(super) fn draws(&self, epoch: usize, step: usize) -> Draws {
+        let key = |operation| KeyedRng::new(self.seed, epoch as u64, step as u64, operation);
+        Draws { device: key(Operation::Step), negatives: key(Operation::Negatives) }
+    }
+
+    /// What the losses of a batch, or of a part of it, look at, the student's answers with a gradient: those of the
+    /// network, then those of each peer.
     pub(super) fn signals(
         &self,
         learner: &Learner,
         batch: HostBatch,
         epoch: usize,
-        step: usize,
+        draws: &mut Draws,
     ) -> Result<Vec<Signals>, DriverError> {
         let network = &learner.network;
-        let key = |operation| KeyedRng::new(self.seed, epoch as u64, step as u64, operation);
-        self.device.seed(key(Operation::Step).next_u64());
-        let contrast = self.contrast(&batch, &mut key(Operation::Negatives));
+        self.device.seed(draws.device.next_u64());
+        let contrast = self.contrast(&batch, &mut draws.negatives);
         let with_taps = self.objective.needs_features();
         let (view, samples) = (batch.view, batch.samples.clone());
         let batch = batch.to_device(self.device);

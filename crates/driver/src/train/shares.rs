@@ -9,8 +9,8 @@ use crate::{DriverError, Learner, clip::global_norm};
 
 impl Training<'_> {
     /// For each term that counts in this epoch the norm of its weighted gradient with respect to all of the
-    /// network's weights, divided by the sum of these norms; measured on the first batch of the epoch, and
-    /// not on what is trained but on a copy. Nothing where there is one term.
+    /// network's weights, divided by the sum of these norms; measured on the first batch of the epoch (of
+    /// several parts the first), and not on what is trained but on a copy. Nothing where there is one term.
     pub(super) fn gradient_shares(
         &self,
         learner: &Learner,
@@ -23,12 +23,15 @@ impl Training<'_> {
         let Some(batch) = self.train.epoch(epoch as u64, 0).next() else {
             return Ok(BTreeMap::new());
         };
+        let batch = batch.split(self.config.optimizer.accumulate).swap_remove(0);
         // Running statistics are shared between clones, and not with what evaluation has.
         let copy = learner.valid().train();
         let mut norms = Vec::with_capacity(names.len());
         for at in 0..names.len() {
             // A graph of gradients can be walked once.
-            let signals = self.signals(&copy, batch.clone(), epoch, 0)?.swap_remove(0);
+            let signals = self
+                .signals(&copy, batch.clone(), epoch, &mut self.draws(epoch, 0))?
+                .swap_remove(0);
             let mut connectors = learner.connectors.clone();
             let mut value = self.objective.evaluate_with(&signals, &mut connectors)?;
             let term = value.terms.swap_remove(at);

@@ -2,12 +2,12 @@
 
 use burn::{
     module::{Module, ModuleVisitor, Param},
-    optim::{GradientsParams, lr_scheduler::module_lr_scheduler::ModuleLearningRate},
+    optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate,
     tensor::Tensor,
 };
 use distill_datasets::HostBatch;
 
-use super::{State, TermSum, Training};
+use super::{State, TermSum, Training, gradients::Passed};
 use crate::{
     DriverError, Event, Learner, Observer,
     checkpoint::{self, Progress},
@@ -43,37 +43,20 @@ impl Training<'_> {
         let skips = self.non_finite == NonFinite::Skip;
         // A forward pass changes running statistics, which clones share.
         let before = skips.then(|| state.learner.valid().train());
-        let mut all = self.signals(&state.learner, batch, progress.epoch, progress.step)?;
-        let peers = all.split_off(1);
-        let signals = all.swap_remove(0);
-        let right = signals.student_logits().without_autodiff().argmax(1).flatten::<1>(0, 1);
-        let correct = right.equal(signals.labels().without_autodiff()).float().sum();
-        let value = self.objective.evaluate_with(&signals, &mut state.learner.connectors)?;
-        drop(signals);
-        let mut seen = vec![correct, value.total.clone().without_autodiff()];
-        seen.extend(value.terms.into_iter().map(|term| term.value.without_autodiff()));
-        // Where no term counts in this epoch, there is nothing to follow.
-        let mut total = value.total;
-        for signals in &peers {
-            // Each looks at the others as they are: the gradient of the sum is each one's own.
-            total = total + self.objective.evaluate(signals)?.total;
-        }
-        let tracked = total.is_tracked();
-        let gradients = || GradientsParams::from_grads(total.backward(), &state.learner);
-        let mut gradients = tracked.then(gradients);
-
+        let Progress { epoch, step, .. } = *progress;
+        let Passed { seen, gradients } = self.pass(&mut state.learner, batch, epoch, step)?;
         if let Some(before) = before {
             let norm = gradients.as_ref().and_then(|all| global_norm(all, &state.learner));
             let read = |tensor: Tensor<1>| tensor.into_scalar::<f32>();
-            if !read(seen[1].clone()).is_finite() || !norm.is_none_or(|n| read(n).is_finite()) {
+            let loss = seen.clone().slice([1..2]);
+            if !read(loss).is_finite() || !norm.is_none_or(|norm| read(norm).is_finite()) {
                 state.learner = before;
                 return self.skip(state, progress, samples, observer);
             }
             progress.skipped_in_a_row = 0;
         }
-        let step = progress.step + 1;
-        state.pending.push(Pending { step, images, seen: Tensor::cat(seen, 0) });
-        let Some(mut gradients) = gradients.take() else { return Ok(()) };
+        state.pending.push(Pending { step: step + 1, images, seen });
+        let Some(mut gradients) = gradients else { return Ok(()) };
         if let Some(max_norm) = self.config.optimizer.clip_norm {
             let Learner { network, connectors, peers } = state.learner.clone();
             let own = Learner { network, connectors, peers: Vec::new() };

@@ -1,0 +1,137 @@
+//! Every network's logits and gradients, from the same weights and images.
+
+use burn::{
+    module::{Module, ModuleVisitor, Param},
+    tensor::{Device, Gradients, Int, Tensor},
+};
+use distill_datasets::keyed::{KeyedRng, Operation};
+use distill_models::{Architecture, MODELS, ModelInfo, Network, Overrides, Signature};
+use distill_objective::{CrossEntropyConfig, Objective, Signals, TermConfig};
+use distill_testkit::{matrix, relative_l2, synthetic_logits, values};
+
+use crate::{Context, item::Item};
+
+const BATCH: usize = 8;
+/// Large images are cut to this size, which leaves the last norms something to take a variance of.
+const LARGEST: usize = 64;
+/// What logits may be off by.
+const FORWARD: f64 = 1e-5;
+/// What gradients may be off by at the least.
+const BACKWARD: f64 = 1e-5;
+/// Where rounding flips a ReLU, gradients jump: they may be off by so many times what rounded images do to them.
+const SLACK: f64 = 10.0;
+/// A rounded image differs by about this share.
+const ROUNDING: f64 = 1e-7;
+
+/// The smallest network of each family.
+const FAMILIES: [&str; 9] = [
+    "vgg-small",
+    "resnet20",
+    "resnet8x4",
+    "wrn-16-2",
+    "mobilenet-v2-half",
+    "shufflenet-v1",
+    "shufflenet-v2",
+    "resnet18",
+    "mlp-800",
+];
+
+pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<Item>> {
+    let mut items = Vec::new();
+    let wanted = |info: &&ModelInfo| !context.families || FAMILIES.contains(&info.name);
+    for info in MODELS.iter().filter(wanted) {
+        let ours = Answers::of(info, &context.device, 0.0)?;
+        let expected = Answers::of(info, &context.flex, 0.0)?;
+        let Answers { logits, gradients } = &expected;
+        items.push(Item::of(format!("{}, forward", info.name), &ours.logits, logits, FORWARD));
+        let name = format!("{}, backward", info.name);
+        let mut allowed = BACKWARD;
+        for change in [ROUNDING, -ROUNDING] {
+            let rounded = Answers::of(info, &context.flex, change)?.gradients;
+            allowed = allowed.max(SLACK * relative_l2(&rounded, gradients));
+        }
+        items.push(Item::of(name, &ours.gradients, gradients, allowed));
+        context.done(info.name);
+    }
+    Ok(items)
+}
+
+struct Answers {
+    logits: Vec<f64>,
+    gradients: Vec<f64>,
+}
+
+impl Answers {
+    /// Of images of which every other pixel is changed by a share.
+    fn of(info: &ModelInfo, device: &Device, change: f64) -> anyhow::Result<Self> {
+        let (network, signature) = network(info, device)?;
+        let images = images(&signature, change, device);
+        let logits = values(network.forward(images.clone()));
+        let network = network.train();
+        let loss = loss(&network, images)?;
+        let gradients = gradients(&network, &loss.backward());
+        Ok(Self { logits, gradients })
+    }
+}
+
+/// The named network for small images, without dropout, whose masks are the backend's own.
+pub(crate) fn network(info: &ModelInfo, device: &Device) -> anyhow::Result<(Network, Signature)> {
+    let none = Some(0.0);
+    let overrides = [
+        Overrides { dropout: none, input_dropout: none, ..Default::default() },
+        Overrides { dropout: none, ..Default::default() },
+        Overrides::default(),
+    ];
+    let named = overrides.map(|overrides| Architecture::named(info.name, overrides));
+    let architecture = named.into_iter().find_map(Result::ok).expect("a network of the list");
+    let small = |size: usize| size.min(LARGEST);
+    let Signature { channels, height, width, classes } = info.signature;
+    let signature = Signature { channels, height: small(height), width: small(width), classes };
+    let mut rng = KeyedRng::new(1, 0, 0, Operation::Weights);
+    Ok((architecture.init(&signature, &mut rng, device)?, signature))
+}
+
+/// The same images everywhere, `[8, channels, height, width]`.
+pub(crate) fn images(signature: &Signature, change: f64, device: &Device) -> Tensor<4> {
+    let Signature { channels, height, width, .. } = *signature;
+    let mut pixels = synthetic_logits(BATCH, channels * height * width, 3);
+    for pixel in pixels.iter_mut().flat_map(|row| row.iter_mut().step_by(2)) {
+        *pixel *= 1.0 + change;
+    }
+    matrix(&pixels, device).reshape([BATCH, channels, height, width])
+}
+
+/// Cross-entropy of the first classes, with a graph of gradients.
+pub(crate) fn loss(network: &Network, images: Tensor<4>) -> anyhow::Result<Tensor<1>> {
+    let images = images.autodiff();
+    let labels = Tensor::<1, Int>::from_data([0, 1, 2, 3, 4, 5, 6, 7], &images.device());
+    let signals = Signals::new(network.forward(images), labels)?;
+    let objective = Objective::new(&[TermConfig::CrossEntropy(CrossEntropyConfig::default())])?;
+    Ok(objective.evaluate(&signals)?.total)
+}
+
+/// Gradients of all weights, one after the other.
+fn gradients(network: &Network, gradients: &Gradients) -> Vec<f64> {
+    struct Read<'a>(&'a Gradients, Vec<f64>);
+    impl ModuleVisitor for Read<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.1.extend(param.grad(self.0).map(values).into_iter().flatten());
+        }
+    }
+    let mut read = Read(gradients, Vec::new());
+    network.visit(&mut read);
+    read.1
+}
+
+/// All weights and running statistics, one after the other.
+pub(crate) fn weights(network: &Network) -> Vec<f64> {
+    struct Read(Vec<f64>);
+    impl ModuleVisitor for Read {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.0.extend(values(param.val().without_autodiff()));
+        }
+    }
+    let mut read = Read(Vec::new());
+    network.visit(&mut read);
+    read.0
+}

@@ -1,0 +1,92 @@
+//! The training loop's first losses, from the same weights and images: teacher, baseline and student.
+
+use std::{fs, path::Path, sync::atomic::AtomicBool};
+
+use anyhow::Context as _;
+use burn::tensor::Device;
+use distill_driver::{
+    RunConfig, Silent,
+    metrics::Line,
+    recipe::{self, Resolved},
+    run as run_recipe,
+};
+
+use crate::{Context, item::Item};
+
+const STEPS: usize = 20;
+
+/// Small networks, 160 images, twenty steps, each with its losses.
+const SETTINGS: [&str; 10] = [
+    "data.train=160",
+    "data.validation=32",
+    "teacher.blocks=[[8], [8]]",
+    "teacher.dropout=0.0",
+    "teacher.epochs=4",
+    "student.blocks=[[4], [4]]",
+    "student.epochs=4",
+    "optimizer.batch=32",
+    "optimizer.learning_rate=1e-3",
+    "log_every=1",
+];
+
+pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<Item>> {
+    let Context { device, flex, backend, .. } = context;
+    let folder = tempfile::tempdir()?;
+    let teacher = folder.path().join("flex/teacher/selected.bpk");
+    let of_flex = losses(&folder.path().join("flex"), flex, "flex", None)?;
+    // Both students have one teacher: two that were trained apart have drifted apart.
+    let ours = losses(&folder.path().join("ours"), device, backend, None)?;
+    let taught = losses(&folder.path().join("taught"), device, backend, Some(&teacher))?;
+    let rows = [
+        ("teacher", &ours[0], &of_flex[0]),
+        ("baseline", &ours[1], &of_flex[1]),
+        ("student", &taught[2], &of_flex[2]),
+    ];
+    let item = |(name, ours, expected): (&str, &Vec<f64>, &Vec<f64>)| {
+        Item::of(format!("twenty losses of the {name}"), ours, expected, 1e-3)
+    };
+    Ok(rows.map(item).to_vec())
+}
+
+/// The losses of teacher, baseline and student; none of a teacher that is given.
+fn losses(
+    out: &Path,
+    device: &Device,
+    backend: &str,
+    teacher: Option<&Path>,
+) -> anyhow::Result<Vec<Vec<f64>>> {
+    let mut settings = SETTINGS.map(str::to_owned).to_vec();
+    if let Some(teacher) = teacher {
+        settings.retain(|setting| setting != "teacher.epochs=4");
+        settings.push(format!("teacher.weights={}", teacher.display()));
+    }
+    let (recipe, source) = recipe::read("digits", &settings)?;
+    let config = RunConfig {
+        recipe: Resolved::new(recipe, &source)?,
+        seed: 7,
+        out: out.to_owned(),
+        data: out.join("no-data"),
+        offline: true,
+        resume: false,
+        backend: backend.to_owned(),
+        device: device.clone(),
+        cache: out.join("cache"),
+        workers: 1,
+    };
+    run_recipe(&config, &mut Silent, &AtomicBool::new(false))?;
+    ["teacher", "baseline", "student"].iter().map(|stage| of_stage(&out.join(stage))).collect()
+}
+
+fn of_stage(folder: &Path) -> anyhow::Result<Vec<f64>> {
+    let path = folder.join("metrics.jsonl");
+    let Ok(text) = fs::read_to_string(&path) else { return Ok(Vec::new()) };
+    let mut losses = Vec::new();
+    for line in text.lines() {
+        if let Line::Steps(steps) = serde_json::from_str(line).context("a line of metrics")? {
+            losses.push(steps.loss);
+        }
+    }
+    losses.truncate(STEPS);
+    anyhow::ensure!(losses.len() == STEPS, "{}: {} steps", path.display(), losses.len());
+    Ok(losses)
+}

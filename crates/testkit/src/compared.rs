@@ -1,0 +1,220 @@
+//! An objective's values and gradients on a device, beside those of its golden file.
+
+use burn::{
+    module::{Module, ModuleMapper, ModuleVisitor, Param},
+    tensor::{Bool, Device, Gradients, Int, Tensor, TensorData},
+};
+use distill_objective::{
+    Connectors, Contrast, Features, Objective, Signals, TermConfig, rand_core::RngCore,
+};
+
+use crate::{Case, Numbers, matrix, relative_l2, values};
+
+/// How far something computed is from what it should be.
+#[derive(Debug, Clone)]
+pub struct Compared {
+    /// What was computed.
+    pub what: String,
+    /// Norm of the difference over the norm of what it should be.
+    pub off: f64,
+    /// What `f32` may be off by.
+    pub allowed: f64,
+}
+
+impl Case {
+    /// The file's signals with these student logits.
+    ///
+    /// # Panics
+    /// Where the file is malformed: it is part of the repository.
+    pub fn signals(&self, student: Tensor<2>, device: &Device) -> Signals {
+        let device =
+            if student.device().is_autodiff() { device.clone().autodiff() } else { device.clone() };
+        let labels = Tensor::<1, Int>::from_data(self.labels.as_slice(), &device);
+        let teacher = matrix(&self.teacher, &device.clone().inner());
+        let fits = "signals of one batch fit together";
+        let mut signals =
+            Signals::new(student, labels).expect(fits).with_teacher(teacher).expect(fits);
+        if let Some(mask) = &self.mask {
+            let mask = Tensor::<1, Bool>::from_data(mask.as_slice(), &device);
+            signals = signals.with_mask(mask).expect(fits);
+        }
+        if let Some(weights) = &self.sample_weights {
+            let weights = Tensor::<1>::from_data(weights.as_slice(), &device);
+            signals = signals.with_sample_weights(weights).expect(fits);
+        }
+        if !self.positives.is_empty() {
+            let (rows, columns) = (self.negatives.len(), self.negatives[0].len());
+            let flat: Vec<i32> = self.negatives.iter().flatten().copied().collect();
+            let bank = self.connector.iter().find(|numbers| numbers.name == "bank_student");
+            signals = signals.with_contrast(Contrast {
+                samples: bank.expect("a bank").shape[0],
+                positives: Tensor::from_data(self.positives.as_slice(), &device),
+                negatives: Tensor::from_data(TensorData::new(flat, [rows, columns]), &device),
+            });
+        }
+        signals
+    }
+
+    /// Loss, gradients and what a step leaves behind, each beside the file's numbers.
+    ///
+    /// # Panics
+    /// Where the file is malformed: it is part of the repository.
+    pub fn compare(&self, device: &Device) -> Vec<Compared> {
+        let autodiff = device.clone().autodiff();
+        let student = matrix(&self.student, &autodiff).require_grad();
+        let tracked = |numbers: &Numbers| map(numbers, &autodiff).require_grad();
+        let maps: Vec<Tensor<4>> = self.student_features.iter().map(tracked).collect();
+        let named = self.student_features.iter().map(|numbers| numbers.name.clone());
+        let ours: Features = named.zip(maps.clone()).collect();
+        let named = |numbers: &Numbers| (numbers.name.clone(), map(numbers, device));
+        let theirs = self.teacher_features.iter().map(named).collect();
+        let signals = self.signals(student.clone(), device).with_features(ours, theirs);
+        let term: TermConfig = serde_json::from_value(self.term.clone()).expect("a term");
+        let objective = Objective::new(&[term]).expect("a valid term");
+        let mut connectors = self.connectors(&objective, &signals);
+        let as_given = connectors.clone();
+        let total = objective.evaluate_with(&signals, &mut connectors).expect("it fits").total;
+        let loss = values(total.clone())[0];
+        let gradients = total.backward();
+
+        // Terms of about one nat cancel in f32 before T² and a factor are applied to what is left.
+        let number = |field: &str| self.term[field].as_f64().unwrap_or(1.0);
+        let scale = number("temperature").powi(2) * number("non_target").max(1.0);
+        let off = (loss - self.loss).abs() / (self.loss.abs() + scale / 20.0);
+        let mut all = vec![Compared { what: "loss".to_owned(), off, allowed: 2e-6 }];
+        let mut compare = |what: &str, ours: Option<Vec<f64>>, expected: &[f64], floor, allowed| {
+            let ours = ours.unwrap_or_else(|| vec![0.0; expected.len()]);
+            let size = norm(expected);
+            let part = if size > 0.0 { size / size.max(floor) } else { 1.0 };
+            let off = relative_l2(&ours, expected) * part;
+            all.push(Compared { what: what.to_owned(), off, allowed });
+        };
+        let expected: Vec<f64> = self.gradient.iter().flatten().copied().collect();
+        compare("gradient", student.grad(&gradients).map(values), &expected, 0.0, 5e-6);
+        // A norm over two values shows how they differ, whose digits are few where they are alike, and lets
+        // almost no gradient through: such a rest is held to a share of the largest gradient.
+        let numbers = self.student_features.iter().chain(&self.connector);
+        let norms = numbers.filter_map(|numbers| numbers.gradient.as_deref()).map(norm);
+        let floor = 0.01 * norms.fold(0.0, f64::max);
+        let allowed = if self.student.len() == 2 { 1e-4 } else { 2e-5 };
+        for (numbers, map) in self.student_features.iter().zip(&maps) {
+            let expected = numbers.gradient.as_ref().expect("the student's have a gradient");
+            let ours = map.grad(&gradients).map(values);
+            compare(&numbers.name, ours, expected, floor, allowed);
+        }
+        for (at, numbers) in self.connector.iter().enumerate() {
+            if let Some(expected) = &numbers.gradient {
+                let ours = tensors(&as_given, &self.connector, Some(&gradients)).remove(at);
+                compare(&numbers.name, ours, expected, floor, allowed);
+            }
+            if let Some(expected) = &numbers.after {
+                let ours = tensors(&connectors, &self.connector, None).remove(at);
+                compare(&numbers.name, ours, expected, 0.0, 2e-6);
+            }
+        }
+        all
+    }
+
+    /// The objective's connectors with the weights of the file.
+    fn connectors(&self, objective: &Objective, signals: &Signals) -> Connectors {
+        let connectors = objective.connect(signals, &mut Steps(0)).expect("features that fit");
+        let mut given = Given { order: order(&self.connector), numbers: &self.connector };
+        let connectors = connectors.map(&mut given);
+        assert!(given.order.is_empty(), "the connector has every tensor of the file");
+        connectors.train()
+    }
+}
+
+fn norm(values: &[f64]) -> f64 {
+    values.iter().map(|value| value * value).sum::<f64>().sqrt()
+}
+
+fn map(numbers: &Numbers, device: &Device) -> Tensor<4> {
+    let values: Vec<f32> = numbers.values.iter().map(|value| *value as f32).collect();
+    Tensor::from_data(TensorData::new(values, numbers.shape.clone()), device)
+}
+
+/// Places of the file's tensors in the order in which the module visits them.
+fn order(connector: &[Numbers]) -> Vec<usize> {
+    let visited = [
+        "student.weight",
+        "student.bias",
+        "bank_student",
+        "z_student",
+        "teacher.weight",
+        "teacher.bias",
+        "bank_teacher",
+        "z_teacher",
+    ];
+    let mut order: Vec<usize> = (0..connector.len()).collect();
+    if connector.iter().any(|numbers| numbers.name == "bank_student") {
+        order.sort_by_key(|at| visited.iter().position(|name| *name == connector[*at].name));
+    }
+    order.reverse();
+    order
+}
+
+struct Given<'a> {
+    /// What is still to come, the next one last.
+    order: Vec<usize>,
+    numbers: &'a [Numbers],
+}
+
+impl ModuleMapper for Given<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let numbers = &self.numbers[self.order.pop().expect("as many tensors as the file has")];
+        assert_eq!(param.dims().to_vec(), numbers.shape, "{}", numbers.name);
+        let values: Vec<f32> = numbers.values.iter().map(|value| *value as f32).collect();
+        param.map(|old| {
+            let data = TensorData::new(values, numbers.shape.clone());
+            Tensor::<D>::from_data(data, &old.device()).set_require_grad(old.is_require_grad())
+        })
+    }
+}
+
+/// Values, or gradients, in the order of the file.
+fn tensors(
+    connectors: &Connectors,
+    file: &[Numbers],
+    gradients: Option<&Gradients>,
+) -> Vec<Option<Vec<f64>>> {
+    let mut read = Read { gradients, found: Vec::new() };
+    connectors.visit(&mut read);
+    let mut in_file = vec![None; file.len()];
+    for (at, found) in order(file).into_iter().rev().zip(read.found) {
+        in_file[at] = found;
+    }
+    in_file
+}
+
+struct Read<'a> {
+    gradients: Option<&'a Gradients>,
+    found: Vec<Option<Vec<f64>>>,
+}
+
+impl ModuleVisitor for Read<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.found.push(match self.gradients {
+            Some(gradients) => param.grad(gradients).map(values),
+            None => Some(values(param.val())),
+        });
+    }
+}
+
+/// Numbers that do not matter: the file's take their place.
+struct Steps(u64);
+
+impl RngCore for Steps {
+    fn next_u32(&mut self) -> u32 {
+        self.next_u64() as u32
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.0
+    }
+
+    fn fill_bytes(&mut self, _: &mut [u8]) {
+        unreachable!("numbers are drawn one by one")
+    }
+}
