@@ -14,10 +14,8 @@ use crate::{Context, item::Item};
 const BATCH: usize = 8;
 /// Large images are cut to this size, which leaves the last norms something to take a variance of.
 const LARGEST: usize = 64;
-/// What logits may be off by.
-const FORWARD: f64 = 1e-5;
-/// What gradients may be off by at the least.
-const BACKWARD: f64 = 1e-5;
+/// What logits and gradients may be off by at the least.
+const LEAST: f64 = 1e-5;
 /// Where rounding flips a ReLU, gradients jump: they may be off by so many times what rounded images do to them.
 const SLACK: f64 = 10.0;
 /// A rounded image differs by about this share.
@@ -42,22 +40,28 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<Item>> {
     for info in MODELS.iter().filter(wanted) {
         let ours = Answers::of(info, &context.device, 0.0)?;
         let expected = Answers::of(info, &context.flex, 0.0)?;
-        let Answers { logits, gradients } = &expected;
-        items.push(Item::of(format!("{}, forward", info.name), &ours.logits, logits, FORWARD));
-        let name = format!("{}, backward", info.name);
-        let mut allowed = BACKWARD;
-        for change in [ROUNDING, -ROUNDING] {
-            let rounded = Answers::of(info, &context.flex, change)?.gradients;
-            allowed = allowed.max(SLACK * relative_l2(&rounded, gradients));
-        }
-        items.push(Item::of(name, &ours.gradients, gradients, allowed));
+        let [more, less] = [ROUNDING, -ROUNDING];
+        let rounded =
+            [Answers::of(info, &context.flex, more)?, Answers::of(info, &context.flex, less)?];
+        let mut compare = |what: &str, of: fn(&Answers) -> &Vec<f64>| {
+            let change = |rounded: &Answers| SLACK * relative_l2(of(rounded), of(&expected));
+            let allowed = rounded.iter().map(change).fold(LEAST, f64::max);
+            let name = format!("{}, {what}", info.name);
+            items.push(Item::of(name, of(&ours), of(&expected), allowed));
+        };
+        compare("evaluation", |answers| &answers.evaluated);
+        compare("training", |answers| &answers.trained);
+        compare("gradients", |answers| &answers.gradients);
         context.done(info.name);
     }
     Ok(items)
 }
 
 struct Answers {
-    logits: Vec<f64>,
+    /// Logits in evaluation mode, with running statistics.
+    evaluated: Vec<f64>,
+    /// Logits in training mode, with those of the batch.
+    trained: Vec<f64>,
     gradients: Vec<f64>,
 }
 
@@ -66,11 +70,12 @@ impl Answers {
     fn of(info: &ModelInfo, device: &Device, change: f64) -> anyhow::Result<Self> {
         let (network, signature) = network(info, device)?;
         let images = images(&signature, change, device);
-        let logits = values(network.forward(images.clone()));
+        let evaluated = values(network.forward(images.clone()));
         let network = network.train();
+        let trained = values(network.forward(images.clone().autodiff()).without_autodiff());
         let loss = loss(&network, images)?;
         let gradients = gradients(&network, &loss.backward());
-        Ok(Self { logits, gradients })
+        Ok(Self { evaluated, trained, gradients })
     }
 }
 

@@ -48,7 +48,7 @@ impl Training<'_> {
         if let Some(before) = before {
             let norm = gradients.as_ref().and_then(|all| global_norm(all, &state.learner));
             let read = |tensor: Tensor<1>| tensor.into_scalar::<f32>();
-            let loss = seen.clone().slice([1..2]);
+            let loss = seen.clone().narrow(0, 1, 1);
             if !read(loss).is_finite() || !norm.is_none_or(|norm| read(norm).is_finite()) {
                 state.learner = before;
                 return self.skip(state, progress, samples, observer);
