@@ -32,17 +32,19 @@ impl Training<'_> {
         let parts = batch.split(self.config.optimizer.accumulate).into_iter();
         let mut parts = parts.map(|part| (part.len() as f64 / images, part));
         let (share, part) = parts.next().expect("a batch has a part");
-        let mut passed = self.part(learner, part, share, epoch, &mut draws)?;
+        let Passed { mut seen, mut gradients } =
+            self.part(learner, part, share, epoch, &mut draws)?;
+        let mut sum = GradientsAccumulator::new();
         for (share, part) in parts {
-            let Passed { seen, gradients } = self.part(learner, part, share, epoch, &mut draws)?;
-            passed.seen = passed.seen + seen;
-            let mut sum = GradientsAccumulator::new();
-            for gradients in passed.gradients.into_iter().chain(gradients) {
-                sum.accumulate(learner, gradients);
+            let passed = self.part(learner, part, share, epoch, &mut draws)?;
+            seen = seen + passed.seen;
+            for part in gradients.take().into_iter().chain(passed.gradients) {
+                sum.accumulate(learner, part);
             }
-            passed.gradients = Some(sum.grads()).filter(|sum| !sum.is_empty());
         }
-        Ok(passed)
+        // Of one part they are as they came.
+        let gradients = gradients.or_else(|| Some(sum.grads()).filter(|sum| !sum.is_empty()));
+        Ok(Passed { seen, gradients })
     }
 
     fn part(
