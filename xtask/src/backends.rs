@@ -1,4 +1,4 @@
-//! The suite that compares backends, and what compiles of those whose hardware is not here.
+//! The suite that compares backends, and checks of all of them, also those whose hardware is not here.
 
 use std::{
     fs,
@@ -70,21 +70,23 @@ fn with_table(page: &str, table: &str) -> Option<String> {
     Some(format!("{before}{first}{table}{last}{after}"))
 }
 
-/// Checks that `vulkan` and `cuda` compile.
+/// Runs cargo over all targets of the workspace with every backend compiled in, as far as a check goes.
 ///
 /// `cuda` fetches a prebuilt LLVM; where it cannot be reached, the stand-in of `shared/cuda-offline` takes its place,
 /// which is enough for a check, and for kernels that go through CUDA C++.
-pub(crate) fn check() -> anyhow::Result<()> {
-    let features = "vulkan,cuda,cuda-cpp";
-    let mut check = cargo::cargo();
-    check.args(["check", "--release", "--package", "distill", "--features", features]);
+pub(crate) fn with_every_backend(subcommand: &[&str], more: &[&str]) -> anyhow::Result<()> {
+    let features =
+        ["ndarray", "wgpu", "vulkan", "cuda-cpp"].map(|name| format!("distill-backends/{name}"));
+    let mut command = cargo::cargo();
+    command.args(subcommand).args(["--release", "--workspace", "--features", &features.join(",")]);
+    command.env("RUSTDOCFLAGS", "-D warnings");
     let Some(stand_in) = stand_in() else {
-        return cargo::run(&mut check);
+        return cargo::run(command.args(more));
     };
     let patch = format!("patch.crates-io.cubecl-llvm.path={:?}", stand_in.display().to_string());
     let lock = cargo::root().join(LOCK);
     let ours = fs::read(&lock)?;
-    let checked = cargo::run(check.args(["--config", &patch]));
+    let checked = cargo::run(command.args(["--config", &patch]).args(more));
     fs::write(&lock, ours).context("the lock file is put back")?;
     checked
 }

@@ -4,8 +4,8 @@ use std::{process::Command, time::Instant};
 
 use crate::{backends, cargo, tidy};
 
-/// One feature set for everything, so that nothing is compiled twice.
-const ALL: [&str; 4] =
+/// One feature set for all that is compiled, so that nothing is compiled twice. What is only checked has more.
+const TESTED: [&str; 4] =
     ["--release", "--workspace", "--features", "distill-backends/ndarray,distill-backends/wgpu"];
 
 pub(crate) fn run() -> anyhow::Result<()> {
@@ -14,9 +14,9 @@ pub(crate) fn run() -> anyhow::Result<()> {
     step("licences", licences)?;
     step("clippy", || {
         let lint = ["--all-targets", "--", "-D", "warnings"];
-        cargo::run(cargo::cargo().arg("clippy").args(ALL).args(lint))
+        backends::with_every_backend(&["clippy"], &lint)
     })?;
-    step("tests", || cargo::run(cargo::cargo().arg("test").args(ALL)))?;
+    step("tests", || cargo::run(cargo::cargo().arg("test").args(TESTED)))?;
     step("backends", || backends::run(&suite()))?;
     step("docs", docs)
 }
@@ -29,9 +29,7 @@ fn suite() -> backends::Suite {
 }
 
 pub(crate) fn docs() -> anyhow::Result<()> {
-    let mut command = cargo::cargo();
-    command.args(["doc", "--no-deps"]).args(ALL).env("RUSTDOCFLAGS", "-D warnings");
-    cargo::run(&mut command)
+    backends::with_every_backend(&["doc", "--no-deps"], &[])
 }
 
 /// The kernels' tests under the address sanitizer, which a stable compiler has but does not promise.

@@ -7,7 +7,17 @@ use crate::cargo;
 /// Backends that are cargo features of the binary.
 const BACKENDS: [&str; 5] = ["flex", "ndarray", "wgpu", "vulkan", "cuda"];
 
+/// Ctrl-C and exit codes belong to the program alone.
 pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
+    become_process(built(arguments)?)
+}
+
+/// The same, and comes back.
+pub(crate) fn call(arguments: &[String]) -> anyhow::Result<()> {
+    cargo::run(&mut built(arguments)?)
+}
+
+fn built(arguments: &[String]) -> anyhow::Result<Command> {
     // A name that is no feature is left to the binary, which says what there is.
     let backend = backend(arguments).filter(|name| BACKENDS.contains(name)).unwrap_or("flex");
     cargo::run(cargo::cargo().args(build_arguments(backend)))?;
@@ -15,7 +25,7 @@ pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
     let name = format!("distill{}", std::env::consts::EXE_SUFFIX);
     let mut distill = Command::new(cargo::target_folder()?.join("release").join(name));
     distill.arg("run").args(arguments);
-    become_process(distill)
+    Ok(distill)
 }
 
 /// The whole workspace is selected so that its tests and this build share what they compile.
@@ -33,7 +43,6 @@ fn backend(arguments: &[String]) -> Option<&str> {
     }
 }
 
-/// Ctrl-C and exit codes belong to the program alone.
 #[cfg(unix)]
 fn become_process(mut command: Command) -> anyhow::Result<()> {
     use std::os::unix::process::CommandExt;

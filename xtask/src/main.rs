@@ -8,10 +8,12 @@ mod cargo;
 mod ci;
 mod distill;
 mod golden;
+mod gpu;
 mod interop;
 mod objectives;
 mod peer;
 mod python;
+mod side;
 mod tidy;
 
 use clap::{Parser, Subcommand};
@@ -38,8 +40,9 @@ enum Task {
     Sanitize,
     /// Run one suite on several backends and print how far each is off
     Backends(backends::Suite),
-    /// Check that the backends whose hardware is not here compile: vulkan, cuda (slow)
-    CheckGpu,
+    /// Everything that is measured on a machine with a GPU: the suite, images a second beside PyTorch, the
+    /// tutorial's recipe (hours)
+    Gpu(gpu::Gpu),
     /// Run the criterion benches, or those whose name holds FILTER
     Bench {
         filter: Option<String>,
@@ -76,7 +79,7 @@ fn main() -> anyhow::Result<()> {
         Task::Ci => ci::run(),
         Task::Sanitize => ci::sanitize(),
         Task::Backends(suite) => backends::run(&suite),
-        Task::CheckGpu => backends::check(),
+        Task::Gpu(arguments) => gpu::run(&arguments),
         Task::Bench { filter, peer: Some(_), rounds } => peer::run(filter.as_deref(), &rounds),
         Task::Bench { filter, .. } => bench::run(filter.as_deref()),
         Task::Golden => golden::run(),

@@ -161,6 +161,9 @@ pub(crate) struct RunArguments {
     /// Set a field of the recipe, as often as wanted
     #[arg(long = "set", value_name = "TABLE.FIELD=VALUE")]
     pub(crate) settings: Vec<String>,
+    /// What networks compute in while they learn: sets `optimizer.precision`
+    #[arg(long, value_name = "NAME", value_parser = ["f32", "tf32", "bf16", "f16"])]
+    pub(crate) precision: Option<String>,
     /// Go through each batch in so many parts, one in memory at a time, and sum up their gradients: sets
     /// `optimizer.accumulate`
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]

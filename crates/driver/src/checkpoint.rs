@@ -17,7 +17,7 @@ use crate::{
     DriverError, Event, Learner, Observer,
     files::{WRITING, remove_unfinished, sha256, sync_folder, to_json, write_atomic, write_json},
     recipe::Weights,
-    train::{Sums, peer_file},
+    train::{LossScale, Sums, peer_file},
 };
 
 /// Where a stage stands, beside weights and optimizer.
@@ -54,6 +54,9 @@ pub(crate) struct Progress {
     /// sha256 of the weights after each epoch that is kept.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) kept_sha256: BTreeMap<usize, String>,
+    /// What the loss is multiplied by, in half precision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) loss_scale: Option<LossScale>,
     /// Sums over the epoch so far.
     pub(crate) epoch_sums: Sums,
     /// Sums since the last line of `metrics.jsonl`.

@@ -15,7 +15,11 @@ pub(crate) fn clip_by_global_norm<M: Module>(
     max_norm: f64,
 ) {
     let Some(norm) = global_norm(gradients, module) else { return };
-    let scale = (norm + 1e-6).recip().mul_scalar(max_norm).clamp_max(1.0);
+    scale(gradients, module, (norm + 1e-6).recip().mul_scalar(max_norm).clamp_max(1.0));
+}
+
+/// Multiplies all gradients of `module`.
+pub(crate) fn scale<M: Module>(gradients: &mut GradientsParams, module: &M, scale: Tensor<1>) {
     module.visit(&mut Scale { gradients, scale });
 }
 

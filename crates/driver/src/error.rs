@@ -5,7 +5,7 @@ use distill_models::ModelError;
 use distill_objective::{ConfigError, SignalError};
 use thiserror::Error;
 
-use crate::recipe::Stored;
+use crate::{pipeline::gigabytes, recipe::Stored};
 
 /// What can stop a run.
 #[derive(Debug, Error)]
@@ -97,6 +97,23 @@ pub enum DriverError {
         /// Largest difference that is allowed.
         bound: f64,
     },
+    /// The networks do not fit into the memory that is free.
+    #[error(
+        "`{stage}` needs about {}, and {} are free, with {batch} images at a time\nhint: {}",
+        gigabytes(*needs), gigabytes(*free), less_memory(*fits)
+    )]
+    Memory {
+        /// The stage that takes most.
+        stage: &'static str,
+        /// An estimate, in bytes.
+        needs: u64,
+        /// In bytes.
+        free: u64,
+        /// Images of a step, or of each part of one.
+        batch: usize,
+        /// Images that would fit, and in how many parts the batch is then; none where the networks alone do not.
+        fits: Option<(usize, usize)>,
+    },
     /// The user stopped the run; everything is saved.
     #[error("interrupted in stage `{stage}`, everything is saved\nhint: `--resume` goes on")]
     Interrupted {
@@ -146,6 +163,17 @@ fn way_out(error: &std::io::Error) -> &'static str {
     match error.kind() {
         StorageFull | QuotaExceeded => "\nhint: make room, then go on with `--resume`",
         _ => "",
+    }
+}
+
+/// What takes less memory.
+fn less_memory(fits: Option<(usize, usize)>) -> String {
+    match fits {
+        Some((images, parts)) => format!(
+            "{images} images fit: `--accumulate {parts}` takes the batch in parts of so many, `optimizer.batch` makes \
+             it smaller"
+        ),
+        None => "not even one image fits: take smaller networks or another machine".to_owned(),
     }
 }
 

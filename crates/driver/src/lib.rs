@@ -12,6 +12,7 @@ mod export;
 mod files;
 mod learner;
 mod max_norm;
+mod memory;
 pub mod metrics;
 mod observer;
 mod pipeline;

@@ -9,7 +9,7 @@ use crate::{
     DriverError, ModelCard, Stage, StageRecord,
     evaluate::{Calibration, MissingClasses, Scores},
     files::{read_json, write_json},
-    recipe::Recipe,
+    recipe::{Compute, Recipe},
     run_folder::{DatasetRecord, RunRecord},
     stage::{ClassRecord, TestRecord},
 };
@@ -72,6 +72,9 @@ pub struct ModelReport {
     pub bytes: u64,
     /// Epochs it was trained for; 0 where weights were given.
     pub epochs: usize,
+    /// What it was trained in.
+    #[serde(default)]
+    pub precision: Compute,
     /// Seconds spent in training steps.
     pub seconds: f64,
     /// Seconds of these that went by waiting for batches.
@@ -193,6 +196,7 @@ impl ModelReport {
         let whole = test.calibration.filter(|_| names.len() == test.classes.len());
         let calibration = whole.ok_or_else(|| unfinished(&folder, "whole `test.json"))?;
         Ok(Self {
+            precision: stage.precision(),
             architecture: stage.model,
             parameters: stage.cost.parameters,
             macs: stage.cost.macs,

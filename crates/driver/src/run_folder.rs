@@ -34,6 +34,9 @@ pub struct RunRecord {
     pub dataset: DatasetRecord,
     /// The student's objective as it is effectively minimised.
     pub formula: String,
+    /// Memory that was expected to be needed where it computes, bytes; none where all was there already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_estimate: Option<u64>,
 }
 
 /// The machine of a run.

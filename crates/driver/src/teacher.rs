@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use burn::{module::Module, tensor::Tensor};
+use burn::{
+    module::Module,
+    tensor::{FloatDType, Tensor},
+};
 use distill_models::{Graph, Network, Tap};
 use distill_objective::{Average, Specialist, ensemble_logits, specialist_logits};
 
@@ -35,7 +38,7 @@ enum Together {
 }
 
 impl Teacher {
-    /// Freezes `network`: dropout off, running statistics fixed, no gradients.
+    /// Freezes `network`: dropout off, running statistics fixed, no gradients, single precision.
     pub fn new(network: &Network, view: View) -> Self {
         Self::ensemble([(network.clone(), view, 1.0)], Average::Geometric, 1.0)
     }
@@ -51,7 +54,7 @@ impl Teacher {
     ) -> Self {
         let (mut members, mut shares) = (Vec::new(), Vec::new());
         for (network, view, share) in networks {
-            members.push(Member { network: network.valid(), view });
+            members.push(frozen(&network, view));
             shares.push(share);
         }
         assert!(!members.is_empty(), "an ensemble has members");
@@ -66,13 +69,22 @@ impl Teacher {
         top: usize,
     ) -> Self {
         let (network, view) = generalist;
-        let mut members = vec![Member { network: network.valid(), view }];
+        let mut members = vec![frozen(&network, view)];
         let mut own = Vec::new();
         for (network, view, classes, dustbin_shift) in specialists {
-            members.push(Member { network: network.valid(), view });
+            members.push(frozen(&network, view));
             own.push((classes, dustbin_shift));
         }
         Self { members, together: Together::Specialists { own, top } }
+    }
+
+    /// The same, whose networks compute in `precision`: [`Network::computing_in`].
+    #[must_use]
+    pub fn computing_in(mut self, precision: FloatDType) -> Self {
+        for member in &mut self.members {
+            member.network = member.network.clone().computing_in(precision);
+        }
+        self
     }
 
     /// The same as it is judged: a mean of probabilities is taken as they are, not softened.
@@ -134,6 +146,10 @@ impl Teacher {
     pub fn graph(&self) -> &Graph {
         self.members[0].network.graph()
     }
+}
+
+fn frozen(network: &Network, view: View) -> Member {
+    Member { network: network.valid().computing_in(FloatDType::F32), view }
 }
 
 /// Who answers for the teacher while a student learns.

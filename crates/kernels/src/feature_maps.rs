@@ -1,6 +1,6 @@
 //! Feature maps in the memory format that suits the device.
 
-use burn::tensor::Tensor;
+use burn::tensor::{DType, FloatDType, Tensor};
 
 /// A batch of feature maps, channels last in memory where the fast operations run and channels first
 /// elsewhere. Sizes are always given channels first.
@@ -71,6 +71,16 @@ impl FeatureMaps {
     /// Whether the fast operations work on these maps.
     pub fn is_fast(&self) -> bool {
         self.format == Format::ChannelsLast
+    }
+
+    /// The same maps in another precision.
+    #[must_use]
+    pub fn cast(self, precision: FloatDType) -> Self {
+        if self.tensor.dtype() == DType::from(precision) {
+            return self;
+        }
+        // The fast operations may work on the one and not on the other.
+        self.map_tensor(|maps| maps.cast(precision))
     }
 
     /// A function of each number by itself.

@@ -8,17 +8,19 @@ mod network;
 mod norm;
 #[cfg(feature = "onnx")]
 pub mod onnx;
+mod recompute;
 mod state;
 mod taps;
 pub mod weights;
 mod zoo;
 
 pub use error::ModelError;
-pub use graph::{Graph, LayerInfo};
+pub use graph::{Footprint, Graph, LayerInfo};
 pub use input::{Cost, Signature};
 pub use network::Network;
 pub use norm::{BatchStatNorm, Norm, NormKind};
 pub use rand_core;
+pub use recompute::Parted;
 pub use taps::Tap;
 pub use zoo::{
     Architecture, MODELS, MlpConfig, MobileNetV2Config, MobileNetV2Layout, ModelInfo, Overrides,

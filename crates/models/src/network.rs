@@ -1,17 +1,17 @@
 //! A graph with weights: the module that trains and answers.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use burn::{
-    module::Module,
+    module::{Module, Param},
     nn::{
         Dropout, DropoutConfig, Linear, LinearConfig, PaddingConfig2d,
         conv::{Conv2d, Conv2dConfig},
     },
     tensor::{
-        Device, Tensor,
+        DType, Device, FloatDType, Tensor,
         activation::relu,
-        module::{avg_pool2d, max_pool2d},
+        module::{avg_pool2d, linear, max_pool2d},
         ops::{AvgPoolOptions, MaxPoolOptions},
     },
 };
@@ -38,6 +38,9 @@ pub struct Network {
     /// By layer, for a network that does not learn.
     #[module(skip)]
     packed: Vec<PackedWeights>,
+    /// What convolutions and products are computed in.
+    #[module(skip)]
+    precision: FloatDType,
 }
 
 /// The graph and how it is walked through.
@@ -85,7 +88,7 @@ impl Network {
         let watched = (0..graph.taps.len()).filter(behind_activation).collect();
         let plan = Plan::new(graph, layer_places, watched);
         let packed = vec![PackedWeights::default(); layers.len()];
-        Self { layers, plan: Arc::new(plan), packed }
+        Self { layers, plan: Arc::new(plan), packed, precision: FloatDType::F32 }
     }
 
     /// The layers, with their names, shapes and costs.
@@ -93,7 +96,21 @@ impl Network {
         &self.plan.graph
     }
 
-    /// Logits of a batch.
+    /// The same network, which computes convolutions, products and what lies between them in `precision`: mixed
+    /// precision as in Micikevicius et al. 2017, arXiv:1710.03740. Its weights stay as they are, and so do its
+    /// gradients; norms and means are computed in single precision, in which it answers too.
+    #[must_use]
+    pub fn computing_in(mut self, precision: FloatDType) -> Self {
+        self.precision = precision;
+        self
+    }
+
+    /// What convolutions and products are computed in.
+    pub(crate) fn precision(&self) -> FloatDType {
+        self.precision
+    }
+
+    /// Logits of a batch, in single precision.
     ///
     /// # Shapes
     /// - `images`: `[batch, channels, height, width]`
@@ -134,14 +151,29 @@ impl Network {
     }
 
     fn run(&self, images: Tensor<4>, mut taps: Option<&mut Vec<Tap>>) -> Tensor<2> {
+        let nodes = self.graph().nodes.len();
+        let image = FeatureMaps::new(images).cast(self.precision);
+        let logits = self.walk(image, 1..nodes, &mut taps);
+        let [batch, classes, ..] = logits.dims();
+        logits.cast(FloatDType::F32).into_tensor().reshape([batch, classes])
+    }
+
+    /// Makes the steps of a range, from the value of the step in front of it, the only one that is looked at: the
+    /// value of its last step.
+    pub(crate) fn walk(
+        &self,
+        input: FeatureMaps,
+        steps: Range<usize>,
+        taps: &mut Option<&mut Vec<Tap>>,
+    ) -> FeatureMaps {
         let Plan { graph, fusions, watched, .. } = &*self.plan;
         let fusion = &fusions[usize::from(taps.is_some())];
         let nodes = &graph.nodes;
         let mut values: Vec<Option<FeatureMaps>> = vec![None; nodes.len()];
         // Steps that were made together with an earlier one.
         let mut made = vec![false; nodes.len()];
-        values[0] = Some(FeatureMaps::new(images));
-        for (index, node) in nodes.iter().enumerate().skip(1) {
+        values[steps.start - 1] = Some(input);
+        for index in steps.clone() {
             if !made[index] {
                 let (value, end) = self.step(index, fusion, &values);
                 let mut at = index;
@@ -151,24 +183,27 @@ impl Network {
                 }
                 values[end] = Some(value);
             }
-            if let Some(taps) = &mut taps {
+            if let Some(taps) = taps {
                 let here = watched.iter().map(|at| &graph.taps[*at]);
                 let here = here.filter(|(_, node)| *node == index);
                 taps.extend(here.map(|(name, _)| {
                     let value = values[index].clone().expect("a tap is no value in between");
-                    Tap { name: name.clone(), features: value.into_tensor() }
+                    Tap { name: name.clone(), features: value.cast(FloatDType::F32).into_tensor() }
                 }));
             }
             // A value is let go behind its last reader, so that its memory can be used again.
-            for input in &node.inputs {
+            for input in &nodes[index].inputs {
                 if nodes[*input].last_use == index {
                     values[*input] = None;
                 }
             }
         }
-        let logits = values.pop().flatten().expect("the last step");
-        let [batch, classes, ..] = logits.dims();
-        logits.into_tensor().reshape([batch, classes])
+        values.swap_remove(steps.end - 1).expect("the last step")
+    }
+
+    /// [Places](Graph::cuts) where a pass can be parted, with the taps that are watched or without any.
+    pub(crate) fn cuts(&self, parts: usize, with_taps: bool) -> Vec<usize> {
+        self.plan.graph.cuts(&self.plan.fusions[usize::from(with_taps)], parts)
     }
 
     /// Makes a step and what is made together with it: the value, and the step that it is of.
@@ -181,13 +216,12 @@ impl Network {
         let nodes = &self.graph().nodes;
         let node = &nodes[index];
         let value = |at: usize| values[at].clone().expect("steps stand behind their inputs");
-        let residual = |chain: &Chain| chain.residual.map(value);
         let layer = self.plan.layers[index].map(|layer| (&self.layers[layer], layer));
         let x = value(node.inputs[0]);
         match (layer, &node.op) {
             (Some((Layer::Conv(conv), layer)), Op::Conv(config)) => {
                 let options = options(config);
-                let weights = (conv.weight.val(), conv.bias.as_ref().map(burn::module::Param::val));
+                let weights = (self.own(&conv.weight), conv.bias.as_ref().map(|b| self.own(b)));
                 let packed = Some(&self.packed[layer]);
                 let norm = fusion.norms[index].filter(|_| x.is_fast() && !x.is_autodiff());
                 let given = norm.and_then(|norm| match &self.layers[self.plan.layers[norm]?] {
@@ -197,23 +231,38 @@ impl Network {
                 let Some((chain, norm)) = given else {
                     return (conv2d(x, weights.0, weights.1, options, packed), index);
                 };
-                let (residual, activation) = (residual(&chain), chain.activation);
+                let (residual, activation) = (chain.residual.map(value), chain.activation);
                 let y = conv2d_then(x, weights, options, packed, norm, residual, activation);
                 (if chain.pool { max_pool_2x2(y) } else { y }, chain.end)
             }
             (Some((Layer::Norm(norm), _)), _) => {
                 let chain = fusion.chains[index].expect("it is a norm");
                 let Chain { activation, pool, .. } = chain;
-                let after = After { residual: residual(&chain), activation, pool };
-                (norm.forward_then(x, after), chain.end)
+                let residual = chain.residual.map(|at| value(at).cast(FloatDType::F32));
+                let after = After { residual, activation, pool };
+                let y = norm.forward_then(x.cast(FloatDType::F32), after);
+                (y.cast(self.precision), chain.end)
             }
             (Some((Layer::Dropout(dropout), _)), _) => (x.map(|x| dropout.forward(x)), index),
-            (Some((Layer::Linear(linear), _)), _) => {
-                (FeatureMaps::of_units(linear.forward(x.means())), index)
+            (Some((Layer::Linear(layer), _)), _) => {
+                let weights = (self.own(&layer.weight), layer.bias.as_ref().map(|b| self.own(b)));
+                (FeatureMaps::of_units(linear(x.means(), weights.0, weights.1)), index)
+            }
+            (_, Op::AveragePool(_) | Op::GlobalAveragePool) => {
+                (apply(node, x.cast(FloatDType::F32)).cast(self.precision), index)
             }
             (_, Op::Add) => (x.add(value(node.inputs[1])), index),
             (_, Op::Concat) => (x.concat(value(node.inputs[1])), index),
             _ => (apply(node, x), index),
+        }
+    }
+
+    /// Weights as they are computed with.
+    fn own<const D: usize>(&self, weights: &Param<Tensor<D>>) -> Tensor<D> {
+        let weights = weights.val();
+        match weights.dtype() == DType::from(self.precision) {
+            true => weights,
+            false => weights.cast(self.precision),
         }
     }
 }

@@ -32,14 +32,23 @@ impl Item {
     }
 }
 
-/// Items by backends, in Markdown.
+/// Items by backends, in Markdown; what a backend has not is left empty.
 pub(crate) fn table(columns: &[(&str, Vec<Item>)]) -> String {
     let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
     let mut text = format!("| item | {} |\n|---|{}", names.join(" | "), "---|".repeat(names.len()));
-    let Some((_, items)) = columns.first() else { return text };
-    for (row, item) in items.iter().enumerate() {
-        let cells = columns.iter().map(|(_, items)| format!(" {:.1e} |", items[row].off));
-        write!(text, "\n| {} |{}", item.name, cells.collect::<String>()).expect("text grows");
+    let mut rows: Vec<&str> = Vec::new();
+    for item in columns.iter().flat_map(|(_, items)| items) {
+        if !rows.contains(&item.name.as_str()) {
+            rows.push(&item.name);
+        }
+    }
+    for row in rows {
+        let cell = |(_, items): &(&str, Vec<Item>)| {
+            let item = items.iter().find(|item| item.name == row);
+            item.map_or_else(|| "  |".to_owned(), |item| format!(" {:.1e} |", item.off))
+        };
+        let cells: String = columns.iter().map(cell).collect();
+        write!(text, "\n| {row} |{cells}").expect("text grows");
     }
     text
 }
@@ -51,8 +60,10 @@ mod tests {
     #[test]
     fn a_row_has_a_cell_for_each_backend_and_no_number_is_no_agreement() {
         let item = |ours: f64| Item::of("loss", &[ours], &[2.0], 0.1);
-        let columns = [("flex", vec![item(2.0)]), ("wgpu", vec![item(2.1)])];
-        let expected = "| item | flex | wgpu |\n|---|---|---|\n| loss | 0.0e0 | 5.0e-2 |";
+        let halved = Item::of("f16", &[2.0], &[2.0], 0.1);
+        let columns = [("flex", vec![item(2.0)]), ("wgpu", vec![item(2.1), halved])];
+        let expected = "| item | flex | wgpu |\n|---|---|---|\n\
+                        | loss | 0.0e0 | 5.0e-2 |\n| f16 |  | 0.0e0 |";
         assert_eq!(table(&columns), expected);
         assert!(item(2.1).is_good() && !item(2.3).is_good() && !item(f64::NAN).is_good());
     }

@@ -76,7 +76,9 @@ pub(crate) fn optimizer(kind: OptimizerKind) -> ModuleOptimizer {
         nesterov: false,
         betas: [0.9, 0.999],
         epsilon: 1e-3,
+        precision: distill_driver::recipe::Compute::F32,
         accumulate: 1,
+        gradient_checkpoints: 0,
         clip_norm: None,
         max_norm: None,
     };

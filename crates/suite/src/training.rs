@@ -1,13 +1,14 @@
-//! The training loop's first losses, from the same weights and images: teacher, baseline and student.
+//! The training loop's first losses, from the same weights and images: teacher, baseline and student; the same run
+//! again, and in half precision.
 
 use std::{fs, path::Path, sync::atomic::AtomicBool};
 
 use anyhow::Context as _;
-use burn::tensor::Device;
+use burn::tensor::{Device, FloatDType};
 use distill_driver::{
     RunConfig, Silent,
     metrics::Line,
-    recipe::{self, Resolved},
+    recipe::{self, Compute, Resolved},
     run as run_recipe,
 };
 
@@ -33,10 +34,11 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<Item>> {
     let Context { device, flex, backend, .. } = context;
     let folder = tempfile::tempdir()?;
     let teacher = folder.path().join("flex/teacher/selected.bpk");
-    let of_flex = losses(&folder.path().join("flex"), flex, "flex", None)?;
+    let of_flex = losses(&folder.path().join("flex"), flex, "flex", None, Compute::F32)?;
     // Both students have one teacher: two that were trained apart have drifted apart.
-    let ours = losses(&folder.path().join("ours"), device, backend, None)?;
-    let taught = losses(&folder.path().join("taught"), device, backend, Some(&teacher))?;
+    let ours = losses(&folder.path().join("ours"), device, backend, None, Compute::F32)?;
+    let taught =
+        losses(&folder.path().join("taught"), device, backend, Some(&teacher), Compute::F32)?;
     let rows = [
         ("teacher", &ours[0], &of_flex[0]),
         ("baseline", &ours[1], &of_flex[1]),
@@ -45,7 +47,24 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<Item>> {
     let item = |(name, ours, expected): (&str, &Vec<f64>, &Vec<f64>)| {
         Item::of(format!("twenty losses of the {name}"), ours, expected, 1e-3)
     };
-    Ok(rows.map(item).to_vec())
+    let mut items = rows.map(item).to_vec();
+
+    let again = losses(&folder.path().join("again"), device, backend, None, Compute::F32)?;
+    // On the CPU a sum is cut by the shapes alone.
+    let allowed = if matches!(*backend, "flex" | "ndarray") { 0.0 } else { 1e-3 };
+    let name = "twenty losses of teacher, baseline and student, run again";
+    items.push(Item::of(name, &again.concat(), &ours.concat(), allowed));
+
+    for precision in Compute::of_device(backend, device) {
+        if precision.dtype() == FloatDType::F32 {
+            continue;
+        }
+        let name = precision.name();
+        let half = losses(&folder.path().join(name), device, backend, None, precision)?;
+        let name = format!("twenty losses of the baseline in {name}, beside f32 on flex");
+        items.push(Item::of(name, &half[1], &of_flex[1], 5e-2));
+    }
+    Ok(items)
 }
 
 /// The losses of teacher, baseline and student; none of a teacher that is given.
@@ -54,8 +73,10 @@ fn losses(
     device: &Device,
     backend: &str,
     teacher: Option<&Path>,
+    precision: Compute,
 ) -> anyhow::Result<Vec<Vec<f64>>> {
     let mut settings = SETTINGS.map(str::to_owned).to_vec();
+    settings.push(format!("optimizer.precision={}", precision.name()));
     if let Some(teacher) = teacher {
         settings.retain(|setting| setting != "teacher.epochs=4");
         settings.push(format!("teacher.weights={}", teacher.display()));

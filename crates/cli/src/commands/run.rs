@@ -15,7 +15,9 @@ use crate::{arguments::RunArguments, output};
 pub(crate) fn execute(arguments: RunArguments) -> anyhow::Result<()> {
     let (backend, device) = distill_backends::choose(arguments.device.backend.as_deref())?;
     let accumulate = arguments.accumulate.map(|parts| format!("optimizer.accumulate={parts}"));
-    let settings: Vec<String> = arguments.settings.into_iter().chain(accumulate).collect();
+    let precision = arguments.precision.map(|name| format!("optimizer.precision={name}"));
+    let settings = arguments.settings.into_iter().chain(accumulate).chain(precision);
+    let settings: Vec<String> = settings.collect();
     let (mut recipe, source) = recipe::read(&arguments.recipe, &settings)?;
     if arguments.cache.is_some() {
         recipe.cache.get_or_insert_default();

@@ -99,7 +99,7 @@ impl Pipeline<'_> {
             let [_, names] = objective.taps();
             watched.retain(|tap| names.contains(&tap.name.as_str()));
         }
-        let inputs = json!({
+        let mut inputs = json!({
             "teacher": identity,
             "architecture": teacher.map(|teacher| &teacher.architecture),
             "model": teacher.map_or("ensemble", |teacher| &teacher.model),
@@ -117,6 +117,9 @@ impl Pipeline<'_> {
             "seed": self.seed(stage),
             "backend": self.config.backend,
         });
+        if !own.optimizer.precision.is_default() {
+            inputs["computed_in"] = json!(own.optimizer.precision);
+        }
         let plain = (!watched.is_empty()).then(|| Learner::dry_run(images));
         Ok(Filling {
             cache: &self.config.cache,

@@ -7,6 +7,7 @@ use std::{
 };
 
 use distill_datasets::Loader;
+use distill_models::Network;
 use distill_objective::{Negatives, Objective};
 
 use super::Pipeline;
@@ -108,12 +109,13 @@ impl Pipeline<'_> {
         let (batch, augment) = (config.optimizer.batch, config.augment.clone());
         let mut train =
             Loader::shuffled(set.clone(), batch, seed, augment).with_workers(self.config.workers);
-        let mut network = self.initial(stage)?;
+        let precision = config.optimizer.precision.dtype();
+        let mut network = self.initial(stage)?.computing_in(precision);
         if let Some(specialist) = config.specialist {
             network = self.as_generalist(network, specialist)?;
         }
         let mut teacher = match recipe.learns_from(stage) {
-            Some(reference) => Some((reference, self.teacher(reference)?)),
+            Some(reference) => Some((reference, self.teacher(reference)?.computing_in(precision))),
             None => None,
         };
         let with_features = teacher.is_some() && objective.needs_features();
@@ -129,8 +131,11 @@ impl Pipeline<'_> {
                 Learner::connected(network, &mut objective, teacher, &set, view, seed, device)?
             }
             _ => {
-                let peers = self.peers(stage).iter().map(|peer| self.initial(*peer));
-                Learner::with_peers(network, peers.collect::<Result<Vec<_>, _>>()?)
+                let initial = |peer: &Stage| self.initial(*peer);
+                let peers: Vec<Network> =
+                    self.peers(stage).iter().map(initial).collect::<Result<_, _>>()?;
+                let peers = peers.into_iter().map(|peer| peer.computing_in(precision));
+                Learner::with_peers(network, peers)
             }
         };
         if let Some(views) = recipe.reused_views(stage) {

@@ -5,6 +5,7 @@ mod ensemble;
 mod given;
 mod judge;
 mod make;
+mod memory;
 mod peers;
 mod prepare;
 mod specialists;
@@ -31,6 +32,7 @@ use crate::{
     run_folder::{self, BURN, DatasetRecord, Host, RunRecord, device_name},
 };
 
+pub(crate) use self::memory::gigabytes;
 use self::prepare::{TrainingSet, effective_formula, training_sets};
 
 /// Names and layout of the numbers in files of weights; stages with files of another one are made again.
@@ -80,12 +82,14 @@ pub fn run(
         observer.on(Event::Fetching { file: &file.path, have, total: file.bytes });
     })?;
     config.recipe.check_against(&dataset)?;
+    config.recipe.check_device(&config.backend, &config.device)?;
     let pipeline = Pipeline::new(config, &dataset, interrupt, observer)?;
     pipeline.check_cache()?;
+    let estimate = pipeline.check_memory(observer)?;
     let _lock =
         run_folder::prepare(&config.out, &config.recipe.recipe.name, pipeline.bytes_needed())?;
     export::clean_up(&config.out);
-    pipeline.write_head()?;
+    pipeline.write_head(estimate)?;
 
     for stage in &config.recipe.order {
         pipeline.make(*stage, observer)?;
@@ -167,7 +171,7 @@ impl<'a> Pipeline<'a> {
         self.config.recipe.singles().map(parameters).sum::<u64>() * 4 + (4 << 20)
     }
 
-    fn write_head(&self) -> Result<(), DriverError> {
+    fn write_head(&self, memory_estimate: Option<u64>) -> Result<(), DriverError> {
         let Self { config, dataset, .. } = self;
         let mut recipe = config.recipe.recipe.clone();
         recipe.seed = config.seed;
@@ -200,6 +204,7 @@ impl<'a> Pipeline<'a> {
                     sha256: dataset.sha256.clone(),
                 },
                 formula: self.formula.clone(),
+                memory_estimate,
             },
         )?;
         write_atomic(&config.out.join("recipe.toml"), text.as_bytes())

@@ -9,36 +9,30 @@ pub struct Builtin {
     pub text: &'static str,
 }
 
+macro_rules! builtin {
+    ($($name:literal),+ $(,)?) => {
+        &[$(Builtin {
+            name: $name,
+            text: include_str!(concat!("../../recipes/", $name, ".toml")),
+        }),+]
+    };
+}
+
 /// Every recipe that is compiled in, the default one first.
-pub const BUILTIN: &[Builtin] = &[
-    Builtin { name: "digits", text: include_str!("../../recipes/digits.toml") },
-    Builtin { name: "labml-cifar10", text: include_str!("../../recipes/labml-cifar10.toml") },
-    Builtin {
-        name: "cifar10-resnet56-to-resnet20",
-        text: include_str!("../../recipes/cifar10-resnet56-to-resnet20.toml"),
-    },
-    Builtin {
-        name: "cifar10-resnet56-to-vgg-small",
-        text: include_str!("../../recipes/cifar10-resnet56-to-vgg-small.toml"),
-    },
-    Builtin { name: "mnist-hinton", text: include_str!("../../recipes/mnist-hinton.toml") },
-    Builtin { name: "mnist-few-labels", text: include_str!("../../recipes/mnist-few-labels.toml") },
-    Builtin { name: "mnist-ensemble", text: include_str!("../../recipes/mnist-ensemble.toml") },
-    Builtin { name: "digits-ensemble", text: include_str!("../../recipes/digits-ensemble.toml") },
-    Builtin { name: "digits-assistant", text: include_str!("../../recipes/digits-assistant.toml") },
-    Builtin {
-        name: "digits-born-again",
-        text: include_str!("../../recipes/digits-born-again.toml"),
-    },
-    Builtin { name: "digits-mutual", text: include_str!("../../recipes/digits-mutual.toml") },
-    Builtin {
-        name: "digits-checkpoints",
-        text: include_str!("../../recipes/digits-checkpoints.toml"),
-    },
-    Builtin {
-        name: "digits-specialists",
-        text: include_str!("../../recipes/digits-specialists.toml"),
-    },
+pub const BUILTIN: &[Builtin] = builtin![
+    "digits",
+    "labml-cifar10",
+    "cifar10-resnet56-to-resnet20",
+    "cifar10-resnet56-to-vgg-small",
+    "mnist-hinton",
+    "mnist-few-labels",
+    "mnist-ensemble",
+    "digits-ensemble",
+    "digits-assistant",
+    "digits-born-again",
+    "digits-mutual",
+    "digits-checkpoints",
+    "digits-specialists",
 ];
 
 pub(super) fn find(name: &str) -> Result<&'static Builtin, DriverError> {

@@ -5,6 +5,7 @@ mod cache;
 mod network;
 mod optimizer;
 mod order;
+mod precision;
 mod resolve;
 mod schedule;
 mod settings;
@@ -29,6 +30,7 @@ pub use network::{
     ResolvedSpecialists, SpecialistSection, SpecialistsSection, Weights,
 };
 pub use optimizer::{OptimizerKind, OptimizerSection, ResolvedOptimizer};
+pub use precision::Compute;
 pub use resolve::Resolved;
 pub use schedule::{ScheduleKind, ScheduleSection};
 pub use single::ResolvedStage;

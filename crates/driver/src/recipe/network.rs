@@ -174,6 +174,14 @@ impl Weights {
 }
 
 impl ResolvedNetwork {
+    /// The one network that it is, unless it is several.
+    pub(crate) fn single(&self) -> Option<&ResolvedStage> {
+        match self {
+            Self::Single(single) => Some(single),
+            _ => None,
+        }
+    }
+
     /// The networks that have to be there before it.
     pub fn needs(&self) -> Vec<Reference> {
         match self {

@@ -4,6 +4,8 @@ use burn::optim::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::Compute;
+
 /// Kinds of optimizer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -30,7 +32,9 @@ pub enum OptimizerKind {
 /// | `nesterov` | false | `sgd` only, with momentum |
 /// | `betas` | 0.9, 0.999 | `[0, 1)`, `adam` and `adamw` only |
 /// | `epsilon` | 1e-8 | `(0, ∞)`, `adam` and `adamw` only |
+/// | `precision` | `f32` | `f32`, `tf32`, `bf16`, `f16`: [`Compute`] |
 /// | `accumulate` | 1 | from 1: parts of a batch, one in memory at a time, whose gradients are summed |
+/// | `gradient_checkpoints` | 0 | values of a network that are kept; others are computed twice. 0 keeps all |
 /// | `clip_norm` | none | `(0, ∞)`, norm over all gradients |
 /// | `max_norm` | none | `(0, ∞)`, norm of the weights into each unit of a linear layer |
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -54,7 +58,11 @@ pub struct OptimizerSection {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epsilon: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub precision: Option<Compute>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub accumulate: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gradient_checkpoints: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip_norm: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,15 +81,19 @@ pub struct ResolvedOptimizer {
     pub nesterov: bool,
     pub betas: [f64; 2],
     pub epsilon: f64,
+    #[serde(default, skip_serializing_if = "Compute::is_default")]
+    pub precision: Compute,
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub accumulate: usize,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub gradient_checkpoints: usize,
     pub clip_norm: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_norm: Option<f64>,
 }
 
 /// A field out of its range: name, value, what is allowed.
-pub(super) type Refusal = (String, String, &'static str);
+pub(crate) type Refusal = (String, String, &'static str);
 
 impl OptimizerSection {
     pub(super) fn over(&self, base: &Self) -> Self {
@@ -101,14 +113,16 @@ impl OptimizerSection {
             nesterov: self.nesterov.or(base.nesterov),
             betas: self.betas.or(base.betas),
             epsilon: self.epsilon.or(base.epsilon),
+            precision: self.precision.or(base.precision),
             accumulate: self.accumulate.or(base.accumulate),
+            gradient_checkpoints: self.gradient_checkpoints.or(base.gradient_checkpoints),
             clip_norm: self.clip_norm.or(base.clip_norm),
             max_norm: self.max_norm.or(base.max_norm),
         }
     }
 
     /// Fills in the defaults and checks the ranges.
-    pub(super) fn resolve(&self) -> Result<ResolvedOptimizer, Refusal> {
+    pub(crate) fn resolve(&self) -> Result<ResolvedOptimizer, Refusal> {
         let kind = self.kind.unwrap_or_default();
         let foreign = match kind {
             OptimizerKind::Sgd => {
@@ -129,7 +143,9 @@ impl OptimizerSection {
             nesterov: self.nesterov.unwrap_or(false),
             betas: self.betas.unwrap_or([0.9, 0.999]),
             epsilon: self.epsilon.unwrap_or(1e-8),
+            precision: self.precision.unwrap_or_default(),
             accumulate: self.accumulate.unwrap_or(1),
+            gradient_checkpoints: self.gradient_checkpoints.unwrap_or(0),
             clip_norm: self.clip_norm,
             max_norm: self.max_norm,
         };
@@ -177,6 +193,11 @@ fn one() -> usize {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 fn is_one(value: &usize) -> bool {
     *value == 1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(value: &usize) -> bool {
+    *value == 0
 }
 
 const POSITIVE: &str = "a finite number above 0 in single precision";

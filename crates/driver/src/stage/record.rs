@@ -16,6 +16,7 @@ use crate::{
     checkpoint::Best,
     evaluate::{Calibration, MissingClasses, Scores},
     files::sha256,
+    recipe::Compute,
     report::require,
 };
 
@@ -93,6 +94,12 @@ impl StageRecord {
             kept_sha256: BTreeMap::new(),
             peers: Vec::new(),
         }
+    }
+
+    /// What its network was trained in.
+    pub(crate) fn precision(&self) -> Compute {
+        let written = self.inputs["optimizer"].get("precision");
+        written.and_then(|value| serde_json::from_value(value.clone()).ok()).unwrap_or_default()
     }
 
     /// The record of a stage that is done.

@@ -1,6 +1,7 @@
 //! The training loop of one stage.
 
 mod gradients;
+mod loss_scale;
 mod pass;
 mod peers;
 mod shares;
@@ -19,6 +20,7 @@ use distill_models::weights::{self, Precision};
 use distill_objective::{Negatives, Objective};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use loss_scale::LossScale;
 pub(crate) use pass::features;
 pub(crate) use peers::peer_file;
 use step::Pending;
@@ -29,7 +31,7 @@ use crate::{
     evaluate::Predictions,
     files::{sha256, write_atomic},
     metrics::{EpochRecord, Line, MetricsFile, StepsRecord},
-    recipe::{NonFinite, ResolvedStage, Weights},
+    recipe::{Compute, NonFinite, ResolvedStage, Weights},
     stage::hash_file,
 };
 
@@ -169,6 +171,9 @@ impl Training<'_> {
             observer.on(Event::Note(format!(
                 "warning: {path}: {there} bytes, expected {expected}; lines that were there are lost"
             )));
+        }
+        if self.config.optimizer.precision == Compute::F16 {
+            progress.loss_scale.get_or_insert_default();
         }
         let mut state = State {
             learner: learner.train(),

@@ -5,12 +5,20 @@ use distill_datasets::{
     HostBatch,
     keyed::{KeyedRng, Operation},
 };
-use distill_models::Tap;
+use distill_models::{Parted, Tap};
 use distill_objective::{Contrast, Features, Signals};
 use rand_core::RngCore;
 
 use super::{Training, peers};
 use crate::{Answers, DriverError, Learner};
+
+/// What the losses of a batch, or of a part of it, look at, and what it takes to go back.
+pub(super) struct Answered {
+    /// Of the network, then of each peer.
+    pub(super) signals: Vec<Signals>,
+    /// With gradient checkpointing, and the seed of the network's random numbers.
+    pub(super) parted: Option<(Parted, u64)>,
+}
 
 /// Where a step's random numbers come from.
 pub(super) struct Draws {
@@ -24,17 +32,17 @@ impl Training<'_> {
         Draws { device: key(Operation::Step), negatives: key(Operation::Negatives) }
     }
 
-    /// What the losses of a batch, or of a part of it, look at, the student's answers with a gradient: those of the
-    /// network, then those of each peer.
-    pub(super) fn signals(
+    /// The teacher's and the student's answers to a batch, or to a part of it, the student's with a gradient.
+    pub(super) fn answered(
         &self,
         learner: &Learner,
         batch: HostBatch,
         epoch: usize,
         draws: &mut Draws,
-    ) -> Result<Vec<Signals>, DriverError> {
+    ) -> Result<Answered, DriverError> {
         let network = &learner.network;
-        self.device.seed(draws.device.next_u64());
+        let seed = draws.device.next_u64();
+        self.device.seed(seed);
         let contrast = self.contrast(&batch, &mut draws.negatives);
         let with_taps = self.objective.needs_features();
         let (view, samples) = (batch.view, batch.samples.clone());
@@ -43,11 +51,19 @@ impl Training<'_> {
         let teacher = self.teacher.map(ask).transpose()?;
         let images = self.view.apply(batch.images).autodiff();
         if !learner.peers.is_empty() {
-            return peers::mutual(learner, images, batch.labels.autodiff(), epoch);
+            let signals = peers::mutual(learner, images, batch.labels.autodiff(), epoch)?;
+            return Ok(Answered { signals, parted: None });
         }
-        let (logits, taps) = match with_taps {
-            true => network.forward_with_taps(images),
-            false => (network.forward(images), Vec::new()),
+        let mut parted = None;
+        let (logits, taps) = match (self.config.optimizer.gradient_checkpoints, with_taps) {
+            (0, true) => network.forward_with_taps(images),
+            (0, false) => (network.forward(images), Vec::new()),
+            (kept, with_taps) => {
+                let begin = |part| self.begin(seed, part);
+                let (parted, _) = parted
+                    .insert((network.forward_parted(images, kept + 1, with_taps, &begin), seed));
+                (parted.logits.clone(), parted.taps.clone())
+            }
         };
         let mut signals = Signals::new(logits, batch.labels.autodiff())?.in_epoch(epoch);
         if let Some((logits, theirs)) = teacher {
@@ -56,10 +72,16 @@ impl Training<'_> {
                 .with_teacher(logits.autodiff())?
                 .with_features(features(taps, |map| map), theirs);
         }
-        Ok(vec![match contrast {
+        let signals = match contrast {
             Some(contrast) => signals.with_contrast(contrast),
             None => signals,
-        }])
+        };
+        Ok(Answered { signals: vec![signals], parted })
+    }
+
+    /// Seeds what a part of the network draws, the same each time that it is gone through.
+    pub(super) fn begin(&self, seed: u64, part: usize) {
+        self.device.seed(seed.wrapping_add(part as u64));
     }
 
     fn contrast(&self, batch: &HostBatch, rng: &mut KeyedRng) -> Option<Contrast> {

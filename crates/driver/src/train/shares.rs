@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use burn::{module::Module, optim::GradientsParams};
+use burn::module::Module;
 
 use super::Training;
 use crate::{DriverError, Learner, clip::global_norm};
@@ -29,15 +29,14 @@ impl Training<'_> {
         let mut norms = Vec::with_capacity(names.len());
         for at in 0..names.len() {
             // A graph of gradients can be walked once.
-            let signals = self
-                .signals(&copy, batch.clone(), epoch, &mut self.draws(epoch, 0))?
-                .swap_remove(0);
+            let draws = &mut self.draws(epoch, 0);
+            let mut answered = self.answered(&copy, batch.clone(), epoch, draws)?;
             let mut connectors = learner.connectors.clone();
+            let signals = answered.signals.swap_remove(0);
             let mut value = self.objective.evaluate_with(&signals, &mut connectors)?;
             let term = value.terms.swap_remove(at);
-            let gradients = (term.value * term.weight).backward();
-            let gradients = GradientsParams::from_grads(gradients, &copy.network);
-            let norm = global_norm(&gradients, &copy.network);
+            let gradients = self.gradients(term.value * term.weight, answered.parted, &copy);
+            let norm = gradients.and_then(|all| global_norm(&all, &copy.network));
             norms.push(norm.map_or(0.0, |norm| f64::from(norm.into_scalar::<f32>())));
         }
         let all: f64 = norms.iter().sum();

@@ -7,11 +7,11 @@ use burn::{
 };
 use distill_datasets::HostBatch;
 
-use super::{State, TermSum, Training, gradients::Passed};
+use super::{LossScale, State, TermSum, Training, gradients::Passed};
 use crate::{
     DriverError, Event, Learner, Observer,
     checkpoint::{self, Progress},
-    clip::{clip_by_global_norm, global_norm},
+    clip::{clip_by_global_norm, global_norm, scale},
     files::write_json,
     max_norm::bound_weights,
     metrics::{Line, SkippedRecord},
@@ -41,22 +41,32 @@ impl Training<'_> {
     ) -> Result<(), DriverError> {
         let (images, samples) = (batch.len() as f64, batch.samples.clone());
         let skips = self.non_finite == NonFinite::Skip;
+        let Progress { epoch, step, loss_scale, .. } = *progress;
         // A forward pass changes running statistics, which clones share.
-        let before = skips.then(|| state.learner.valid().train());
-        let Progress { epoch, step, .. } = *progress;
-        let Passed { seen, gradients } = self.pass(&mut state.learner, batch, epoch, step)?;
+        let before = (skips || loss_scale.is_some()).then(|| state.learner.valid().train());
+        let factor = loss_scale.map_or(1.0, |scale| scale.factor());
+        let Passed { seen, gradients } =
+            self.pass(&mut state.learner, batch, epoch, step, factor)?;
         if let Some(before) = before {
             let norm = gradients.as_ref().and_then(|all| global_norm(all, &state.learner));
             let read = |tensor: Tensor<1>| tensor.into_scalar::<f32>();
-            let loss = seen.clone().narrow(0, 1, 1);
-            if !read(loss).is_finite() || !norm.is_none_or(|norm| read(norm).is_finite()) {
+            let loss = read(seen.clone().narrow(0, 1, 1)).is_finite();
+            let gradient = norm.is_none_or(|norm| read(norm).is_finite());
+            let overflowed = loss_scale.is_some() && loss && !gradient;
+            if overflowed || (skips && !(loss && gradient)) {
                 state.learner = before;
+                progress.loss_scale.iter_mut().for_each(LossScale::overflowed);
                 return self.skip(state, progress, samples, observer);
             }
+            progress.loss_scale.iter_mut().for_each(LossScale::held);
             progress.skipped_in_a_row = 0;
         }
         state.pending.push(Pending { step: step + 1, images, seen });
         let Some(mut gradients) = gradients else { return Ok(()) };
+        if loss_scale.is_some() {
+            let inverse = Tensor::full([1], 1.0 / factor, self.device);
+            scale(&mut gradients, &state.learner, inverse);
+        }
         if let Some(max_norm) = self.config.optimizer.clip_norm {
             let Learner { network, connectors, peers } = state.learner.clone();
             let own = Learner { network, connectors, peers: Vec::new() };
@@ -92,7 +102,13 @@ impl Training<'_> {
             return Err(self.bad_batch(what, f64::NAN, progress, step));
         }
         let stage = self.stage.name();
-        let note = "left out, for its loss or gradient is no number";
+        let note = match progress.loss_scale {
+            Some(scale) => format!(
+                "left out, its gradients overflow; the loss is scaled by {} from here on",
+                scale.factor()
+            ),
+            None => "left out, for its loss or gradient is no number".to_owned(),
+        };
         observer.on(Event::Note(format!("warning: {stage}: epoch {epoch}, step {step}: {note}")));
         let step = self.stage_step(progress) + 1;
         state.metrics.append(&Line::Skipped(SkippedRecord { epoch, step, samples }))

@@ -4,10 +4,13 @@
 //! multiply-accumulates, the names in files of weights and the ONNX export are all read off it.
 
 mod builder;
+mod cuts;
+mod footprint;
 mod fusion;
 mod op;
 
 pub(crate) use builder::{Builder, Value};
+pub use footprint::Footprint;
 pub(crate) use fusion::{Chain, Fusion};
 pub(crate) use op::{Conv, Op, Pool};
 
