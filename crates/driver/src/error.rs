@@ -173,7 +173,11 @@ fn less_memory(fits: Option<(usize, usize)>) -> String {
             "{images} images fit: `--accumulate {parts}` takes the batch in parts of so many, `optimizer.batch` makes \
              it smaller"
         ),
-        None => "not even one image fits: take smaller networks or another machine".to_owned(),
+        None => {
+            "one image at a time does not fit either, beside the networks and the 500 images of an \
+                 evaluation: take smaller networks or another machine"
+                .to_owned()
+        }
     }
 }
 

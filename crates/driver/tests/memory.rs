@@ -57,7 +57,7 @@ fn values_that_are_computed_twice_change_no_bit() {
     let _turn = TURN.lock();
     let folder = tempfile::tempdir().unwrap();
     // Batch norms with running statistics, features that are compared, connectors that learn.
-    let hint = r#"objective=[{term="cross-entropy"}, {term="hint", pairs=[["block1", "block1"]]}]"#;
+    let hint = r#"objective=[{term="cross-entropy"}, {term="hint", taps=[["block1", "block1"]]}]"#;
     for (name, objective) in [("labels", r#"objective=[{term="cross-entropy"}]"#), ("hint", hint)] {
         let made = |checkpoints: usize| {
             let out = folder.path().join(format!("{name}-{checkpoints}"));
@@ -79,17 +79,17 @@ fn values_that_are_computed_twice_change_no_bit() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused_with_what_does() {
+fn what_does_not_fit_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("run");
-    // A hundred terabytes of values.
-    let large = ["data.train=192", "optimizer.batch=192", "student.blocks=[[400000000], [4]]"];
+    // More than a terabyte of weights.
+    let large = ["student.blocks=[[65536], [65536], [65536], [65536]]"];
     let config = config(&out, Device::flex(), "flex", &large);
     let error = run(&config, &mut Silent, &AtomicBool::new(false)).unwrap_err();
     assert_eq!(error.exit_code(), 2);
     let error = error.to_string();
-    assert!(error.contains("`baseline` needs about") && error.contains("are free"), "{error}");
-    assert!(error.contains("hint:"), "{error}");
+    assert!(error.contains("`student` needs about") && error.contains("are free"), "{error}");
+    assert!(error.contains("with 32 images at a time\nhint: one image"), "{error}");
     assert!(!out.exists(), "nothing is left behind");
 }
 

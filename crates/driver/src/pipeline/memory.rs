@@ -1,5 +1,7 @@
 //! Whether the memory is enough, before any work is done.
 
+use std::iter::successors;
+
 use distill_datasets::ImageSet;
 use distill_models::Graph;
 
@@ -44,11 +46,13 @@ impl Pipeline<'_> {
         let Some(free) = free.filter(|free| needs as f64 > *free as f64 * MARGIN) else {
             return Ok(Some(needs));
         };
-        let mut parts = optimizer.accumulate;
         let mut fits = None;
-        while parts < batch && fits.is_none() {
-            parts *= 2;
-            fits = (self.takes(stage, parts)? <= free).then_some(parts);
+        let halved = |parts: &usize| Some(2 * parts).filter(|parts| *parts <= batch);
+        for parts in successors(halved(&optimizer.accumulate), halved) {
+            if self.takes(stage, parts)? <= free {
+                fits = Some(parts);
+                break;
+            }
         }
         Err(DriverError::Memory {
             stage: name,
