@@ -99,13 +99,13 @@ pub enum DriverError {
     },
     /// The networks do not fit into the memory that is free.
     #[error(
-        "`{stage}` needs about {}, and {} are free, with {batch} images at a time\nhint: {}",
+        "the run needs about {}, and {} are free; the most in `{stage}`, with {batch} images at a time\nhint: {}",
         gigabytes(*needs), gigabytes(*free), less_memory(*fits)
     )]
     Memory {
         /// The stage that takes most.
         stage: &'static str,
-        /// An estimate, in bytes.
+        /// An estimate for the run, in bytes.
         needs: u64,
         /// In bytes.
         free: u64,

@@ -10,11 +10,13 @@ use crate::recipe::{OptimizerKind, ResolvedOptimizer};
 /// single precision too, and take about as much.
 const NUMBER: u64 = 4;
 
-/// What a stage holds at a time, at the most, in bytes: an estimate.
+/// What a stage holds, in bytes: an estimate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct StageMemory {
     /// Weights, their gradients and the optimizer's state; of the teacher the weights.
     pub(crate) weights: u64,
+    /// A checkpoint while it is put together, in the host's memory.
+    pub(crate) checkpoint: u64,
     /// Values that the backward pass looks at, and what it works with.
     pub(crate) training: u64,
     /// Values of the teacher while it answers.
@@ -59,20 +61,43 @@ impl StageMemory {
         let most = |all: &[Footprint], of: fn(&Footprint) -> u64| all.iter().map(of).max();
         let kept: u64 = ours.iter().map(|one| one.kept).sum();
         let backward = most(&ours, |one| one.backward).unwrap_or(0);
+        let state = parameters(learning) * (1 + states) * NUMBER;
         Self {
-            weights: (parameters(learning) * (2 + states) + parameters(teaching)) * NUMBER,
+            weights: state + (parameters(learning) + parameters(teaching)) * NUMBER,
+            checkpoint: 2 * state,
             training: (kept + backward) * batch * NUMBER,
             teacher: most(&theirs, |one| one.answering).unwrap_or(0) * batch * NUMBER,
             evaluation: most(&ours, |one| one.answering).unwrap_or(0) * evaluated * NUMBER,
         }
     }
 
-    /// All that is there at a time: nothing is evaluated in the middle of a step, and what the teacher works with is
-    /// free again when the student goes back.
-    pub(crate) fn total(&self) -> u64 {
+    /// On a device: nothing is evaluated in the middle of a step, and what the teacher works with is free again when
+    /// the student goes back.
+    pub(crate) fn on_device(&self) -> u64 {
         self.weights + self.training.max(self.evaluation).max(self.teacher)
     }
+
+    /// In the host's memory: what was freed is kept for values of the same size, and others come beside it.
+    fn values(&self) -> u64 {
+        self.training + self.teacher + self.evaluation
+    }
 }
+
+/// What a run of these stages takes in the host's memory, with `data` bytes of images.
+pub(crate) fn on_host(stages: &[StageMemory], data: u64) -> u64 {
+    let most = |of: fn(&StageMemory) -> u64| stages.iter().map(of).max().unwrap_or(0);
+    let values = most(StageMemory::values);
+    let all: u64 = stages.iter().map(StageMemory::values).sum();
+    let kept = (all - values).min(KEPT);
+    PROCESS + DATA * data + most(|stage| stage.weights + stage.checkpoint) + values + kept
+}
+
+/// A process with its code and buffers.
+const PROCESS: u64 = 40 << 20;
+/// Images lie there as they were read, and parted.
+const DATA: u64 = 2;
+/// Values of earlier stages that the kernels keep for others of the same size, at the most.
+const KEPT: u64 = 512 << 20;
 
 /// Bytes that are free where a backend computes; none where that is not known.
 pub(crate) fn free(backend: &str) -> Option<u64> {
@@ -118,6 +143,9 @@ mod tests {
         let footprint = graph.footprint(false, 1);
         assert_eq!(memory.training, (footprint.kept + footprint.backward) * 7 * 4);
         assert_eq!(memory.evaluation, footprint.answering * 11 * 4);
-        assert_eq!(memory.total(), memory.weights + memory.training.max(memory.evaluation));
+        assert_eq!(memory.on_device(), memory.weights + memory.training.max(memory.evaluation));
+        assert_eq!(memory.checkpoint, parameters * 3 * 2 * 4);
+        let more = memory.weights + memory.checkpoint + 2 * memory.values() + 2 * 1000;
+        assert_eq!(on_host(&[memory, memory], 1000), PROCESS + more);
     }
 }

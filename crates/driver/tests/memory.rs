@@ -88,7 +88,7 @@ fn what_does_not_fit_is_refused() {
     let error = run(&config, &mut Silent, &AtomicBool::new(false)).unwrap_err();
     assert_eq!(error.exit_code(), 2);
     let error = error.to_string();
-    assert!(error.contains("`student` needs about") && error.contains("are free"), "{error}");
+    assert!(error.contains("needs about") && error.contains("the most in `student`"), "{error}");
     assert!(error.contains("with 32 images at a time\nhint: one image"), "{error}");
     assert!(!out.exists(), "nothing is left behind");
 }
