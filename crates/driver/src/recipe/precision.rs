@@ -3,6 +3,9 @@
 use burn::tensor::{Device, FloatDType};
 use serde::{Deserialize, Serialize};
 
+use super::Resolved;
+use crate::DriverError;
+
 /// What convolutions and products are computed in while a network learns, and its teacher's answers with them.
 /// Weights, their gradients, norms and losses are in single precision always, and so is every evaluation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,13 +45,10 @@ impl Compute {
 
     /// Those that a device of the backend `backend` computes in.
     pub fn of_device(backend: &str, device: &Device) -> Vec<Self> {
-        // ndarray takes these types for single precision in some operations and fails in others.
         let can = |compute: &Self| match compute {
             Self::F32 => true,
             Self::Tf32 => backend == "cuda",
-            Self::Bf16 | Self::F16 => {
-                backend != "ndarray" && device.supports_dtype(compute.dtype())
-            }
+            Self::Bf16 | Self::F16 => device.supports_dtype(compute.dtype()),
         };
         [Self::F32, Self::Tf32, Self::Bf16, Self::F16].into_iter().filter(can).collect()
     }
@@ -60,5 +60,27 @@ impl Compute {
 
     pub(crate) fn is_default(&self) -> bool {
         *self == Self::default()
+    }
+}
+
+impl Resolved {
+    /// Checks what needs the device: what it can compute in.
+    ///
+    /// # Errors
+    /// [`DriverError`] naming file, field, value and what was expected.
+    pub fn check_device(&self, backend: &str, device: &Device) -> Result<(), DriverError> {
+        let can = Compute::of_device(backend, device);
+        let trained = self.singles().filter(|(_, single)| single.epochs > 0);
+        for (_, single) in trained {
+            let precision = single.optimizer.precision;
+            if !can.contains(&precision) {
+                let names: Vec<&str> = can.iter().map(|compute| compute.name()).collect();
+                let expected =
+                    format!("{}, which this device of `{backend}` has", names.join(" or "));
+                let field = format!("{}: optimizer.precision", single.table);
+                return Err(DriverError::field(&self.file, &field, precision.name(), &expected));
+            }
+        }
+        Ok(())
     }
 }

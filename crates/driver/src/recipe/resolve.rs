@@ -2,14 +2,13 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use burn::tensor::Device;
 use distill_datasets::{
     Augment, DATASETS, DataError, Dataset, ImageShape, LoadConfig, Normalisation, unknown,
 };
 use distill_objective::{Objective, TermConfig};
 
 use super::{
-    CacheSection, Compute, DataSection, Recipe, Reference, ResolvedNetwork, ResolvedStage, Source,
+    CacheSection, DataSection, Recipe, Reference, ResolvedNetwork, ResolvedStage, Source,
     order::in_order,
     single::{check_doubled, check_size, label_objective},
     stages::{networks, student},
@@ -207,26 +206,6 @@ impl Resolved {
             }
             refuse_wide(&format!("{name}.augment"), &single.augment)?;
             self.missing(stage, dataset)?;
-        }
-        Ok(())
-    }
-
-    /// Checks what needs the device: what it can compute in.
-    ///
-    /// # Errors
-    /// [`DriverError`] naming file, field, value and what was expected.
-    pub fn check_device(&self, backend: &str, device: &Device) -> Result<(), DriverError> {
-        let can = Compute::of_device(backend, device);
-        let trained = self.singles().filter(|(_, single)| single.epochs > 0);
-        for (_, single) in trained {
-            let precision = single.optimizer.precision;
-            if !can.contains(&precision) {
-                let names: Vec<&str> = can.iter().map(|compute| compute.name()).collect();
-                let expected =
-                    format!("{}, which this device of `{backend}` has", names.join(" or "));
-                let field = format!("{}: optimizer.precision", single.table);
-                return Err(DriverError::field(&self.file, &field, precision.name(), &expected));
-            }
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use burn::module::Module;
+use burn::{module::Module, tensor::FloatDType};
 
 use super::Training;
 use crate::{DriverError, Learner, clip::global_norm};
@@ -25,7 +25,9 @@ impl Training<'_> {
         };
         let batch = batch.split(self.config.optimizer.accumulate).swap_remove(0);
         // Running statistics are shared between clones, and not with what evaluation has.
-        let copy = learner.valid().train();
+        let mut copy = learner.valid().train();
+        // Not scaled, they would vanish in half precision.
+        copy.network = copy.network.computing_in(FloatDType::F32);
         let mut norms = Vec::with_capacity(names.len());
         for at in 0..names.len() {
             // A graph of gradients can be walked once.
