@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
 };
 
@@ -29,7 +29,6 @@ pub(crate) struct Suite {
 
 /// Where the table stands in the page.
 const MARKS: [&str; 2] = ["<!-- the suite's table -->\n", "\n<!-- end of the suite's table -->"];
-/// A lock file with a stand-in is not the project's.
 const LOCK: &str = "Cargo.lock";
 
 pub(crate) fn run(suite: &Suite) -> anyhow::Result<()> {
@@ -70,30 +69,44 @@ fn with_table(page: &str, table: &str) -> Option<String> {
     Some(format!("{before}{first}{table}{last}{after}"))
 }
 
-/// Runs cargo over all targets of the workspace with every backend compiled in, as far as a check goes.
+/// Where set, `cuda` is checked with the LLVM that its build fetches.
+const CHECK_CUDA: &str = "DISTILL_CHECK_CUDA";
+
+/// Runs cargo over the workspace with every backend compiled in, as far as a check goes.
 ///
-/// `cuda` fetches a prebuilt LLVM; where it cannot be reached, the stand-in of `shared/cuda-offline` takes its place,
-/// which is enough for a check, and for kernels that go through CUDA C++.
+/// `cuda` fetches a prebuilt LLVM. The stand-in of `shared/cuda-offline` takes its place where it is there, which is
+/// enough for a check, and for kernels that go through CUDA C++; without it `cuda` is left out.
 pub(crate) fn with_every_backend(subcommand: &[&str], more: &[&str]) -> anyhow::Result<()> {
-    let features =
-        ["ndarray", "wgpu", "vulkan", "cuda-cpp"].map(|name| format!("distill-backends/{name}"));
+    let stand_in = stand_in();
+    let mut backends = vec!["ndarray", "wgpu", "vulkan"];
+    if stand_in.is_some() || std::env::var_os(CHECK_CUDA).is_some() {
+        backends.push("cuda-cpp");
+    } else {
+        eprintln!("skipped: cuda, whose build fetches an LLVM; `{CHECK_CUDA}=1` checks it, too");
+    }
+    let features: Vec<String> =
+        backends.iter().map(|name| format!("distill-backends/{name}")).collect();
     let mut command = cargo::cargo();
-    command.args(subcommand).args(["--release", "--workspace", "--features", &features.join(",")]);
     command.env("RUSTDOCFLAGS", "-D warnings");
-    let Some(stand_in) = stand_in() else {
+    command.args(subcommand).args(["--release", "--workspace", "--features", &features.join(",")]);
+    let Some(stand_in) = stand_in else {
         return cargo::run(command.args(more));
     };
     let patch = format!("patch.crates-io.cubecl-llvm.path={:?}", stand_in.display().to_string());
     let lock = cargo::root().join(LOCK);
     let ours = fs::read(&lock)?;
     let checked = cargo::run(command.args(["--config", &patch]).args(more));
+    // A lock file with a stand-in is not the project's.
     fs::write(&lock, ours).context("the lock file is put back")?;
     checked
 }
 
+/// Beside the checkout, or beside the tests' data.
 fn stand_in() -> Option<PathBuf> {
-    let folder: &Path = cargo::root().parent()?;
-    Some(folder.join("shared/cuda-offline/cubecl-llvm")).filter(|folder| folder.is_dir())
+    let beside = cargo::root().parent().map(|folder| folder.join("shared"));
+    let data = std::env::var_os("DISTILL_DATA").map(PathBuf::from);
+    let shared = beside.into_iter().chain(data.and_then(|data| Some(data.parent()?.to_owned())));
+    shared.map(|folder| folder.join("cuda-offline/cubecl-llvm")).find(|folder| folder.is_dir())
 }
 
 #[cfg(test)]
