@@ -79,7 +79,8 @@ impl Network {
 }
 
 impl Parted {
-    /// Gradients of everything in `network` that learns, from those of a loss of its answers.
+    /// Gradients of everything in `network` that learns, from those of a loss of its answers: without taps the bits of
+    /// one pass, with them up to the order in which parts of a gradient are added.
     pub fn gradients(
         self,
         network: &Network,
@@ -213,7 +214,9 @@ mod tests {
             let of_loss = loss(&seen.logits, &seen.taps).backward();
             let gradients = seen.gradients(&parted, &of_loss, &|_| {});
             let off = relative_l2(&numbers(&parted, &gradients), &expected);
-            assert_eq!(off, 0.0, "{name}, taps: {with_taps}");
+            // The gradient of a tap that two steps read has three parts, which one pass adds up in another order.
+            let allowed = if with_taps { 1e-6 } else { 0.0 };
+            assert!(off <= allowed, "{name}, taps: {with_taps}: off by {off:e}");
         }
     }
 
