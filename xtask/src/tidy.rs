@@ -11,13 +11,14 @@ use anyhow::{Context, ensure};
 use crate::cargo;
 
 /// Which crates of the workspace each crate may name as a normal dependency.
-const MAY_KNOW: [(&str, &[&str]); 8] = [
+const MAY_KNOW: [(&str, &[&str]); 9] = [
     ("distill-objective", &[]),
     ("distill-kernels", &[]),
     ("distill-models", &["distill-kernels"]),
     ("distill-datasets", &[]),
     ("distill-driver", &["distill-objective", "distill-models", "distill-datasets"]),
     ("distill-backends", &[]),
+    ("distill-report", &["distill-driver"]),
     (
         "distill",
         &[
@@ -26,6 +27,7 @@ const MAY_KNOW: [(&str, &[&str]); 8] = [
             "distill-models",
             "distill-datasets",
             "distill-backends",
+            "distill-report",
         ],
     ),
     ("xtask", &[]),

@@ -37,7 +37,7 @@ pub(crate) enum Command {
     Inspect(InspectArguments),
     /// Write the student of a run, alone, into its folder `export`, and check what was written
     Export(ExportArguments),
-    /// Write the report of a finished run again and print it
+    /// Write the report of a finished run again, as report.json and report.html, and print it
     Report {
         /// Folder of a run
         run: PathBuf,

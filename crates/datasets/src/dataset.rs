@@ -3,6 +3,7 @@ use std::{
     sync::Arc,
 };
 
+use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 use sha2::{Digest, Sha256};
 
 use crate::DataError;
@@ -62,6 +63,24 @@ impl ImageSet {
     pub fn image(&self, index: usize) -> &[u8] {
         let size = self.shape.bytes();
         &self.images[index * size..(index + 1) * size]
+    }
+
+    /// One image as a PNG file.
+    pub fn png(&self, index: usize) -> Vec<u8> {
+        let ImageShape { channels, height, width } = self.shape;
+        let planes = self.image(index).chunks_exact(height * width);
+        let mut pixels = vec![0; self.shape.bytes()];
+        for (channel, plane) in planes.enumerate() {
+            for (pixel, value) in pixels.chunks_exact_mut(channels).zip(plane) {
+                pixel[channel] = *value;
+            }
+        }
+        let color = if channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
+        let mut file = Vec::new();
+        PngEncoder::new(&mut file)
+            .write_image(&pixels, width as u32, height as u32, color)
+            .expect("pixels of this size, into memory");
+        file
     }
 
     /// Label of one image.

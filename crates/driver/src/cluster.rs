@@ -1,6 +1,6 @@
 //! Classes that a network confuses, put together: Hinton, Vinyals and Dean 2015, arXiv:1503.02531, section 5.2.
 
-use crate::evaluate::{Predictions, log_softmax};
+use crate::evaluate::{Predictions, softmax};
 
 /// It ends after a few; nearly equal sums might let it go in a circle.
 const ROUNDS: usize = 1000;
@@ -47,10 +47,7 @@ pub(crate) fn clusters(predictions: &Predictions, count: usize) -> Vec<usize> {
 
 /// Columns of the covariance of probabilities over images, `classes` by `classes`.
 fn covariance(predictions: &Predictions) -> Vec<Vec<f64>> {
-    let rows: Vec<Vec<f64>> = predictions
-        .rows()
-        .map(|row| log_softmax(row).into_iter().map(f64::exp).collect())
-        .collect();
+    let rows: Vec<Vec<f64>> = predictions.rows().map(|row| softmax(row, 1.0)).collect();
     let (n, classes) = (rows.len() as f64, rows.first().map_or(0, Vec::len));
     let mean = |class: usize| rows.iter().map(|row| row[class]).sum::<f64>() / n;
     let means: Vec<f64> = (0..classes).map(mean).collect();

@@ -11,7 +11,10 @@ use crate::DriverError;
 pub(crate) const WRITING: &str = ".writing-";
 
 /// Writes `bytes` to `path` so that a reader finds the old file or the new one.
-pub(crate) fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), DriverError> {
+///
+/// # Errors
+/// [`DriverError::Io`].
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), DriverError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(WRITING)

@@ -8,6 +8,7 @@ mod cluster;
 mod compare;
 mod error;
 pub mod evaluate;
+pub mod evidence;
 mod export;
 mod files;
 mod learner;
@@ -35,6 +36,7 @@ pub use compare::{
 };
 pub use error::DriverError;
 pub use export::{ExportCard, ExportConfig, ExportFormat, Origin, export};
+pub use files::write_atomic;
 pub use learner::Learner;
 pub use observer::{Event, Observer, Silent};
 pub use pipeline::{EVALUATION_BATCH, RunConfig, run};

@@ -2,14 +2,14 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{File, OpenOptions},
-    io::{Seek, SeekFrom, Write},
+    fs::{self, File, OpenOptions},
+    io::{ErrorKind, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 
-use crate::DriverError;
+use crate::{DriverError, Stage};
 
 /// A line of `metrics.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,6 +73,23 @@ pub struct EpochRecord {
     /// Mean −log p of the right class on the validation images, nats.
     pub validation_nll: f64,
 }
+
+/// The lines of a stage of a run, without one that was being written when a process was killed; none where the
+/// stage was not trained here.
+///
+/// # Errors
+/// [`DriverError`] where the file is there and cannot be read.
+pub fn of_run(run: &Path, stage: Stage) -> Result<Vec<Line>, DriverError> {
+    let path = stage.folder(run).join(METRICS);
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(e) => Err(DriverError::io(path)(e)),
+    }
+}
+
+/// Its name in a stage's folder.
+pub(crate) const METRICS: &str = "metrics.jsonl";
 
 /// The file, open for appending.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DriverError, ModelCard, Stage, StageRecord,
-    evaluate::{Calibration, MissingClasses, Scores},
+    evaluate::{Calibration, Latency, MissingClasses, Scores},
     files::{read_json, write_json},
     recipe::{Compute, Recipe},
     run_folder::{DatasetRecord, RunRecord},
@@ -95,6 +95,9 @@ pub struct ModelReport {
     /// What it says of classes that it never saw, where the recipe left some out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<MissingClasses>,
+    /// How long it takes for one image on this machine; none in runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Latency>,
 }
 
 /// One class of the test split.
@@ -146,7 +149,7 @@ impl Report {
     /// # Errors
     /// [`DriverError::Folder`] where the folder is no finished run.
     pub fn assemble(run: &Path) -> Result<Self, DriverError> {
-        let record: RunRecord = require(run, "run.json")?;
+        let record = RunRecord::of_run(run)?;
         let recipe = Recipe::of_run(run)?;
         let card: ModelCard = require(&Stage::Student.folder(run), "model.json")?;
         let model = |stage: Stage| ModelReport::of_run(run, stage, &card.classes);
@@ -210,6 +213,7 @@ impl ModelReport {
             test: TestReport { last: test.last, selected: test.selected },
             calibration,
             missing: test.missing,
+            latency: test.latency,
             classes: names.into_iter().zip(test.classes).map(class).collect(),
         })
     }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     DriverError,
     files::{WRITING, read_json},
+    report::require,
 };
 
 /// `run.json`: with what the run was made.
@@ -65,6 +66,16 @@ pub struct DatasetRecord {
     pub classes: usize,
     /// Identity of its bytes.
     pub sha256: String,
+}
+
+impl RunRecord {
+    /// The record of a run.
+    ///
+    /// # Errors
+    /// [`DriverError::Folder`] where the folder is no run.
+    pub fn of_run(run: &Path) -> Result<Self, DriverError> {
+        require(run, "run.json")
+    }
 }
 
 impl Host {

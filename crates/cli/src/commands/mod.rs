@@ -31,6 +31,7 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<()> {
         Command::Export(export) => export::execute(&export),
         Command::Report { run, json } => {
             print_report(&Report::write(&run)?, json);
+            output::note(&format!("report: {}", distill_report::write(&run)?.display()));
             Ok(())
         }
         Command::Data(command) => data::execute(command),

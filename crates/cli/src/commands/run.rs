@@ -76,7 +76,10 @@ fn run(config: &RunConfig, interrupt: &AtomicBool) -> anyhow::Result<Report> {
     progress.line(&format!("objective: {}", recipe.objective().formula()));
     let report = distill_driver::run(config, &mut progress, interrupt);
     progress.finish();
-    Ok(report?)
+    let report = report?;
+    let page = distill_report::write(&config.out)?;
+    progress.line(&format!("report: {}", page.display()));
+    Ok(report)
 }
 
 /// The first Ctrl-C asks the run to save and stop; the second one ends the process.

@@ -1,8 +1,22 @@
-//! Temperature scaling: Guo et al. 2017, arXiv:1706.04599, section 4.2.
+//! Reliability and temperature scaling: Guo et al. 2017, arXiv:1706.04599, sections 2 and 4.2.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Predictions, log_softmax};
+
+/// Bins of equal width for the calibration error.
+const BINS: usize = 15;
+
+/// Images whose likeliest class has a probability in one of 15 bins of equal width.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Bin {
+    /// Number of images.
+    pub images: usize,
+    /// Sum of these probabilities.
+    pub confidence: f64,
+    /// Images whose likeliest class is right.
+    pub right: usize,
+}
 
 /// Calibration on the test split as trained, and with logits divided by one temperature that was fitted on
 /// the validation split. Which class is likeliest does not change.
@@ -42,6 +56,20 @@ impl Predictions {
     pub fn at(&self, temperature: f64) -> Self {
         let logits = self.logits.iter().map(|z| (f64::from(*z) / temperature) as f32).collect();
         Self { logits, ..self.clone() }
+    }
+
+    /// The 15 bins, from 0 to 1.
+    pub fn bins(&self) -> Vec<Bin> {
+        let mut bins = vec![Bin::default(); BINS];
+        for (row, right) in self.rows().zip(self.right()) {
+            let log_p = log_softmax(row).into_iter().fold(f64::NEG_INFINITY, f64::max);
+            let confidence = log_p.exp();
+            let bin = &mut bins[((confidence * BINS as f64) as usize).min(BINS - 1)];
+            bin.images += 1;
+            bin.confidence += confidence;
+            bin.right += usize::from(right);
+        }
+        bins
     }
 
     /// The temperature in `[0.05, 20]` with the lowest mean −log p. As a function of 1/T this mean is

@@ -1,19 +1,18 @@
 //! What a trained network is worth on images it has not seen.
 
 mod calibration;
+mod latency;
 mod missing;
 
 use burn::tensor::{Device, Tensor};
 use distill_datasets::Loader;
 use serde::{Deserialize, Serialize};
 
-pub use calibration::Calibration;
+pub use calibration::{Bin, Calibration};
+pub use latency::Latency;
 pub use missing::{MissingClasses, Shifted};
 
 use crate::Teacher;
-
-/// Bins of equal width for the calibration error.
-const BINS: usize = 15;
 
 /// Logits of a network on a whole set, with the right classes.
 #[derive(Debug, Clone)]
@@ -104,7 +103,6 @@ impl Predictions {
     pub fn scores(&self, teacher: Option<&Self>) -> Scores {
         let count = self.labels.len();
         let (mut top1, mut top5, mut nll, mut brier) = (0_usize, 0_usize, 0.0, 0.0);
-        let mut bins = [(0_usize, 0.0, 0_usize); BINS];
         for (row, label) in self.rows().zip(&self.labels) {
             let label = *label as usize;
             let log_p = log_softmax(row);
@@ -117,19 +115,16 @@ impl Predictions {
                 (log_p.exp() - target).powi(2)
             };
             brier += log_p.iter().enumerate().map(square).sum::<f64>();
-            let confidence = log_p.iter().copied().fold(f64::NEG_INFINITY, f64::max).exp();
-            let bin = &mut bins[((confidence * BINS as f64) as usize).min(BINS - 1)];
-            *bin = (bin.0 + 1, bin.1 + confidence, bin.2 + usize::from(rank == 0));
         }
         let n = count as f64;
-        let gap = |(_, confidence, right): &(usize, f64, usize)| (confidence - *right as f64).abs();
+        let gap = |bin: &Bin| (bin.confidence - bin.right as f64).abs();
         let fidelity = teacher.map(|teacher| self.fidelity(teacher));
         Scores {
             top1: top1 as f64 / n,
             top5: top5 as f64 / n,
             nll: nll / n,
             brier: brier / n,
-            ece: bins.iter().map(gap).sum::<f64>() / n,
+            ece: self.bins().iter().map(gap).sum::<f64>() / n,
             errors: count - top1,
             count,
             teacher_agreement: fidelity.map(|(agreement, _)| agreement),
@@ -140,6 +135,11 @@ impl Predictions {
     /// Whether the likeliest class of each image is right.
     pub fn right(&self) -> impl Iterator<Item = bool> {
         self.rows().zip(&self.labels).map(|(row, label)| rank(row, *label as usize) == 0)
+    }
+
+    /// The likeliest class of each image; of equal logits the first.
+    pub fn likeliest(&self) -> impl Iterator<Item = usize> {
+        self.rows().map(likeliest)
     }
 
     fn fidelity(&self, teacher: &Self) -> (f64, f64) {
@@ -160,6 +160,14 @@ pub fn log_softmax(row: &[f32]) -> Vec<f64> {
     let shifted = row.iter().map(|z| f64::from(z - largest));
     let log_sum = shifted.clone().map(f64::exp).sum::<f64>().ln();
     shifted.map(|z| z - log_sum).collect()
+}
+
+/// Probabilities of one row of logits divided by `temperature`, in double precision.
+pub fn softmax(row: &[f32], temperature: f64) -> Vec<f64> {
+    let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let odds: Vec<f64> = row.iter().map(|z| (f64::from(z - largest) / temperature).exp()).collect();
+    let sum = odds.iter().sum::<f64>();
+    odds.into_iter().map(|odds| odds / sum).collect()
 }
 
 /// How many classes come before `label`; of equal logits the first class wins.

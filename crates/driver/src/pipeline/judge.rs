@@ -5,14 +5,21 @@ use std::{rc::Rc, sync::atomic::Ordering};
 use distill_datasets::Loader;
 
 use crate::{
-    DriverError, Event, Observer, Stage,
-    evaluate::{Calibration, MissingClasses, Predictions},
+    DriverError, Event, Observer, Stage, Teacher,
+    evaluate::{Calibration, Latency, MissingClasses, Predictions},
+    evidence::{EVIDENCE, Evidence, Three},
     files::{read_json, write_json},
     recipe::{Reference, Weights},
     stage::{ClassRecord, TestRecord},
 };
 
 use super::Pipeline;
+
+/// What networks said of the test split.
+type Known = Vec<(Reference, Rc<Predictions>)>;
+
+const BASELINE: Reference = Reference { stage: Stage::Baseline, weights: Weights::Last };
+const STUDENT: Reference = Reference { stage: Stage::Student, weights: Weights::Last };
 
 impl Pipeline<'_> {
     /// Reads the test split: once for each network that it has not judged yet.
@@ -25,29 +32,27 @@ impl Pipeline<'_> {
                 due.push(*stage);
             }
         }
-        let mut teachers = Vec::new();
-        let mut baseline = None;
+        let mut known = Vec::new();
         for stage in due {
             observer.on(Event::Evaluating { stage });
             let teacher = match self.heard(stage) {
-                Some(reference) => Some(self.known(reference, &mut teachers)?),
+                Some(reference) => Some(self.known(reference, &mut known)?),
                 None => None,
             };
-            let selected = self.known(Reference::selected(stage), &mut teachers)?;
+            let selected = self.known(Reference::selected(stage), &mut known)?;
             let record = self.record(stage)?;
             let last_is_selected = record.selected.is_none_or(|best| best.epoch == record.epochs);
             let reference = Reference { stage, weights: Weights::Last };
             let last = match last_is_selected {
                 true => selected.clone(),
-                false => self.known(reference, &mut teachers)?,
+                false => self.known(reference, &mut known)?,
             };
             let validation = self.predict(reference, &self.seen_by(stage, &self.validation)?)?;
-            let before = match (stage, baseline.take()) {
-                (Stage::Student, None) => {
-                    let before = Reference { stage: Stage::Baseline, weights: Weights::Last };
-                    Some(self.known(before, &mut teachers)?)
-                }
-                (Stage::Student, before) => before,
+            if last_is_selected && self.is_asked_for(reference) {
+                known.push((reference, last.clone()));
+            }
+            let before = match stage {
+                Stage::Student => Some(self.known(BASELINE, &mut known)?),
                 _ => None,
             };
             let calibration = Calibration::of(&validation, &last);
@@ -73,13 +78,36 @@ impl Pipeline<'_> {
                 selected: selected.scores(teacher.as_deref()),
                 calibration: Some(calibration),
                 classes: classes(&last, before.as_deref(), self.class_names(stage).len()),
+                latency: Some(self.latency(reference)?),
             };
             write_json(&self.folder(stage).join("test.json"), &test)?;
-            if stage == Stage::Baseline {
-                baseline = Some(last);
-            }
         }
-        Ok(())
+        self.gather_evidence(&mut known)
+    }
+
+    /// Writes what the three networks say of the test images, unless it is there.
+    fn gather_evidence(&self, known: &mut Known) -> Result<(), DriverError> {
+        let teacher = self.heard(Stage::Student).expect("a student has a teacher");
+        let path = self.config.out.join(EVIDENCE);
+        let mut of = vec![teacher.to_string()];
+        for stage in Stage::ALL {
+            of.push(self.record(stage)?.fingerprint);
+        }
+        // What was damaged, or written by another version, is made again.
+        let old: Option<Evidence> = read_json(&path).unwrap_or_default();
+        if old.is_some_and(|old| old.of == of) {
+            return Ok(());
+        }
+        let (teacher, baseline, student) = (
+            self.known(teacher, known)?,
+            self.known(BASELINE, known)?,
+            self.known(STUDENT, known)?,
+        );
+        let said = Three { teacher: &*teacher, baseline: &*baseline, student: &*student };
+        let temperature = self.config.recipe.temperature();
+        let classes = self.class_names(Stage::Student).to_vec();
+        let evidence = Evidence::gather(of, classes, temperature, &self.dataset.test, &said);
+        write_json(&path, &evidence)
     }
 
     /// The teacher that a network is compared with. The baseline is compared with the one that it did not hear,
@@ -106,18 +134,20 @@ impl Pipeline<'_> {
         Ok(of)
     }
 
-    /// What a network says of the test split, kept for the networks that are compared with it.
-    fn known(
-        &self,
-        of: Reference,
-        kept: &mut Vec<(Reference, Rc<Predictions>)>,
-    ) -> Result<Rc<Predictions>, DriverError> {
+    /// Whether what a network says is needed more than once: by those that are compared with it, or as evidence.
+    fn is_asked_for(&self, of: Reference) -> bool {
+        let order = &self.config.recipe.order;
+        [BASELINE, STUDENT].contains(&of)
+            || order.iter().any(|stage| self.heard(*stage) == Some(of))
+    }
+
+    /// What a network says of the test split, kept where it is asked for again.
+    fn known(&self, of: Reference, kept: &mut Known) -> Result<Rc<Predictions>, DriverError> {
         if let Some((_, there)) = kept.iter().find(|(reference, _)| *reference == of) {
             return Ok(there.clone());
         }
         let predictions = Rc::new(self.predict(of, &self.seen_by(of.stage, &self.test)?)?);
-        let order = &self.config.recipe.order;
-        if order.iter().any(|stage| self.heard(*stage) == Some(of)) {
+        if self.is_asked_for(of) {
             kept.push((of, predictions.clone()));
         }
         Ok(predictions)
@@ -128,10 +158,18 @@ impl Pipeline<'_> {
         of: Reference,
         images: &Loader,
     ) -> Result<Predictions, DriverError> {
+        Ok(Predictions::of(&self.judged(of)?, images, &self.config.device))
+    }
+
+    fn latency(&self, of: Reference) -> Result<Latency, DriverError> {
+        Ok(Latency::of(&self.judged(of)?, self.image(), &self.config.device))
+    }
+
+    fn judged(&self, of: Reference) -> Result<Teacher, DriverError> {
         if self.interrupt.load(Ordering::Relaxed) {
             return Err(DriverError::Interrupted { stage: of.stage.name() });
         }
-        Ok(Predictions::of(&self.teacher(of)?.judged(), images, &self.config.device))
+        Ok(self.teacher(of)?.judged())
     }
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use distill_datasets::{
     Augment, DATASETS, DataError, Dataset, ImageShape, LoadConfig, Normalisation, unknown,
 };
-use distill_objective::{Objective, TermConfig};
+use distill_objective::{Objective, Schedule, TermConfig};
 
 use super::{
     CacheSection, DataSection, Recipe, Reference, ResolvedNetwork, ResolvedStage, Source,
@@ -108,6 +108,19 @@ impl Resolved {
     /// The objective of the distilled student.
     pub fn objective(&self) -> Objective {
         Objective::new(&self.recipe.objective).expect("checked when the recipe was resolved")
+    }
+
+    /// Temperature of the student's soft targets after its last epoch, of the first term that has one; 1 where
+    /// none has.
+    pub fn temperature(&self) -> f64 {
+        // The temperature of a term that compares features is that of another softmax.
+        let of_logits = |term: &&TermConfig| term.build().is_ok_and(|term| term.places().is_none());
+        let temperature = |term: &TermConfig| {
+            let settings = serde_json::to_value(term).ok()?;
+            serde_json::from_value::<Schedule>(settings.get("temperature")?.clone()).ok()
+        };
+        let found = self.recipe.objective.iter().filter(of_logits).find_map(temperature);
+        found.map_or(1.0, |schedule| schedule.at(self.student.epochs))
     }
 
     /// The views that a stage sees, where a cache makes these fewer than its epochs: those of networks that

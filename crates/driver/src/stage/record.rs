@@ -14,7 +14,7 @@ use super::Stage;
 use crate::{
     DriverError,
     checkpoint::Best,
-    evaluate::{Calibration, MissingClasses, Scores},
+    evaluate::{Calibration, Latency, MissingClasses, Scores},
     files::sha256,
     recipe::Compute,
     report::require,
@@ -126,6 +126,9 @@ pub struct TestRecord {
     /// Baseline and student of a recipe that leaves out classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<MissingClasses>,
+    /// Of the last epoch's network; none in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Latency>,
 }
 
 /// One class of the test split.

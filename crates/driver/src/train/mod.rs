@@ -30,7 +30,7 @@ use crate::{
     checkpoint::{self, Best, Progress, WarmUp},
     evaluate::Predictions,
     files::{sha256, write_atomic},
-    metrics::{EpochRecord, Line, MetricsFile, StepsRecord},
+    metrics::{EpochRecord, Line, METRICS, MetricsFile, StepsRecord},
     recipe::{Compute, NonFinite, ResolvedStage, Weights},
     stage::hash_file,
 };
@@ -164,7 +164,7 @@ impl Training<'_> {
                 Progress { fingerprint, epoch: 1, ..Default::default() }
             }
         };
-        let metrics = self.folder.join("metrics.jsonl");
+        let metrics = self.folder.join(METRICS);
         let there = std::fs::metadata(&metrics).map_or(0, |meta| meta.len());
         if there < progress.metrics_bytes {
             let (path, expected) = (metrics.display(), progress.metrics_bytes);

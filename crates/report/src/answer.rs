@@ -1,0 +1,73 @@
+//! The answer in one sentence, and what it costs.
+
+use distill_driver::Over;
+use maud::{Markup, html};
+
+use crate::{
+    figures::{duration, percent, points, times},
+    finished::Finished,
+};
+
+pub(crate) fn section(run: &Finished) -> Markup {
+    let models = &run.report.models;
+    let (teacher, baseline, student) = (&models.teacher, &models.baseline, &models.student);
+    let gap = teacher.test.last.top1 - baseline.test.last.top1;
+    let gain = run.report.student_gain_top1;
+    let parameters = times(teacher.parameters as f64, student.parameters as f64);
+    let faster = teacher.latency.zip(student.latency);
+    html! {
+        section.answer aria-labelledby="answer" {
+            h2 id="answer" { (headline(run)) }
+            p { (sentence(run)) }
+            p {
+                "The teacher gets " (percent(teacher.test.last.top1)) ". "
+                @if gap > 0.0 && gain > 0.0 {
+                    "Distillation closes " (format!("{:.0} %", 100.0 * gain / gap))
+                    " of the way from the baseline to it. "
+                }
+                "It has " (parameters) " the student's parameters and "
+                (times(teacher.macs as f64, student.macs as f64)) " its multiply–accumulates"
+                @if let Some((teacher, student)) = faster {
+                    ", and takes " (duration(teacher.median)) " for an image where the student takes "
+                    (duration(student.median)) " (" (run.record.backend) ", one image at a time)"
+                }
+                "."
+            }
+        }
+    }
+}
+
+/// What can be said of the gain.
+fn headline(run: &Finished) -> String {
+    let gain = run.report.student_gain_top1;
+    match run.group.gain_last.interval {
+        Some([low, _]) if low > 0.0 => {
+            format!("The student gained {} points by distillation", points(gain))
+        }
+        Some([_, high]) if high < 0.0 => {
+            format!("The student lost by distillation: {} points", points(gain))
+        }
+        _ => format!("No clear difference: {} points by distillation", points(gain)),
+    }
+}
+
+fn sentence(run: &Finished) -> Markup {
+    let models = &run.report.models;
+    let interval = run.group.gain_last.interval.map(|[low, high]| {
+        let over = match run.group.gain_last.over {
+            Over::Runs => "over the runs",
+            Over::Images => "over the test images",
+        };
+        format!(", 95 % interval {over} {} to {}", points(low), points(high))
+    });
+    html! {
+        "Trained on labels alone, the student's network gets "
+        strong { (percent(models.baseline.test.last.top1)) }
+        " of " (run.report.dataset.test) " test images right; taught by the teacher, with the same budget, "
+        strong { (percent(models.student.test.last.top1)) }
+        " (" (points(run.report.student_gain_top1)) " points" @if let Some(interval) = interval { (interval) } "). "
+        "That is one seed: another may differ by more, and "
+        code { "distill run " (run.report.recipe) " --seeds 1,2,3" }
+        " says by how much."
+    }
+}

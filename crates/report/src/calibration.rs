@@ -1,0 +1,123 @@
+//! How sure the networks are against how often they are right.
+
+use distill_driver::{ModelReport, evaluate::Bin};
+use maud::{Markup, html};
+use plotters::prelude::*;
+
+use crate::{
+    figures::{percent, thousands},
+    finished::Finished,
+    plot::{self, Ink, LETTERS, SIZE},
+};
+
+pub(crate) fn section(run: &Finished) -> Markup {
+    let models = &run.report.models;
+    let three = [
+        ("Teacher", &models.teacher, Ink::Teacher),
+        ("Baseline", &models.baseline, Ink::Baseline),
+        ("Student", &models.student, Ink::Student),
+    ];
+    let bins = run.evidence.as_ref().map(|evidence| {
+        let of = &evidence.reliability;
+        [&of.teacher, &of.baseline, &of.student]
+    });
+    html! {
+        section aria-labelledby="calibration" {
+            h2 id="calibration" { "Calibration" }
+            p {
+                "A network is calibrated where it is right as often as it says: its bars reach the diagonal. Below it, it is "
+                "too sure. One temperature, fitted on the validation images, divides all logits; which class is likeliest "
+                "does not change."
+            }
+            @if let Some(bins) = bins {
+                div.plots { @for ((name, _, ink), bins) in three.iter().zip(bins) { (diagram(name, *ink, bins)) } }
+            }
+            div.wide tabindex="0" role="region" aria-label="Calibration" {
+                table.side {
+                    thead { tr {
+                        td {}
+                        @for name in ["ECE", "NLL, nats", "Best temperature", "ECE with it", "NLL with it"] {
+                            th scope="col" { (name) }
+                        }
+                    } }
+                    tbody { @for (name, model, _) in three { (row(name, model)) } }
+                }
+            }
+        }
+    }
+}
+
+fn row(name: &str, model: &ModelReport) -> Markup {
+    let of = &model.calibration;
+    html! { tr {
+        th scope="row" { (name) }
+        td { (format!("{:.4}", of.ece)) }
+        td { (format!("{:.4}", of.nll)) }
+        td { (format!("{:.2}", of.temperature)) }
+        td { (format!("{:.4}", of.ece_scaled)) }
+        td { (format!("{:.4}", of.nll_scaled)) }
+    } }
+}
+
+/// A bar for each bin that has images: how often the network is right.
+fn diagram(name: &str, ink: Ink, bins: &[Bin]) -> Markup {
+    let width = 1.0 / bins.len() as f64;
+    let whole = |value: f64| format!("{:.0} %", 100.0 * value);
+    let held = || bins.iter().enumerate().filter(|(_, bin)| bin.images > 0);
+    let svg = plot::draw(SIZE, |root| {
+        let mut chart = ChartBuilder::on(root)
+            .margin(12)
+            .margin_right(28)
+            .x_label_area_size(64)
+            .y_label_area_size(108)
+            .build_cartesian_2d(0.0..1.0, 0.0..1.0)?;
+        let text = ("sans-serif", LETTERS).into_font().color(&Ink::Text.colour());
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(Ink::Grid.colour())
+            .axis_style(Ink::Grid.colour())
+            .label_style(text.clone())
+            .axis_desc_style(text)
+            .x_desc("confidence")
+            .y_desc("right")
+            .x_labels(5)
+            .y_labels(5)
+            .x_label_formatter(&|x| whole(*x))
+            .y_label_formatter(&|y| whole(*y))
+            .draw()?;
+        let bar = |(at, bin): (usize, &Bin)| {
+            let (left, right) = (at as f64 * width, (at + 1) as f64 * width);
+            let top = bin.right as f64 / bin.images as f64;
+            let corners = [(left + 0.1 * width, 0.0), (right - 0.1 * width, top)];
+            Rectangle::new(corners, ink.colour().mix(0.75).filled())
+        };
+        chart.draw_series(held().map(bar))?;
+        let diagonal = [(0.0, 0.0), (1.0, 1.0)];
+        chart.draw_series(LineSeries::new(diagonal, Ink::Text.colour().stroke_width(3)))?;
+        Ok(())
+    });
+    let all: usize = bins.iter().map(|bin| bin.images).sum();
+    let surest = held().last().map_or(0, |(_, bin)| bin.images);
+    let caption = format!(
+        "How often it is right, by confidence, against the diagonal. {} of {} images are in the surest bin.",
+        thousands(surest as u64),
+        thousands(all as u64)
+    );
+    let table = html! { table {
+        thead { tr {
+            @for name in ["Bin", "Images", "Mean confidence", "Right"] { th scope="col" { (name) } }
+        } }
+        tbody { @for (at, bin) in held() {
+            @let (images, at) = (bin.images as f64, at as f64);
+            tr {
+                th scope="row" { (whole(at * width)) " to " (whole((at + 1.0) * width)) }
+                td { (thousands(bin.images as u64)) }
+                td { (percent(bin.confidence / images)) }
+                td { (percent(bin.right as f64 / images)) }
+            }
+        } }
+    } };
+    plot::figure(&format!("{name}: reliability"), &caption, &svg, None, &table)
+}

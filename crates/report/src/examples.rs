@@ -1,0 +1,53 @@
+//! Images with what the three networks say of them.
+
+use distill_driver::evidence::{Evidence, Example, Kind};
+use maud::{Markup, html};
+
+pub(crate) fn section(evidence: &Evidence, kind: Kind, title: &str) -> Markup {
+    let examples: Vec<&Example> = evidence.examples.iter().filter(|one| one.kind == kind).collect();
+    html! {
+        @if !examples.is_empty() {
+            h3 { (title) }
+            div.examples { @for one in examples { (example(evidence, one)) } }
+        }
+    }
+}
+
+fn example(evidence: &Evidence, one: &Example) -> Markup {
+    let name = |class: usize| evidence.classes.get(class).map_or("?", String::as_str);
+    let softened = format!("at T={}", evidence.temperature);
+    let columns = [
+        ("teacher", "Teacher", &one.teacher),
+        ("teacher", &softened, &one.softened),
+        ("baseline", "Baseline", &one.baseline),
+        ("student", "Student", &one.student),
+    ];
+    html! {
+        article.example {
+            img src=(format!("data:image/png;base64,{}", one.png))
+                alt=(format!("Test image {}, of the class {}", one.index, name(one.label)));
+            div.wide tabindex="0" role="region"
+                aria-label=(format!("What the networks say of test image {}", one.index))
+            {
+                table {
+                    caption { strong { (name(one.label)) } ", test image " (one.index) }
+                    thead { tr {
+                        td {}
+                        @for (_, title, _) in columns { th scope="col" { (title) } }
+                    } }
+                    tbody { @for (at, class) in one.classes.iter().enumerate() { tr {
+                        th scope="row" {
+                            @if *class == one.label { strong { (name(*class)) } } @else { (name(*class)) }
+                        }
+                        @for (ink, _, said) in columns {
+                            @let p = said.get(at).copied().unwrap_or(0.0);
+                            td class={ "bar " (ink) } style=(format!("--p:{:.1}%", 100.0 * p)) {
+                                (format!("{p:.3}"))
+                            }
+                        }
+                    } } }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Numbers as a person reads them.
+
+/// A fraction: `87.31 %`.
+pub(crate) fn percent(value: f64) -> String {
+    format!("{:.2} %", 100.0 * value)
+}
+
+/// A difference of fractions: `+0.82`, with a minus sign and not a hyphen.
+pub(crate) fn points(value: f64) -> String {
+    format!("{:+.2}", 100.0 * value).replace('-', "−")
+}
+
+/// A whole number in groups of three.
+pub(crate) fn thousands(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+pub(crate) fn mebibytes(bytes: u64) -> String {
+    format!("{:.2} MiB", bytes as f64 / f64::from(1 << 20))
+}
+
+/// `0.42 ms`, `1.3 s`, `4 min 12 s`, `2 h 1 min`.
+pub(crate) fn duration(seconds: f64) -> String {
+    match seconds {
+        ..0.001 => format!("{:.0} µs", 1e6 * seconds),
+        ..1.0 => format!("{:.2} ms", 1e3 * seconds),
+        ..60.0 => format!("{seconds:.1} s"),
+        ..3600.0 => format!("{:.0} min {:.0} s", (seconds / 60.0).floor(), seconds % 60.0),
+        _ => format!("{:.0} h {:.0} min", (seconds / 3600.0).floor(), seconds % 3600.0 / 60.0),
+    }
+}
+
+/// How many times larger: `33.7×`, and `1.0×` for the same.
+pub(crate) fn times(larger: f64, smaller: f64) -> String {
+    let ratio = larger / smaller;
+    if ratio >= 100.0 { format!("{ratio:.0}×") } else { format!("{ratio:.1}×") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(percent(0.87314), "87.31 %");
+        assert_eq!([0.0082, -0.0051].map(points), ["+0.82", "−0.51"]);
+        assert_eq!([7, 437_034, 14_728_266].map(thousands), ["7", "437,034", "14,728,266"]);
+        let durations = [5e-5, 0.0042, 1.25, 61.0, 7260.0].map(duration);
+        assert_eq!(durations, ["50 µs", "4.20 ms", "1.2 s", "1 min 1 s", "2 h 1 min"]);
+        assert_eq!([times(337.0, 10.0), times(1e6, 10.0)], ["33.7×", "100000×"]);
+    }
+}
