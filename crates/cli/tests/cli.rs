@@ -71,6 +71,8 @@ fn a_run_prints_a_table_and_its_student_can_be_used() {
 
     let json = stdout(&distill(&["report", out, "--json"]));
     assert_eq!(json, fs::read_to_string(Path::new(out).join("report.json")).unwrap());
+    let page = fs::read_to_string(Path::new(out).join("report.html")).unwrap();
+    assert!(progress.contains("report.html") && page.starts_with("<!DOCTYPE html>"));
     let report: serde_json::Value = serde_json::from_str(&json).unwrap();
     let selected = &report["models"]["student"]["test"]["selected"];
 

@@ -32,6 +32,7 @@ fn a_run_leaves_everything_that_the_design_promises() {
         "recipe.toml",
         "run.json",
         "report.json",
+        "evidence.json",
         "teacher/selected.bpk",
         "baseline/last.bpk",
         "student/metrics.jsonl",

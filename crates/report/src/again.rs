@@ -40,13 +40,13 @@ pub(crate) fn section(run: &Finished) -> Markup {
             h2 id="again" { "Run it again" }
             p { "The recipe below and the seed determine the run on one backend. It lies in the run's folder as "
                 code { "recipe.toml" } ":" }
-            pre tabindex="0" { code {
+            pre { code {
                 "distill run recipe.toml --backend " (record.backend) " --seed " (record.seed) " --out again"
             } }
             dl { @for (name, value) in facts { dt { (name) } dd { (value) } } }
             details {
                 summary { "The recipe" }
-                pre tabindex="0" { code { (run.recipe) } }
+                pre { code { (run.recipe) } }
             }
         }
     }

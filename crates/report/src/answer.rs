@@ -4,7 +4,7 @@ use distill_driver::Over;
 use maud::{Markup, html};
 
 use crate::{
-    figures::{duration, percent, points, times},
+    figures::{duration, percent, points, thousands, times},
     finished::Finished,
 };
 
@@ -21,11 +21,11 @@ pub(crate) fn section(run: &Finished) -> Markup {
             p { (sentence(run)) }
             p {
                 "The teacher gets " (percent(teacher.test.last.top1)) ". "
-                @if gap > 0.0 && gain > 0.0 {
+                @if gap > 0.0 && is_gain(run) {
                     "Distillation closes " (format!("{:.0} %", 100.0 * gain / gap))
                     " of the way from the baseline to it. "
                 }
-                "It has " (parameters) " the student's parameters and "
+                "The teacher has " (parameters) " the student's parameters and "
                 (times(teacher.macs as f64, student.macs as f64)) " its multiply–accumulates"
                 @if let Some((teacher, student)) = faster {
                     ", and takes " (duration(teacher.median)) " for an image where the student takes "
@@ -37,11 +37,16 @@ pub(crate) fn section(run: &Finished) -> Markup {
     }
 }
 
+/// Whether the gain is more than chance, as far as one run can say.
+fn is_gain(run: &Finished) -> bool {
+    run.group.gain_last.interval.is_some_and(|[low, _]| low > 0.0)
+}
+
 /// What can be said of the gain.
 fn headline(run: &Finished) -> String {
     let gain = run.report.student_gain_top1;
     match run.group.gain_last.interval {
-        Some([low, _]) if low > 0.0 => {
+        _ if is_gain(run) => {
             format!("The student gained {} points by distillation", points(gain))
         }
         Some([_, high]) if high < 0.0 => {
@@ -63,7 +68,7 @@ fn sentence(run: &Finished) -> Markup {
     html! {
         "Trained on labels alone, the student's network gets "
         strong { (percent(models.baseline.test.last.top1)) }
-        " of " (run.report.dataset.test) " test images right; taught by the teacher, with the same budget, "
+        " of " (thousands(run.report.dataset.test as u64)) " test images right; taught by the teacher, with the same budget, "
         strong { (percent(models.student.test.last.top1)) }
         " (" (points(run.report.student_gain_top1)) " points" @if let Some(interval) = interval { (interval) } "). "
         "That is one seed: another may differ by more, and "

@@ -1,6 +1,6 @@
 //! How sure the networks are against how often they are right.
 
-use distill_driver::{ModelReport, evaluate::Bin};
+use distill_driver::evaluate::{Bin, Calibration};
 use maud::{Markup, html};
 use plotters::prelude::*;
 
@@ -26,38 +26,38 @@ pub(crate) fn section(run: &Finished) -> Markup {
             h2 id="calibration" { "Calibration" }
             p {
                 "A network is calibrated where it is right as often as it says: its bars reach the diagonal. Below it, it is "
-                "too sure. One temperature, fitted on the validation images, divides all logits; which class is likeliest "
+                "too sure. The teacher is shown with the weights that taught. One temperature, fitted on the validation images, divides all logits; which class is likeliest "
                 "does not change."
             }
             @if let Some(bins) = bins {
                 div.plots { @for ((name, _, ink), bins) in three.iter().zip(bins) { (diagram(name, *ink, bins)) } }
             }
-            div.wide tabindex="0" role="region" aria-label="Calibration" {
+            div.wide tabindex="0" role="region" aria-label="Table of calibration" {
                 table.side {
                     thead { tr {
                         td {}
-                        @for name in ["ECE", "NLL, nats", "Best temperature", "ECE with it", "NLL with it"] {
-                            th scope="col" { (name) }
-                        }
+                        @for (name, _, _) in three { th scope="col" { (name) } }
                     } }
-                    tbody { @for (name, model, _) in three { (row(name, model)) } }
+                    tbody { @for (name, digits, of) in ROWS { tr {
+                        th scope="row" { (name) }
+                        @for (_, model, _) in three { td { (format!("{:.digits$}", of(&model.calibration))) } }
+                    } } }
                 }
             }
         }
     }
 }
 
-fn row(name: &str, model: &ModelReport) -> Markup {
-    let of = &model.calibration;
-    html! { tr {
-        th scope="row" { (name) }
-        td { (format!("{:.4}", of.ece)) }
-        td { (format!("{:.4}", of.nll)) }
-        td { (format!("{:.2}", of.temperature)) }
-        td { (format!("{:.4}", of.ece_scaled)) }
-        td { (format!("{:.4}", of.nll_scaled)) }
-    } }
-}
+/// A row of the table: its name, digits and value.
+type Row = (&'static str, usize, fn(&Calibration) -> f64);
+
+const ROWS: [Row; 5] = [
+    ("Calibration error (ECE)", 4, |of| of.ece),
+    ("NLL, nats", 4, |of| of.nll),
+    ("Best temperature", 2, |of| of.temperature),
+    ("ECE with it", 4, |of| of.ece_scaled),
+    ("NLL with it, nats", 4, |of| of.nll_scaled),
+];
 
 /// A bar for each bin that has images: how often the network is right.
 fn diagram(name: &str, ink: Ink, bins: &[Bin]) -> Markup {
@@ -67,9 +67,9 @@ fn diagram(name: &str, ink: Ink, bins: &[Bin]) -> Markup {
     let svg = plot::draw(SIZE, |root| {
         let mut chart = ChartBuilder::on(root)
             .margin(12)
-            .margin_right(28)
-            .x_label_area_size(64)
-            .y_label_area_size(108)
+            .margin_right(44)
+            .x_label_area_size(76)
+            .y_label_area_size(96)
             .build_cartesian_2d(0.0..1.0, 0.0..1.0)?;
         let text = ("sans-serif", LETTERS).into_font().color(&Ink::Text.colour());
         chart
@@ -99,7 +99,7 @@ fn diagram(name: &str, ink: Ink, bins: &[Bin]) -> Markup {
         Ok(())
     });
     let all: usize = bins.iter().map(|bin| bin.images).sum();
-    let surest = held().last().map_or(0, |(_, bin)| bin.images);
+    let surest = held().next_back().map_or(0, |(_, bin)| bin.images);
     let caption = format!(
         "How often it is right, by confidence, against the diagonal. {} of {} images are in the surest bin.",
         thousands(surest as u64),

@@ -50,13 +50,13 @@ pub(crate) fn section(run: &Finished) -> Markup {
 fn figure(rows: &[Row]) -> Markup {
     let most = rows.iter().map(|(_, class)| class.gained.max(class.lost)).max().unwrap_or(0);
     let most = most.max(1) as f64;
-    let size = (800, 110 + 44 * rows.len() as u32);
+    let size = (800, 120 + 44 * rows.len() as u32);
     let svg = plot::draw(size, |root| {
         let mut chart = ChartBuilder::on(root)
             .margin(12)
-            .margin_right(28)
-            .x_label_area_size(64)
-            .y_label_area_size(210)
+            .margin_right(44)
+            .x_label_area_size(76)
+            .y_label_area_size(230)
             .build_cartesian_2d(-1.05 * most..1.05 * most, 0.0..rows.len() as f64)?;
         let text = ("sans-serif", LETTERS).into_font().color(&Ink::Text.colour());
         chart

@@ -9,9 +9,8 @@ use distill_driver::{
 use maud::{Markup, html};
 
 use crate::{
-    figures::percent,
     finished::Finished,
-    plot::{Ink, Lines, Series},
+    plot::{Ink, Lines, Series, Unit},
 };
 
 /// Points of a line at most: more are no plainer.
@@ -27,11 +26,11 @@ pub(crate) fn section(run: &Finished) -> Markup {
         section aria-labelledby="curves" {
             h2 id="curves" { "Learning curves" }
             div.plots {
-                @if let Some(plot) = by_epoch(run, "Validation accuracy", "top-1", &percent, &|e| e.validation_top1) {
+                @if let Some(plot) = by_epoch(run, "Validation accuracy", "top-1", Unit::Share, &|e| e.validation_top1) {
                     (plot)
                 }
-                @if let Some(plot) = by_epoch(run, "Validation NLL", "nats", &nats, &|e| e.validation_nll) { (plot) }
-                @if let Some(plot) = by_epoch(run, "Training accuracy", "top-1", &percent, &|e| e.train_top1) { (plot) }
+                @if let Some(plot) = by_epoch(run, "Validation NLL", "nats", Unit::Nats, &|e| e.validation_nll) { (plot) }
+                @if let Some(plot) = by_epoch(run, "Training accuracy", "top-1", Unit::Share, &|e| e.train_top1) { (plot) }
                 @for term in terms {
                     @if let Some(plot) = of_term(run, term) { (plot) }
                 }
@@ -49,11 +48,11 @@ fn by_epoch(
     run: &Finished,
     title: &str,
     y: &str,
-    value: &dyn Fn(f64) -> String,
+    unit: Unit,
     of: &dyn Fn(&EpochRecord) -> f64,
 ) -> Option<Markup> {
     let points = |stage| epochs(run.lines(stage)).map(|e| (e.epoch as f64, of(e))).collect();
-    Lines { title, x: "epoch", y, value, series: three(points), band: Vec::new() }.figure()
+    Lines { title, x: "epoch", y, unit, series: three(points), band: Vec::new() }.figure()
 }
 
 fn of_term(run: &Finished, term: &str) -> Option<Markup> {
@@ -74,7 +73,8 @@ fn of_term(run: &Finished, term: &str) -> Option<Markup> {
     };
     let title = format!("Term {term}");
     let series = three(points);
-    Lines { title: &title, x: "epoch", y: "value", value: &nats, series, band: Vec::new() }.figure()
+    Lines { title: &title, x: "epoch", y: "value", unit: Unit::Nats, series, band: Vec::new() }
+        .figure()
 }
 
 /// A line for each network that has points.
@@ -95,16 +95,6 @@ fn epochs(lines: &[Line]) -> impl Iterator<Item = &EpochRecord> {
         Line::Epoch(epoch) => Some(epoch),
         _ => None,
     })
-}
-
-fn nats(value: f64) -> String {
-    match value.abs() {
-        100.0.. => format!("{value:.0}"),
-        1.0.. => format!("{value:.2}"),
-        0.001.. => format!("{value:.3}"),
-        _ if value == 0.0 => "0".to_owned(),
-        _ => format!("{value:.1e}"),
-    }
 }
 
 /// Means of as many points in a row as make few enough.

@@ -11,7 +11,7 @@ use crate::{
     classes::shortened,
     examples,
     figures::{percent, thousands},
-    plot::{self, Ink, LETTERS, Lines, Series},
+    plot::{self, Ink, LETTERS, Lines, Series, Unit},
 };
 
 pub(crate) fn section(evidence: &Evidence) -> Markup {
@@ -71,12 +71,14 @@ fn matrix(evidence: &Evidence, name: &str, ink: Ink, rows: &[Vec<f64>]) -> Marku
             .map_or("?", String::as_str)
     };
     let scale = scale(evidence);
-    let letters = if rows.len() > 12 { LETTERS - 5 } else { LETTERS };
+    let letters = if rows.len() > 12 { LETTERS - 6 } else { LETTERS };
+    let longest = (0..rows.len()).map(|at| shortened(class(at)).chars().count()).max().unwrap_or(0);
+    let beside = 24 + longest as u32 * letters * 3 / 5;
     let svg = plot::draw((800, 800), |root| {
         let mut chart = ChartBuilder::on(root)
             .margin(12)
-            .x_label_area_size(190)
-            .y_label_area_size(190)
+            .x_label_area_size(beside)
+            .y_label_area_size(beside)
             .build_cartesian_2d(0.0..n, 0.0..n)?;
         let squares = rows.iter().enumerate().flat_map(|(at, row)| {
             let y = n - at as f64;
@@ -145,7 +147,7 @@ fn entropy(evidence: &Evidence) -> Option<Markup> {
         title: "Entropy of the soft targets",
         x: "temperature",
         y: "nats",
-        value: &|nats| format!("{nats:.2}"),
+        unit: Unit::Nats,
         series: vec![
             Series {
                 name: "teacher, with a tenth of the images below and above the band".to_owned(),
@@ -163,21 +165,25 @@ fn entropy(evidence: &Evidence) -> Option<Markup> {
     .figure()
 }
 
+/// A row of the table: its name and its number of images.
+type Row = (&'static str, fn(&Agreement) -> usize);
+
+const ROWS: [Row; 5] = [
+    ("Both right", |a| a.both_right),
+    ("The teacher alone right", |a| a.teacher_alone),
+    ("The network alone right", |a| a.network_alone),
+    ("Both wrong, the same error", |a| a.same_error),
+    ("Both wrong, another error", |a| a.other_error),
+];
+
 fn agreement(evidence: &Evidence) -> Markup {
-    let rows: [(&str, fn(&Agreement) -> usize); 5] = [
-        ("Both right", |a| a.both_right),
-        ("The teacher alone right", |a| a.teacher_alone),
-        ("The network alone right", |a| a.network_alone),
-        ("Both wrong, the same error", |a| a.same_error),
-        ("Both wrong, another error", |a| a.other_error),
-    ];
     let count = |of: usize| thousands(of as u64);
     html! {
         div {
             h4 { "Agreement with the teacher, test images" }
             table.side {
                 thead { tr { td {} th scope="col" { "Baseline" } th scope="col" { "Student" } } }
-                tbody { @for (name, of) in rows { tr {
+                tbody { @for (name, of) in ROWS { tr {
                     th scope="row" { (name) }
                     td { (count(of(&evidence.baseline_agreement))) }
                     td { (count(of(&evidence.agreement))) }

@@ -40,7 +40,7 @@ pub(crate) fn section(run: &Finished) -> Markup {
                 "same order: they differ by their objective alone. The student minimises "
                 code { (run.report.objective.formula) } "."
             }
-            div.wide tabindex="0" role="region" aria-label="The three networks" {
+            div.wide tabindex="0" role="region" aria-label="Table of the three networks" {
                 table.side {
                     thead { tr {
                         td {}
@@ -57,8 +57,11 @@ pub(crate) fn section(run: &Finished) -> Markup {
                 "On " (thousands(run.report.dataset.test as u64)) " test images, which were read once, at the end. The "
                 "selected epoch is the best on " (thousands(run.report.dataset.validation as u64))
                 " validation images, which were held out of the training. Errors and what follows are after the last "
-                "epoch. Latency is the median on " (run.record.backend) " with "
-                (run.record.host.cores) " cores."
+                "epoch."
+                @if models.student.latency.is_some() {
+                    " Latency is the median on " (run.record.backend) " with "
+                    (run.record.host.cores) " cores."
+                }
             }
         }
     }

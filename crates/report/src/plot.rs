@@ -5,6 +5,8 @@ use std::ops::Range;
 use maud::{Markup, PreEscaped, html};
 use plotters::prelude::*;
 
+use crate::figures::percent;
+
 /// A colour of the page. The style sheet finds a plot's colours by their value, and changes them in the dark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ink {
@@ -39,7 +41,7 @@ impl Ink {
 /// Width and height of a plot in its own pixels; the page shows it at half of that or less.
 pub(crate) const SIZE: (u32, u32) = (800, 520);
 /// Its letters.
-pub(crate) const LETTERS: u32 = 25;
+pub(crate) const LETTERS: u32 = 28;
 
 /// A line of a plot.
 pub(crate) struct Series {
@@ -48,13 +50,46 @@ pub(crate) struct Series {
     pub(crate) points: Vec<(f64, f64)>,
 }
 
+/// What the values of a plot are, which says how they are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// Fractions, as percent.
+    Share,
+    /// Nats, or what a term is measured in.
+    Nats,
+}
+
+impl Unit {
+    /// A value in full.
+    fn value(self, value: f64) -> String {
+        match (self, value.abs()) {
+            (Self::Share, _) => percent(value),
+            (Self::Nats, 100.0..) => format!("{value:.0}"),
+            (Self::Nats, 1.0..) => format!("{value:.2}"),
+            (Self::Nats, 0.001..) => format!("{value:.3}"),
+            (Self::Nats, 0.0) => "0".to_owned(),
+            (Self::Nats, _) => format!("{value:.1e}"),
+        }
+    }
+
+    /// A value at an axis that spans so much.
+    fn tick(self, value: f64, span: f64) -> String {
+        let (value, span, unit) = match self {
+            Self::Share => (100.0 * value, 100.0 * span, " %"),
+            Self::Nats => (value, span, ""),
+        };
+        let digits = (1.0 - span.log10()).ceil().clamp(0.0, 6.0) as usize;
+        format!("{value:.digits$}{unit}").replace('-', "−")
+    }
+}
+
 /// A plot of lines.
 pub(crate) struct Lines<'a> {
     pub(crate) title: &'a str,
     pub(crate) x: &'a str,
     pub(crate) y: &'a str,
-    /// How a value is written.
-    pub(crate) value: &'a dyn Fn(f64) -> String,
+    /// What values are.
+    pub(crate) unit: Unit,
     pub(crate) series: Vec<Series>,
     /// Between two lines, in the ink of the first series.
     pub(crate) band: Vec<(f64, [f64; 2])>,
@@ -65,12 +100,13 @@ impl Lines<'_> {
     pub(crate) fn figure(&self) -> Option<Markup> {
         let points = || self.series.iter().flat_map(|series| &series.points);
         let (x, y) = (range(points().map(|(x, _)| *x))?, range(self.heights())?);
+        let span = y.end - y.start;
         let svg = draw(SIZE, |root| {
             let mut chart = ChartBuilder::on(root)
                 .margin(12)
-                .margin_right(28)
-                .x_label_area_size(64)
-                .y_label_area_size(108)
+                .margin_right(44)
+                .x_label_area_size(76)
+                .y_label_area_size(96)
                 .build_cartesian_2d(x, y)?;
             let text = ("sans-serif", LETTERS).into_font().color(&Ink::Text.colour());
             chart
@@ -85,7 +121,7 @@ impl Lines<'_> {
                 .x_labels(6)
                 .y_labels(6)
                 .x_label_formatter(&|x| short(*x))
-                .y_label_formatter(&|y| (self.value)(*y))
+                .y_label_formatter(&|y| self.unit.tick(*y, span))
                 .draw()?;
             if let Some(first) = self.series.first().filter(|_| !self.band.is_empty()) {
                 let low = self.band.iter().map(|(x, [low, _])| (*x, *low));
@@ -146,15 +182,20 @@ impl Lines<'_> {
 
     fn at(&self, series: &Series, x: f64) -> String {
         let there = series.points.iter().find(|point| point.0 == x);
-        there.map_or_else(|| "–".to_owned(), |(_, y)| (self.value)(*y))
+        there.map_or_else(|| "–".to_owned(), |(_, y)| self.unit.value(*y))
     }
 
     /// The plot in words: where each line starts and ends.
     fn caption(&self) -> String {
         let ends = |series: &Series| match &series.points[..] {
-            [(x, y)] => format!("{}: {} at {}", series.name, (self.value)(*y), short(*x)),
+            [(x, y)] => format!("{}: {} at {}", series.name, self.unit.value(*y), short(*x)),
             [(_, from), .., (_, to)] => {
-                format!("{} from {} to {}", series.name, (self.value)(*from), (self.value)(*to))
+                format!(
+                    "{} from {} to {}",
+                    series.name,
+                    self.unit.value(*from),
+                    self.unit.value(*to)
+                )
             }
             [] => format!("{}: nothing", series.name),
         };
@@ -231,7 +272,7 @@ fn range(values: impl Iterator<Item = f64>) -> Option<Range<f64>> {
         0.0 => (high.abs() * 0.05).max(1e-3),
         width => 0.04 * width,
     };
-    (low <= high).then(|| low - room..high + room)
+    (low <= high).then_some(low - room..high + room)
 }
 
 /// A number without zeros that say nothing.
@@ -247,17 +288,17 @@ mod tests {
 
     fn lines(points: Vec<(f64, f64)>) -> Lines<'static> {
         let series = vec![Series { name: "a <b> & \"c\"".to_owned(), ink: Ink::Teacher, points }];
-        let value = &|value: f64| format!("{value:.1}");
-        Lines { title: "T", x: "epoch", y: "loss", value, series, band: Vec::new() }
+        let unit = Unit::Nats;
+        Lines { title: "T", x: "epoch", y: "loss", unit, series, band: Vec::new() }
     }
 
     #[test]
     fn a_plot_has_a_name_a_legend_and_its_numbers() {
         let page = lines(vec![(1.0, 0.5), (2.0, 0.25)]).figure().unwrap().into_string();
         assert!(page.contains("role=\"img\" aria-label=\"T. loss over epoch."), "{page}");
-        assert!(page.contains("a &lt;b&gt; &amp; &quot;c&quot; from 0.5 to 0.2"), "{page}");
+        assert!(page.contains("a &lt;b&gt; &amp; &quot;c&quot; from 0.500 to 0.250"), "{page}");
         assert!(!page.contains("<b>"), "names are text");
-        assert!(page.contains("<td>0.5</td>") && page.contains("stroke-dasharray"));
+        assert!(page.contains("<td>0.500</td>") && page.contains("stroke-dasharray"));
         assert!(!page.contains("width=\"800\""), "the page decides about the size");
     }
 
@@ -266,6 +307,19 @@ mod tests {
         assert!(lines(vec![(1.0, 0.5)]).figure().unwrap().into_string().contains("<circle"));
         assert!(lines(Vec::new()).figure().is_none());
         assert!(lines(vec![(1.0, f64::NAN)]).figure().is_none());
+    }
+
+    #[test]
+    fn an_axis_has_the_digits_that_its_span_needs() {
+        assert_eq!(Unit::Share.tick(0.8, 0.4), "80 %");
+        assert_eq!(Unit::Share.tick(0.9852, 0.02), "98.5 %");
+        assert_eq!(Unit::Nats.tick(0.6, 1.2), "0.6");
+        assert_eq!(Unit::Nats.tick(-40.0, 90.0), "−40");
+        assert_eq!(Unit::Nats.tick(0.6, 0.05), "0.600");
+        assert_eq!(
+            [0.0, 5e-5, 0.25, 3.0, 250.4].map(|v| Unit::Nats.value(v)),
+            ["0", "5.0e-5", "0.250", "3.00", "250"]
+        );
     }
 
     #[test]
