@@ -20,6 +20,10 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run a recipe: teacher, baseline, distilled student, evaluation, report
     Run(RunArguments),
+    /// Check a recipe with its data, write it out with all defaults, and say what time, memory and disk it takes
+    ///
+    /// Each stage is rehearsed for a few seconds. Takes the options of `run`.
+    Check(RunArguments),
     /// Evaluate trained weights on the test split of a dataset
     Evaluate(EvaluateArguments),
     /// Compare finished runs: several seeds of a recipe, several recipes on the same test images

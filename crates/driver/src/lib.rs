@@ -39,7 +39,7 @@ pub use export::{ExportCard, ExportConfig, ExportFormat, Origin, export};
 pub use files::write_atomic;
 pub use learner::Learner;
 pub use observer::{Event, Observer, Silent};
-pub use pipeline::{EVALUATION_BATCH, RunConfig, run};
+pub use pipeline::{EVALUATION_BATCH, Forecast, RunConfig, StageForecast, forecast, run};
 pub use report::{ClassReport, ModelReport, Models, ObjectiveReport, Report, TestReport};
 pub use run_folder::{DatasetRecord, Host, RunRecord};
 pub use stage::{ClassRecord, ExportedFile, ModelCard, PeerRecord, Stage, StageRecord, TestRecord};

@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod cache;
+mod check;
 mod compare;
 mod data;
 mod evaluate;
@@ -23,7 +24,8 @@ use crate::{
 
 pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
-        Command::Run(run) => run::execute(run),
+        Command::Run(run) => run::execute(&run),
+        Command::Check(run) => check::execute(&run),
         Command::Evaluate(evaluate) => evaluate::execute(evaluate),
         Command::Compare { runs, json } => compare::execute(&runs, json),
         Command::Predict(predict) => predict::execute(&predict),

@@ -12,11 +12,38 @@ use distill_driver::{Comparison, Report, RunConfig, recipe};
 use super::{cache_folder, compare, data_folder, print_report};
 use crate::{arguments::RunArguments, output};
 
-pub(crate) fn execute(arguments: RunArguments) -> anyhow::Result<()> {
+pub(crate) fn execute(arguments: &RunArguments) -> anyhow::Result<()> {
+    let Configured { config, seeds } = configure(arguments)?;
+    let interrupt = stop_on_signal()?;
+    if seeds.is_empty() {
+        print_report(&run(&config, &interrupt)?, arguments.json);
+        return Ok(());
+    }
+    let mut runs = Vec::new();
+    for seed in seeds {
+        let folder = config.out.join(format!("seed{seed}"));
+        run(&RunConfig { seed, out: folder.clone(), ..config.clone() }, &interrupt)?;
+        runs.push(folder);
+    }
+    let comparison = Comparison::of(&runs)?;
+    comparison.write(&config.out.join("comparison.json"))?;
+    compare::print(&comparison, arguments.json);
+    Ok(())
+}
+
+/// What the command line asks for.
+pub(crate) struct Configured {
+    /// The run, or the first one.
+    pub(crate) config: RunConfig,
+    /// Seeds of several runs, in folders below the first one's; none for a single run.
+    pub(crate) seeds: Vec<u64>,
+}
+
+pub(crate) fn configure(arguments: &RunArguments) -> anyhow::Result<Configured> {
     let (backend, device) = distill_backends::choose(arguments.device.backend.as_deref())?;
     let accumulate = arguments.accumulate.map(|parts| format!("optimizer.accumulate={parts}"));
-    let precision = arguments.precision.map(|name| format!("optimizer.precision={name}"));
-    let settings = arguments.settings.into_iter().chain(accumulate).chain(precision);
+    let precision = arguments.precision.as_ref().map(|name| format!("optimizer.precision={name}"));
+    let settings = arguments.settings.iter().cloned().chain(accumulate).chain(precision);
     let settings: Vec<String> = settings.collect();
     let (mut recipe, source) = recipe::read(&arguments.recipe, &settings)?;
     if arguments.cache.is_some() {
@@ -29,20 +56,20 @@ pub(crate) fn execute(arguments: RunArguments) -> anyhow::Result<()> {
     let first = recipe.seeds.first().copied().unwrap_or(recipe.seed);
     let seed = arguments.seed.unwrap_or(first);
     let recipe = recipe::Resolved::new(recipe, &source)?;
-    let name = recipe.recipe.name.clone();
-    let default_out = || match several {
+    let name = &recipe.recipe.name;
+    let default_out = match several {
         true => PathBuf::from(format!("runs/{name}-{}", backend.name)),
         false => PathBuf::from(format!("runs/{name}-{}-seed{seed}", backend.name)),
     };
-    let out = arguments.out.clone().unwrap_or_else(default_out);
     let cache = match recipe.recipe.cache {
         Some(_) => cache_folder(arguments.cache.as_deref())?,
         None => PathBuf::new(),
     };
+    let seeds = if several { recipe.recipe.seeds.clone() } else { Vec::new() };
     let config = RunConfig {
         recipe,
         seed,
-        out: out.clone(),
+        out: arguments.out.clone().unwrap_or(default_out),
         data: data_folder(&arguments.data)?,
         offline: arguments.data.offline,
         resume: arguments.resume,
@@ -51,21 +78,7 @@ pub(crate) fn execute(arguments: RunArguments) -> anyhow::Result<()> {
         cache,
         workers: arguments.workers.into(),
     };
-    let interrupt = stop_on_signal()?;
-    if !several {
-        print_report(&run(&config, &interrupt)?, arguments.json);
-        return Ok(());
-    }
-    let mut runs = Vec::new();
-    for seed in &config.recipe.recipe.seeds {
-        let folder = out.join(format!("seed{seed}"));
-        run(&RunConfig { seed: *seed, out: folder.clone(), ..config.clone() }, &interrupt)?;
-        runs.push(folder);
-    }
-    let comparison = Comparison::of(&runs)?;
-    comparison.write(&out.join("comparison.json"))?;
-    compare::print(&comparison, arguments.json);
-    Ok(())
+    Ok(Configured { config, seeds })
 }
 
 fn run(config: &RunConfig, interrupt: &AtomicBool) -> anyhow::Result<Report> {
@@ -83,7 +96,7 @@ fn run(config: &RunConfig, interrupt: &AtomicBool) -> anyhow::Result<Report> {
 }
 
 /// The first Ctrl-C asks the run to save and stop; the second one ends the process.
-fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
+pub(crate) fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
     let interrupt = Arc::new(AtomicBool::new(false));
     let asked = interrupt.clone();
     ctrlc::set_handler(move || {

@@ -2,6 +2,7 @@
 
 mod answers;
 mod ensemble;
+mod forecast;
 mod given;
 mod judge;
 mod make;
@@ -32,6 +33,7 @@ use crate::{
     run_folder::{self, BURN, DatasetRecord, Host, RunRecord, device_name},
 };
 
+pub use self::forecast::{Forecast, StageForecast, forecast};
 pub(crate) use self::memory::gigabytes;
 use self::prepare::{TrainingSet, effective_formula, training_sets};
 

@@ -6,12 +6,14 @@ mod network;
 mod optimizer;
 mod order;
 mod precision;
+mod rehearsal;
 mod resolve;
 mod schedule;
 mod settings;
 mod single;
 mod specialists;
 mod stages;
+mod whole;
 
 use std::{
     collections::BTreeMap,

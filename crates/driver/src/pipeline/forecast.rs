@@ -1,0 +1,231 @@
+//! What a run will take, measured on a few batches of each stage.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicBool},
+    time::{Duration, Instant},
+};
+
+use distill_datasets::{Dataset, load};
+use serde::Serialize;
+
+use super::{EVALUATION_BATCH, Pipeline, RunConfig};
+use crate::{
+    DriverError, Event, Observer, Silent, Stage,
+    evaluate::Predictions,
+    recipe::{Reference, ResolvedStage},
+};
+
+/// Batches of the first rehearsal; those of warm-up are not counted.
+const BATCHES: usize = 12;
+/// A rehearsal that is shorter than this is held again, with more images.
+const LONG_ENOUGH: Duration = Duration::from_secs(4);
+/// Seconds that the latency of a network is measured for.
+const LATENCY: f64 = 2.0;
+
+/// What a run takes on this machine: an estimate.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Forecast {
+    /// The student's objective as it is effectively minimised.
+    pub formula: String,
+    /// The networks that have weights, in the order of their making.
+    pub stages: Vec<StageForecast>,
+    /// Seconds of the evaluation at the end.
+    pub evaluation_seconds: f64,
+    /// Seconds of all.
+    pub seconds: f64,
+    /// Memory where it computes, bytes; none where nothing is trained.
+    pub memory: Option<u64>,
+    /// Room that weights and checkpoints take in the run's folder at the most, bytes.
+    pub disk: u64,
+}
+
+/// One network of a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StageForecast {
+    /// Which.
+    pub stage: Stage,
+    /// Name of its architecture.
+    pub architecture: String,
+    /// Trainable numbers.
+    pub parameters: u64,
+    /// Multiply-accumulates for one image.
+    pub macs: u64,
+    /// Epochs; 0 of given weights, and of networks that are trained in another one's stage.
+    pub epochs: usize,
+    /// Images of an epoch.
+    pub images: usize,
+    /// Images that it trains on in a second.
+    pub images_per_second: Option<f64>,
+    /// Seconds of its training, validation and checkpoints included, and of its teacher's answers where they are
+    /// kept.
+    pub seconds: f64,
+}
+
+/// Checks a recipe with its data, and says what it takes: each stage is rehearsed in a folder of its own that goes
+/// away, for a few seconds or a dozen of batches, whatever is longer.
+///
+/// # Errors
+/// Those of [`run`](super::run) that show before training, and those of the first steps.
+pub fn forecast(
+    config: &RunConfig,
+    observer: &mut dyn Observer,
+    interrupt: &AtomicBool,
+) -> Result<Forecast, DriverError> {
+    let load_config = config.recipe.load_config(config.data.clone(), config.offline);
+    let dataset = load(&load_config, &mut |file, have| {
+        observer.on(Event::Fetching { file: &file.path, have, total: file.bytes });
+    })?;
+    config.recipe.check_against(&dataset)?;
+    config.recipe.check_device(&config.backend, &config.device)?;
+    let pipeline = Pipeline::new(config, &dataset, interrupt, observer)?;
+    pipeline.check_cache()?;
+    let memory = pipeline.check_memory(&mut Silent)?;
+    let paces = pipeline.rehearse(observer)?;
+
+    let mut stages = Vec::new();
+    for (stage, single) in config.recipe.singles() {
+        stages.push(pipeline.stage_forecast(stage, single, &paces[&stage])?);
+    }
+    let test = pipeline.test.samples() as f64;
+    let validation = pipeline.validation.samples() as f64;
+    // The last epoch and the selected one on the test images.
+    let judge = |pace: &Pace| (2.0 * test + validation) / pace.evaluated_per_second + LATENCY;
+    let evaluation_seconds = paces.values().map(judge).sum();
+    Ok(Forecast {
+        formula: pipeline.formula.clone(),
+        seconds: stages.iter().map(|stage| stage.seconds).sum::<f64>() + evaluation_seconds,
+        stages,
+        evaluation_seconds,
+        memory,
+        disk: pipeline.bytes_needed(),
+    })
+}
+
+impl Pipeline<'_> {
+    /// How fast each stage goes.
+    fn rehearse(&self, observer: &mut dyn Observer) -> Result<BTreeMap<Stage, Pace>, DriverError> {
+        let recipe = &self.config.recipe;
+        let batch = recipe.singles().map(|(_, single)| single.optimizer.batch).max().unwrap_or(1);
+        let validation = self.validation.samples().min(EVALUATION_BATCH);
+        let mut images = (BATCHES * batch).min(self.train.len());
+        loop {
+            let name = &recipe.recipe.name;
+            observer.on(Event::Note(format!("{name}: rehearsed with {images} images")));
+            let started = Instant::now();
+            let paces = self.rehearse_with(images, validation)?;
+            if started.elapsed() >= LONG_ENOUGH || images == self.train.len() {
+                return Ok(paces);
+            }
+            images = (4 * images).min(self.train.len());
+        }
+    }
+
+    fn rehearse_with(
+        &self,
+        images: usize,
+        validation: usize,
+    ) -> Result<BTreeMap<Stage, Pace>, DriverError> {
+        let folder = tempfile::tempdir().map_err(DriverError::io(std::env::temp_dir()))?;
+        let config = RunConfig {
+            recipe: self.config.recipe.rehearsal(images, validation),
+            out: folder.path().join("run"),
+            cache: folder.path().join("cache"),
+            ..self.config.clone()
+        };
+        let dataset =
+            Dataset { test: Arc::new(self.dataset.test.first(1)), ..self.dataset.clone() };
+        let short = Pipeline::new(&config, &dataset, self.interrupt, &mut Silent)?;
+        let mut paces = BTreeMap::new();
+        for stage in &config.recipe.order {
+            let mut stopwatch = Stopwatch::default();
+            short.make(*stage, &mut stopwatch)?;
+            let seen = short.seen_by(*stage, &short.validation)?;
+            let started = Instant::now();
+            let teacher = short.teacher(Reference::selected(*stage))?;
+            Predictions::of(&teacher, &seen, &config.device);
+            let evaluated_per_second = seen.samples() as f64 / started.elapsed().as_secs_f64();
+            let evaluation = validation as f64 / evaluated_per_second;
+            paces.insert(
+                *stage,
+                Pace {
+                    images_per_second: stopwatch.images_per_second,
+                    answers_per_second: stopwatch.answers_per_second,
+                    end_of_epoch: (stopwatch.end_of_epoch - evaluation).max(0.0),
+                    evaluated_per_second,
+                },
+            );
+        }
+        Ok(paces)
+    }
+
+    fn stage_forecast(
+        &self,
+        stage: Stage,
+        single: &ResolvedStage,
+        pace: &Pace,
+    ) -> Result<StageForecast, DriverError> {
+        let cost = single.architecture.cost(&self.signature(stage))?;
+        let epochs = if single.lead.is_some() { 0 } else { single.epochs };
+        let images = self.sets[&stage].images.len();
+        let mut seconds = 0.0;
+        if let Some(rate) = pace.images_per_second.filter(|_| epochs > 0) {
+            let validation = self.validation.samples() as f64 / pace.evaluated_per_second;
+            seconds += epochs as f64 * (images as f64 / rate + validation + pace.end_of_epoch);
+        }
+        if let Some((rate, cache)) = pace.answers_per_second.zip(self.cache()) {
+            seconds += (cache.views_of(epochs) * images) as f64 / rate;
+        }
+        Ok(StageForecast {
+            stage,
+            architecture: single.model.clone(),
+            parameters: cost.parameters,
+            macs: cost.macs,
+            epochs,
+            images,
+            images_per_second: pace.images_per_second.filter(|_| epochs > 0),
+            seconds,
+        })
+    }
+}
+
+/// How fast a stage goes.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    /// In training.
+    images_per_second: Option<f64>,
+    /// Of its teacher, where its answers are kept.
+    answers_per_second: Option<f64>,
+    /// Seconds of the end of an epoch, but for the validation.
+    end_of_epoch: f64,
+    /// In evaluation.
+    evaluated_per_second: f64,
+}
+
+/// Takes the times of a stage from its events.
+#[derive(Debug, Default)]
+struct Stopwatch {
+    images_per_second: Option<f64>,
+    answers_per_second: Option<f64>,
+    last_step: Option<Instant>,
+    end_of_epoch: f64,
+}
+
+impl Observer for Stopwatch {
+    fn on(&mut self, event: Event<'_>) {
+        match event {
+            Event::Steps { images_per_second, .. } => {
+                self.images_per_second = Some(images_per_second);
+                self.last_step = Some(Instant::now());
+            }
+            Event::Answers { images_per_second, .. } => {
+                self.answers_per_second = Some(images_per_second);
+            }
+            Event::Epoch { .. } => {
+                let since = |last: Instant| last.elapsed().as_secs_f64();
+                self.end_of_epoch = self.last_step.map_or(0.0, since);
+            }
+            _ => {}
+        }
+    }
+}
