@@ -11,7 +11,9 @@ use crate::{
 
 /// One random change of an image; a recipe writes it as `"pad-crop 4"` or `"flip"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String", into = "String")]
+#[cfg_attr(feature = "schema", schemars(with = "String"))]
 pub enum Augment {
     /// Pads each side with so many black pixels and crops the original size at a random place:
     /// torchvision's `RandomCrop(size, padding)`.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// Which statistics a batch norm uses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum NormKind {
     /// The batch's while training, their running averages afterwards: what can be shipped.

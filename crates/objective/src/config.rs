@@ -8,6 +8,7 @@ macro_rules! terms {
         /// One weighted term as a recipe writes it: `{ term = "soft-targets", temperature = 5, weight = 0.4
         /// }`.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(tag = "term", rename_all = "kebab-case")]
         #[non_exhaustive]
         pub enum TermConfig {

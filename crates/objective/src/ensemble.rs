@@ -8,6 +8,7 @@ use crate::log_softmax_at;
 /// Which mean of the members' probabilities an ensemble answers with: Hinton, Vinyals and Dean 2015,
 /// arXiv:1503.02531, section 2, name both.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Average {
     /// The mean of the probabilities.

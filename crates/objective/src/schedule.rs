@@ -131,17 +131,38 @@ impl From<f64> for Schedule {
 
 /// The table of a schedule that is no plain number.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Table {
+    /// The value before the change, which no epoch has. Default `to`.
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<f64>,
+    /// The value after the change.
     to: f64,
+    /// Epochs that the change takes. Default 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     epochs: Option<usize>,
+    /// First epoch in which a weight is not 0, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     first: Option<usize>,
+    /// Last epoch in which a weight is not 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     last: Option<usize>,
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Schedule {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Schedule".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let table = generator.subschema_for::<Table>();
+        schemars::json_schema!({
+            "description": "A number, the same in every epoch, or a change over the epochs",
+            "anyOf": [{ "type": "number" }, table],
+        })
+    }
 }
 
 impl Serialize for Schedule {

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 /// With `top_k` the largest logits are kept as they are, and the probability that is left is spread evenly
 /// over the other classes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "the table above says it all")]
 pub struct CacheSection {
@@ -28,6 +29,7 @@ pub struct CacheSection {
 
 /// Numbers of a cache.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Stored {
     /// As they were computed.

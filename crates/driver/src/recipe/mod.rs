@@ -41,6 +41,7 @@ use crate::{DriverError, report::unfinished};
 
 /// A recipe as it is written. Unknown fields are refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
     /// Name of the recipe, also of its run folder.
@@ -89,6 +90,7 @@ pub struct Recipe {
 
 /// What happens where a loss is no number.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum NonFinite {
     /// The run stops and names the batch; where the step before ruined the weights, that is the next one.
@@ -107,6 +109,7 @@ impl NonFinite {
 
 /// The data of a recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DataSection {
     /// Name of the dataset.
@@ -139,6 +142,7 @@ pub struct DataSection {
 
 /// A network and how it is trained.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StageSection {
     /// Name of the network. Not of an ensemble.
@@ -222,6 +226,12 @@ pub struct StageSection {
 }
 
 impl Recipe {
+    /// The JSON schema of recipes, for editors.
+    #[cfg(feature = "schema")]
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(Self).to_value()
+    }
+
     /// The recipe in the folder of a run, with everything that was set on the command line.
     ///
     /// # Errors

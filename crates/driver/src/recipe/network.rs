@@ -22,6 +22,7 @@ use crate::Stage;
 /// `temperature` to that of the soft targets to have the mean of the members' soft targets. The ensemble itself
 /// is judged at temperature 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "the table above says it all")]
 pub struct EnsembleSection {
@@ -54,6 +55,7 @@ pub struct ResolvedEnsemble {
 /// probabilities for the validation images. The training images are all those of the specialist's classes, and as
 /// many others.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SpecialistSection {
     /// The generalist, a network of its own.
@@ -66,6 +68,7 @@ pub struct SpecialistSection {
 
 /// `[teacher.specialists]`, or that of one of the `[networks]`: a generalist and specialists that answer as one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SpecialistsSection {
     /// The network that knows all classes.

@@ -8,6 +8,7 @@ use super::Compute;
 
 /// Kinds of optimizer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum OptimizerKind {
     /// Kingma and Ba 2014, arXiv:1412.6980; weight decay is added to the gradient.
@@ -38,6 +39,7 @@ pub enum OptimizerKind {
 /// | `clip_norm` | none | `(0, ∞)`, norm over all gradients |
 /// | `max_norm` | none | `(0, ∞)`, norm of the weights into each unit of a linear layer |
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "the table above says it all")]
 pub struct OptimizerSection {

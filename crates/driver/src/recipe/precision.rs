@@ -9,6 +9,7 @@ use crate::DriverError;
 /// What convolutions and products are computed in while a network learns, and its teacher's answers with them.
 /// Weights, their gradients, norms and losses are in single precision always, and so is every evaluation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Compute {
     /// Single precision. On `cuda` Burn 0.22 multiplies as in `tf32`, and has no switch for it.

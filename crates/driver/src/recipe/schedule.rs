@@ -4,6 +4,7 @@ use super::optimizer::Refusal;
 
 /// Shapes of the learning rate over a stage.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ScheduleKind {
     /// The same throughout.
@@ -25,6 +26,7 @@ pub enum ScheduleKind {
 /// | `milestones` | none | epochs after which `step` multiplies, ascending |
 /// | `factor` | 0.1 | `(0, 1]`, for `step` |
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "the table above says it all")]
 pub struct ScheduleSection {

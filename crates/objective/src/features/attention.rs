@@ -30,6 +30,7 @@ pub(crate) const INFO: TermInfo = TermInfo {
 /// | `power` | 2 | `[1, 8]` |
 /// | `weight` | 1000 | `[0, ∞)` |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct AttentionConfig {
     /// Names of the features that are compared, [student, teacher].

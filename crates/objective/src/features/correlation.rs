@@ -33,6 +33,7 @@ pub(crate) const INFO: TermInfo = TermInfo {
 /// | `order` | 2 | from 1 to 16 |
 /// | `weight` | 100 | `[0, ∞)` |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CorrelationConfig {
     /// Names of the features that are compared, [student, teacher].

@@ -49,6 +49,7 @@ pub(crate) const INFO: TermInfo = TermInfo {
 /// | `momentum` | 0.5 | `[0, 1)` |
 /// | `weight` | 0.8 | `[0, ∞)` |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct CrdConfig {
     /// Names of the features that are compared, [student, teacher].

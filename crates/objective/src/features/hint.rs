@@ -40,6 +40,7 @@ pub(crate) const INFO: TermInfo = TermInfo {
 /// | `taps` | the middle one of the pairs with maps of one size | pairs of [student, teacher] |
 /// | `weight` | 100 | `[0, ∞)` |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct HintConfig {
     /// Names of the features that are compared, [student, teacher].

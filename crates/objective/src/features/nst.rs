@@ -30,6 +30,7 @@ pub(crate) const INFO: TermInfo = TermInfo {
 /// | `taps` | all pairs with maps of one size | pairs of [student, teacher] |
 /// | `weight` | 50 | `[0, ∞)` |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NstConfig {
     /// Names of the features that are compared, [student, teacher].

@@ -41,6 +41,7 @@ pub(crate) const INFO: TermInfo = TermInfo {
 /// | `taps` | pairs with maps of one size before the activation | pairs of [student, teacher], shallow to deep |
 /// | `weight` | 0.001 | `[0, ∞)` |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct OverhaulConfig {
     /// Names of the features that are compared, [student, teacher], shallow to deep.

@@ -28,6 +28,7 @@ pub(crate) const INFO: TermInfo = TermInfo {
 /// | `taps` | the deepest of each | pairs of [student, teacher] |
 /// | `weight` | 30000 | `[0, ∞)` |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PktConfig {
     /// Names of the features that are compared, [student, teacher].

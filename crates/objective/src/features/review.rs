@@ -44,6 +44,7 @@ pub(crate) const INFO: TermInfo = TermInfo {
 /// | `pooled` | true | |
 /// | `weight` | 1 | `[0, ∞)`; 5 for ResNet-32x4 and wide ResNets, 0.6 for ResNet-56 in the paper |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ReviewConfig {
     /// Names of the features that are compared, [student, teacher], shallow to deep.

@@ -34,6 +34,7 @@ pub(crate) const INFO: TermInfo = TermInfo {
 /// | `angle` | 50 | `[0, 1e9]` |
 /// | `weight` | 1 | `[0, ∞)` |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RkdConfig {
     /// Names of the features that are compared, [student, teacher].

@@ -26,6 +26,7 @@ pub(crate) const INFO: TermInfo = TermInfo {
 /// | `weight` | 1 | `[0, ∞)` |
 /// | `label_smoothing` | 0 | `[0, 1)` |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CrossEntropyConfig {
     /// Factor of this term in the sum.

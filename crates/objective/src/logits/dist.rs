@@ -36,6 +36,7 @@ pub(crate) const INFO: TermInfo = TermInfo {
 /// | `standardise` | false | |
 /// | `weight` | 2 | `[0, ∞)` |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DistConfig {
     /// Softening temperature T: 4 for CIFAR, 1 for ImageNet in the paper.

@@ -33,6 +33,7 @@ pub(crate) const INFO: TermInfo = TermInfo {
 /// | `standardise` | false | |
 /// | `weight` | 1 | `[0, ∞)` |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct JensenShannonConfig {
     /// Softening temperature T.

@@ -26,6 +26,7 @@ pub(crate) const INFO: TermInfo = TermInfo {
 /// |---|---|---|
 /// | `weight` | 1 | `[0, ∞)` |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LogitMseConfig {
     /// Factor of this term in the sum.

@@ -28,6 +28,7 @@ pub(crate) const INFO: TermInfo = TermInfo {
 /// | `standardise` | false | |
 /// | `weight` | 1 | `[0, ∞)` |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SoftCrossEntropyConfig {
     /// Softening temperature T.

@@ -31,6 +31,7 @@ pub(crate) const INFO: TermInfo = TermInfo {
 
 /// What becomes of the probability outside of the k classes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Remainder {
     /// It stands as one further class.
@@ -52,6 +53,7 @@ pub enum Remainder {
 /// | `standardise` | false | |
 /// | `weight` | 1 | `[0, ∞)` |
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TopKConfig {
     /// Classes of the teacher that count by themselves.
