@@ -1,0 +1,95 @@
+//! The command line, from which help, completions and the man page are made.
+
+mod data;
+mod network;
+mod run;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use data::{CacheArguments, CacheCommand, DataArguments, DataCommand};
+pub(crate) use network::{
+    EvaluateArguments, ExportArguments, Format, InspectArguments, NetworkArguments,
+    PredictArguments,
+};
+pub(crate) use run::RunArguments;
+
+/// Knowledge distillation: a large network teaches a small one, and the small one goes to production.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, subcommand_required = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// Say more on standard error; twice for the libraries too
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Threads that compute on the CPU [default: one a core]. Results do not depend on it
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) threads: Option<u16>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a recipe: teacher, baseline, distilled student, evaluation, report
+    Run(RunArguments),
+    /// Check a recipe with its data, write it out with all defaults, and say what time, memory and disk it takes
+    ///
+    /// Each stage is rehearsed for a few seconds. Takes the options of `run`.
+    Check(RunArguments),
+    /// Evaluate trained weights on the test split of a dataset
+    Evaluate(EvaluateArguments),
+    /// Compare finished runs: several seeds of a recipe, several recipes on the same test images
+    Compare {
+        /// Folders of runs
+        #[arg(required = true)]
+        runs: Vec<PathBuf>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Classify images with trained weights
+    Predict(PredictArguments),
+    /// Say what a network consists of, or a file of weights: layers, parameters, MACs, sizes
+    Inspect(InspectArguments),
+    /// Write the student of a run, alone, into its folder `export`, and check what was written
+    Export(ExportArguments),
+    /// Write the report of a finished run again, as report.json and report.html, and print it
+    Report {
+        /// Folder of a run
+        run: PathBuf,
+        /// Print report.json in place of the table
+        #[arg(long)]
+        json: bool,
+    },
+    /// List, fetch or verify data
+    #[command(subcommand)]
+    Data(DataCommand),
+    /// List, verify or clear the teachers' answers that are kept on disk
+    #[command(subcommand)]
+    Cache(CacheCommand),
+    /// List what can be named in recipes and on the command line
+    List {
+        /// What to list
+        what: Listed,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Listed {
+    Recipes,
+    Models,
+    Objectives,
+    Datasets,
+    Backends,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeviceArguments {
+    /// Backend to run on, one of those compiled in: flex, ndarray, wgpu, vulkan, cuda
+    #[arg(long, value_name = "NAME")]
+    pub(crate) backend: Option<String>,
+}

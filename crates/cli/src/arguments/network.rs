@@ -1,0 +1,116 @@
+//! Trained networks.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{DataArguments, DeviceArguments};
+
+#[derive(Debug, Args)]
+pub(crate) struct NetworkArguments {
+    /// Name of the network, where no `model.json` lies beside the weights
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// Set a field of that network, as in a recipe: `norm=batch`, `shortcut=b`
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    pub(crate) settings: Vec<String>,
+    /// Mean of each channel that the network was trained with, for pixels in [0, 1]
+    #[arg(
+        long,
+        value_name = "R,G,B",
+        value_delimiter = ',',
+        allow_hyphen_values = true,
+        requires = "std"
+    )]
+    pub(crate) mean: Option<Vec<f32>>,
+    /// Deviation of each channel
+    #[arg(long, value_name = "R,G,B", value_delimiter = ',', requires = "mean")]
+    pub(crate) std: Option<Vec<f32>>,
+    /// Pixels of a side of the images that the network takes
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub(crate) size: Option<u16>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EvaluateArguments {
+    /// Weights: `.bpk`, safetensors, PyTorch (`.pt`, `.pth`, `.th`) or ONNX
+    pub(crate) weights: PathBuf,
+    #[command(flatten)]
+    pub(crate) network: NetworkArguments,
+    /// Dataset whose test split is read [default: the one of `model.json`]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) dataset: Option<String>,
+    /// For the dataset `folder`: where it is
+    #[arg(long, value_name = "DIR")]
+    pub(crate) path: Option<PathBuf>,
+    /// Read only the first so many test images
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: Option<u32>,
+    /// Write the label and the logits of each image to a file, a line of JSON each
+    #[arg(long, value_name = "FILE")]
+    pub(crate) logits: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) device: DeviceArguments,
+    #[command(flatten)]
+    pub(crate) data: DataArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PredictArguments {
+    /// Weights: `.bpk`, safetensors, PyTorch (`.pt`, `.pth`, `.th`) or ONNX
+    pub(crate) weights: PathBuf,
+    /// Images, PNG or JPEG, of any size
+    #[arg(required = true)]
+    pub(crate) images: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) network: NetworkArguments,
+    /// Names of the classes in the order of the logits, where no `model.json` lies beside the weights
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) classes: Vec<String>,
+    /// How many classes to name for each image
+    #[arg(long, value_name = "K", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) top: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) device: DeviceArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArguments {
+    /// Name of a network, or a file of weights
+    pub(crate) what: String,
+    #[command(flatten)]
+    pub(crate) network: NetworkArguments,
+    /// Number of classes [default: the literature's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    pub(crate) classes: Option<u32>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArguments {
+    /// Folder of a run
+    pub(crate) run: PathBuf,
+    /// Files to write
+    #[arg(long, value_name = "KINDS", value_delimiter = ',', default_values = ["bpk", "safetensors", "onnx"])]
+    pub(crate) formats: Vec<Format>,
+    /// Write weights as 16-bit floats: half the size
+    #[arg(long)]
+    pub(crate) half: bool,
+    #[command(flatten)]
+    pub(crate) device: DeviceArguments,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    Bpk,
+    Safetensors,
+    Onnx,
+}
