@@ -1,12 +1,20 @@
-//! What other programs say of our files and we of theirs: PyTorch and onnxruntime from a virtual
+//! What other programs say of our files and we of theirs: PyTorch, onnxruntime and TensorBoard from a virtual
 //! environment of the target folder. It downloads gigabytes once, so it is no part of `ci`.
 
 use std::{fs, process::Command};
 
 use crate::{cargo, distill, python};
 
-const PACKAGES: [&str; 7] =
-    ["torch", "torchvision", "numpy", "pillow", "onnx", "onnxruntime", "safetensors"];
+const PACKAGES: [&str; 8] = [
+    "torch",
+    "torchvision",
+    "numpy",
+    "pillow",
+    "onnx",
+    "onnxruntime",
+    "safetensors",
+    "tensorboard",
+];
 
 /// Students that are exported and read elsewhere.
 const STUDENTS: [&str; 2] = ["vgg-small", "resnet20"];
@@ -37,6 +45,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         evaluate.args(["--path", "images", "--logits"]).arg(folder.join(format!("{model}.jsonl")));
         cargo::run(&mut evaluate)?;
         cargo::run(Command::new(&python).arg(&export).arg("check").arg(&folder).arg(model))?;
+        cargo::run(Command::new(&python).arg(script("xtask/interop/events.py")).arg(&out))?;
     }
     Ok(())
 }

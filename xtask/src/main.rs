@@ -64,7 +64,7 @@ enum Task {
         /// Only these terms, and soft targets, whose time they are compared with
         terms: Vec<String>,
     },
-    /// Compare with PyTorch and onnxruntime, from a virtual environment in the target folder (downloads
+    /// Compare with PyTorch, onnxruntime and TensorBoard, from a virtual environment in the target folder (downloads
     /// gigabytes once)
     Interop,
     /// Build the API documentation, with warnings as errors

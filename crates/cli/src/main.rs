@@ -19,7 +19,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     // Clap ends the process itself, with 2, where the command line is wrong.
     let arguments = arguments::Arguments::parse();
-    output::start_logging(arguments.verbose);
+    let progress = if arguments.quiet { output::Kind::None } else { arguments.progress };
+    output::start(arguments.verbose, progress);
     match threads::with(arguments.threads, || commands::execute(arguments)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -1,53 +1,11 @@
 //! The binary as a user calls it: exit codes, streams, messages, and what lies on disk afterwards.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{
-    fs,
-    path::Path,
-    process::{Command, Output, Stdio},
-};
+mod common;
 
-/// A run of seconds, put over the default recipe.
-const TINY: [&str; 12] = [
-    "--offline",
-    "--set=data.train=128",
-    "--set=data.validation=64",
-    "--set=optimizer.batch=32",
-    "--set=teacher.epochs=1",
-    "--set=student.epochs=1",
-    "--set=teacher.blocks=[[4],[4]]",
-    "--set=student.blocks=[[4],[4]]",
-    "--seed=3",
-    "--data=nowhere",
-    "--backend=flex",
-    "--set=log_every=2",
-];
+use std::{fs, path::Path};
 
-fn distill(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_distill"));
-    command.args(arguments).stdin(Stdio::null()).env_remove("DISTILL_DATA").env_remove("RUST_LOG");
-    command.output().unwrap()
-}
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-/// Runs something that must be refused: code 2, one error on standard error, nothing on standard
-/// output.
-fn refused(arguments: &[&str]) -> String {
-    let output = distill(arguments);
-    let error = stderr(&output);
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
-    assert!(error.contains("error: "), "{arguments:?}: {error}");
-    assert!(!error.contains("panicked"), "{arguments:?}: {error}");
-    assert_eq!(stdout(&output), "", "{arguments:?}");
-    error
-}
+use common::{TINY, distill, refused, stderr, stdout};
 
 #[test]
 fn a_run_prints_a_table_and_its_student_can_be_used() {

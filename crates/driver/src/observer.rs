@@ -1,9 +1,12 @@
 //! What a run tells while it goes on. The command line prints it; a library user may ignore it.
 
+use serde::Serialize;
+
 use crate::{Stage, metrics::EpochRecord};
 
 /// One thing that happened.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "event", content = "data", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Event<'a> {
     /// A file is being fetched: bytes that are there, and bytes it has.
@@ -78,6 +81,17 @@ pub enum Event<'a> {
     Evaluating {
         /// Whose.
         stage: Stage,
+    },
+    /// A network answered for some images of the test split, or of the validation images.
+    Evaluated {
+        /// Whose.
+        stage: Stage,
+        /// Images done.
+        done: u64,
+        /// Images to do.
+        total: u64,
+        /// Images a second.
+        images_per_second: f64,
     },
 }
 

@@ -15,7 +15,7 @@ use burn::tensor::Device;
 use common::config;
 use distill_driver::{
     DriverError, Event, ExportConfig, ExportFormat, Observer, Report, RunConfig, Silent, Stage,
-    export, run,
+    export, forecast, run,
 };
 use distill_models::weights::Precision;
 use survival::{StopIn, bits};
@@ -362,6 +362,37 @@ fn data_and_folders_that_do_not_fit_are_refused_before_any_work() {
     assert!(refused(&[], folder.path()).contains("something else than a run"));
     assert!(refused(&[], &folder.path().join("thesis.txt")).contains("not a folder"));
     assert!(export(folder.path(), &ExportConfig::default(), &Device::flex()).is_err());
+}
+
+#[test]
+fn a_forecast_says_what_a_run_reports_and_leaves_nothing() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let config = flex(&out, &[]);
+    let ahead = |config| forecast(config, &mut Silent, &AtomicBool::new(false));
+    let forecast = ahead(&config).unwrap();
+    assert!(!out.exists());
+    let report = complete(&config);
+    assert_eq!(forecast.formula, report.objective.formula);
+    assert_eq!(forecast.stages.iter().map(|of| of.stage).collect::<Vec<_>>(), Stage::ALL);
+    for of in &forecast.stages {
+        let model = report.of(of.stage);
+        assert_eq!((of.parameters, of.macs), (model.parameters, model.macs));
+        assert_eq!((of.epochs, of.images), (3, 192));
+        assert!(of.images_per_second.unwrap() > 0.0 && of.seconds > 0.0);
+    }
+    let training: f64 = forecast.stages.iter().map(|of| of.seconds).sum();
+    assert!((training + forecast.evaluation_seconds - forecast.seconds).abs() < 1e-9);
+
+    let refused = ahead(&flex(&out, &["data.train=100000"])).unwrap_err();
+    assert_eq!(refused.exit_code(), 2, "{refused}");
+    let stopped = forecast_stopped(&config);
+    assert_eq!(stopped.exit_code(), 130, "{stopped}");
+}
+
+fn forecast_stopped(config: &RunConfig) -> DriverError {
+    forecast(config, &mut Silent, &AtomicBool::new(true)).unwrap_err()
 }
 
 fn flex(out: &Path, more: &[&str]) -> RunConfig {

@@ -9,6 +9,7 @@ mod examples;
 mod figures;
 mod finished;
 mod knowledge;
+mod metrics;
 mod models;
 mod page;
 mod plot;
@@ -16,6 +17,7 @@ mod plot;
 use std::path::{Path, PathBuf};
 
 pub use distill_driver::DriverError;
+pub use metrics::{TensorBoard, write_csv};
 
 use finished::Finished;
 

@@ -24,6 +24,12 @@ pub(crate) struct Arguments {
     /// Say more on standard error; twice for the libraries too
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+    /// Show no progress: errors, warnings and results alone. The same as `--progress none`
+    #[arg(short, long, global = true, conflicts_with = "progress")]
+    pub(crate) quiet: bool,
+    /// How progress is shown on standard error
+    #[arg(long, global = true, value_name = "KIND", default_value = "auto")]
+    pub(crate) progress: crate::output::Kind,
     /// Threads that compute on the CPU [default: one a core]. Results do not depend on it
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) threads: Option<u16>,
@@ -31,6 +37,17 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write a commented recipe to start from
+    ///
+    /// It asks nothing and overwrites nothing.
+    Init {
+        /// The file, ending in `.toml`
+        #[arg(default_value = "recipe.toml")]
+        file: PathBuf,
+        /// Images of your own: a folder with train/CLASS and test/CLASS [default: drawn numerals]
+        #[arg(long, value_name = "DIR")]
+        path: Option<PathBuf>,
+    },
     /// Run a recipe: teacher, baseline, distilled student, evaluation, report
     Run(RunArguments),
     /// Check a recipe with its data, write it out with all defaults, and say what time, memory and disk it takes
@@ -75,6 +92,18 @@ pub(crate) enum Command {
         /// Print JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Print the JSON schema of recipes, for editors
+    Schema,
+    /// Print the completions of a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page, or write one for each command into a folder
+    Man {
+        /// The folder
+        folder: Option<PathBuf>,
     },
 }
 

@@ -6,11 +6,14 @@ mod compare;
 mod data;
 mod evaluate;
 mod export;
+mod init;
 mod inspect;
 mod list;
 mod network;
 mod predict;
 mod run;
+mod schema;
+mod watched;
 
 use std::path::{Path, PathBuf};
 
@@ -24,6 +27,7 @@ use crate::{
 
 pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
+        Command::Init { file, path } => init::execute(&file, path.as_deref()),
         Command::Run(run) => run::execute(&run),
         Command::Check(run) => check::execute(&run),
         Command::Evaluate(evaluate) => evaluate::execute(evaluate),
@@ -32,12 +36,24 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<()> {
         Command::Inspect(inspect) => inspect::execute(&inspect),
         Command::Export(export) => export::execute(&export),
         Command::Report { run, json } => {
-            print_report(&Report::write(&run)?, json);
+            let report = Report::write(&run)?;
+            print_report(&report, json);
+            distill_report::TensorBoard::new(&run).finish(&report)?;
+            distill_report::write_csv(&run)?;
             output::note(&format!("report: {}", distill_report::write(&run)?.display()));
             Ok(())
         }
         Command::Data(command) => data::execute(command),
         Command::Cache(command) => cache::execute(command),
+        Command::Schema => {
+            schema::schema();
+            Ok(())
+        }
+        Command::Completions { shell } => {
+            schema::completions(shell);
+            Ok(())
+        }
+        Command::Man { folder } => schema::man(folder.as_deref()),
         Command::List { what, json } => {
             list::execute(what, json);
             Ok(())

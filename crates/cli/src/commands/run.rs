@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use distill_driver::{Comparison, Report, RunConfig, recipe};
 
-use super::{cache_folder, compare, data_folder, print_report};
+use super::{cache_folder, compare, data_folder, print_report, watched::Watched};
 use crate::{arguments::RunArguments, output};
 
 pub(crate) fn execute(arguments: &RunArguments) -> anyhow::Result<()> {
@@ -83,15 +83,13 @@ pub(crate) fn configure(arguments: &RunArguments) -> anyhow::Result<Configured> 
 
 fn run(config: &RunConfig, interrupt: &AtomicBool) -> anyhow::Result<Report> {
     let RunConfig { recipe, seed, backend, out, .. } = config;
-    let mut progress = output::Progress::new();
-    let (name, out) = (&recipe.recipe.name, out.display());
-    progress.line(&format!("recipe {name}, seed {seed}, backend {backend}, folder {out}"));
-    progress.line(&format!("objective: {}", recipe.objective().formula()));
-    let report = distill_driver::run(config, &mut progress, interrupt);
-    progress.finish();
-    let report = report?;
-    let page = distill_report::write(&config.out)?;
-    progress.line(&format!("report: {}", page.display()));
+    let mut watched = Watched::new(out);
+    let (name, folder) = (&recipe.recipe.name, out.display());
+    let line = format!("recipe {name}, seed {seed}, backend {backend}, folder {folder}");
+    watched.progress.line(&line);
+    watched.progress.line(&format!("objective: {}", recipe.objective().formula()));
+    let report = distill_driver::run(config, &mut watched, interrupt)?;
+    watched.finish(out, &report)?;
     Ok(report)
 }
 
@@ -101,6 +99,7 @@ pub(crate) fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
     let asked = interrupt.clone();
     ctrlc::set_handler(move || {
         if asked.swap(true, Ordering::Relaxed) {
+            output::restore();
             output::note("stopped at once, without saving");
             std::process::exit(1);
         }

@@ -51,10 +51,7 @@ pub struct Scores {
 impl Predictions {
     /// Asks `network` about everything that `loader` gives.
     pub fn of(network: &Teacher, loader: &Loader, device: &Device) -> Self {
-        let answer = |images| {
-            let logits = network.logits(images);
-            Ok::<_, std::convert::Infallible>(logits.into_data().iter::<f32>().collect())
-        };
+        let answer = |images| Ok::<_, std::convert::Infallible>(Self::logits(network, images));
         match Self::collect(loader, device, answer) {
             Ok(predictions) => predictions,
             Err(never) => match never {},
@@ -69,7 +66,7 @@ impl Predictions {
     pub fn collect<E>(
         loader: &Loader,
         device: &Device,
-        answer: impl Fn(Tensor<4>) -> Result<Vec<f32>, E>,
+        mut answer: impl FnMut(Tensor<4>) -> Result<Vec<f32>, E>,
     ) -> Result<Self, E> {
         let (mut logits, mut labels): (Vec<f32>, Vec<i32>) = Default::default();
         for batch in loader.epoch(1, 0) {
@@ -78,6 +75,10 @@ impl Predictions {
         }
         let classes = logits.len() / labels.len().max(1);
         Ok(Self { logits, labels, classes })
+    }
+
+    pub(crate) fn logits(network: &Teacher, images: Tensor<4>) -> Vec<f32> {
+        network.logits(images).into_data().iter::<f32>().collect()
     }
 
     /// Predictions from logits in rows of `classes` and the right class of each row.

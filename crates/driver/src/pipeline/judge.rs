@@ -1,6 +1,6 @@
 //! The final evaluation: the only place that reads the test split.
 
-use std::{rc::Rc, sync::atomic::Ordering};
+use std::{rc::Rc, sync::atomic::Ordering, time::Instant};
 
 use distill_datasets::Loader;
 
@@ -36,23 +36,24 @@ impl Pipeline<'_> {
         for stage in due {
             observer.on(Event::Evaluating { stage });
             let teacher = match self.heard(stage) {
-                Some(reference) => Some(self.known(reference, &mut known)?),
+                Some(reference) => Some(self.known(reference, &mut known, observer)?),
                 None => None,
             };
-            let selected = self.known(Reference::selected(stage), &mut known)?;
+            let selected = self.known(Reference::selected(stage), &mut known, observer)?;
             let record = self.record(stage)?;
             let last_is_selected = record.selected.is_none_or(|best| best.epoch == record.epochs);
             let reference = Reference { stage, weights: Weights::Last };
             let last = match last_is_selected {
                 true => selected.clone(),
-                false => self.known(reference, &mut known)?,
+                false => self.known(reference, &mut known, observer)?,
             };
-            let validation = self.predict(reference, &self.seen_by(stage, &self.validation)?)?;
+            let validation =
+                self.predict(reference, &self.seen_by(stage, &self.validation)?, observer)?;
             if last_is_selected && self.is_asked_for(reference) {
                 known.push((reference, last.clone()));
             }
             let before = match stage {
-                Stage::Student => Some(self.known(BASELINE, &mut known)?),
+                Stage::Student => Some(self.known(BASELINE, &mut known, observer)?),
                 _ => None,
             };
             let calibration = Calibration::of(&validation, &last);
@@ -82,11 +83,15 @@ impl Pipeline<'_> {
             };
             write_json(&self.folder(stage).join("test.json"), &test)?;
         }
-        self.gather_evidence(&mut known)
+        self.gather_evidence(&mut known, observer)
     }
 
     /// Writes what the three networks say of the test images, unless it is there.
-    fn gather_evidence(&self, known: &mut Known) -> Result<(), DriverError> {
+    fn gather_evidence(
+        &self,
+        known: &mut Known,
+        observer: &mut dyn Observer,
+    ) -> Result<(), DriverError> {
         let teacher = self.heard(Stage::Student).expect("a student has a teacher");
         let path = self.config.out.join(EVIDENCE);
         let mut of = vec![teacher.to_string()];
@@ -99,9 +104,9 @@ impl Pipeline<'_> {
             return Ok(());
         }
         let (teacher, baseline, student) = (
-            self.known(teacher, known)?,
-            self.known(BASELINE, known)?,
-            self.known(STUDENT, known)?,
+            self.known(teacher, known, observer)?,
+            self.known(BASELINE, known, observer)?,
+            self.known(STUDENT, known, observer)?,
         );
         let said = Three { teacher: &*teacher, baseline: &*baseline, student: &*student };
         let temperature = self.config.recipe.temperature();
@@ -142,11 +147,17 @@ impl Pipeline<'_> {
     }
 
     /// What a network says of the test split, kept where it is asked for again.
-    fn known(&self, of: Reference, kept: &mut Known) -> Result<Rc<Predictions>, DriverError> {
+    fn known(
+        &self,
+        of: Reference,
+        kept: &mut Known,
+        observer: &mut dyn Observer,
+    ) -> Result<Rc<Predictions>, DriverError> {
         if let Some((_, there)) = kept.iter().find(|(reference, _)| *reference == of) {
             return Ok(there.clone());
         }
-        let predictions = Rc::new(self.predict(of, &self.seen_by(of.stage, &self.test)?)?);
+        let predictions = self.predict(of, &self.seen_by(of.stage, &self.test)?, observer)?;
+        let predictions = Rc::new(predictions);
         if self.is_asked_for(of) {
             kept.push((of, predictions.clone()));
         }
@@ -157,8 +168,18 @@ impl Pipeline<'_> {
         &self,
         of: Reference,
         images: &Loader,
+        observer: &mut dyn Observer,
     ) -> Result<Predictions, DriverError> {
-        Ok(Predictions::of(&self.judged(of)?, images, &self.config.device))
+        let network = self.judged(of)?;
+        let (mut done, total, started) = (0, images.samples() as u64, Instant::now());
+        Predictions::collect(images, &self.config.device, |images| {
+            self.go_on(of)?;
+            done += images.dims()[0] as u64;
+            let logits = Predictions::logits(&network, images);
+            let images_per_second = done as f64 / started.elapsed().as_secs_f64();
+            observer.on(Event::Evaluated { stage: of.stage, done, total, images_per_second });
+            Ok(logits)
+        })
     }
 
     fn latency(&self, of: Reference) -> Result<Latency, DriverError> {
@@ -166,10 +187,15 @@ impl Pipeline<'_> {
     }
 
     fn judged(&self, of: Reference) -> Result<Teacher, DriverError> {
-        if self.interrupt.load(Ordering::Relaxed) {
-            return Err(DriverError::Interrupted { stage: of.stage.name() });
-        }
+        self.go_on(of)?;
         Ok(self.teacher(of)?.judged())
+    }
+
+    fn go_on(&self, of: Reference) -> Result<(), DriverError> {
+        match self.interrupt.load(Ordering::Relaxed) {
+            true => Err(DriverError::Interrupted { stage: of.stage.name() }),
+            false => Ok(()),
+        }
     }
 }
 

@@ -233,7 +233,7 @@ impl<'a> Pipeline<'a> {
         }
         let mut inputs = self.inputs(stage);
         if let Some(specialist) = self.settings(stage).specialist {
-            let own = self.own_classes(stage, specialist)?;
+            let own = self.own_classes(stage, specialist, observer)?;
             observer.on(Event::Note(format!("{}: its classes are {}", stage.name(), own.names())));
             inputs["specialist"] = json!(own);
         }

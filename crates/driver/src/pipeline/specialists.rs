@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{Pipeline, TrainingSet};
 use crate::{
-    DriverError, Stage, Teacher,
+    DriverError, Observer, Stage, Teacher,
     cluster::clusters,
     files::read_json,
     recipe::{Reference, ResolvedSpecialist, ResolvedSpecialists},
@@ -46,8 +46,9 @@ impl Pipeline<'_> {
         &self,
         stage: Stage,
         of: ResolvedSpecialist,
+        observer: &mut dyn Observer,
     ) -> Result<OwnClasses, DriverError> {
-        let found = clusters(&self.predict(of.of, &self.validation)?, of.clusters);
+        let found = clusters(&self.predict(of.of, &self.validation, observer)?, of.clusters);
         let own: Vec<bool> = found.iter().map(|cluster| cluster + 1 == of.cluster).collect();
         let names = self.dataset.classes.iter().zip(&own).filter(|(_, own)| **own);
         let labels = self.sets[&stage].images.labels();
