@@ -29,6 +29,15 @@ pub(crate) fn run() -> anyhow::Result<()> {
 
     cargo::run(cargo::cargo().args(distill::build_arguments("flex")))?;
     let binary = cargo::target_folder()?.join("release/distill");
+    let schema = folder.join("recipe.schema.json");
+    fs::write(&schema, Command::new(&binary).arg("schema").output()?.stdout)?;
+    let mut check = Command::new(&python);
+    check.arg(script("xtask/interop/schema.py")).arg(&schema);
+    for recipe in fs::read_dir(script("crates/driver/recipes"))? {
+        check.arg(recipe?.path());
+    }
+    cargo::run(&mut check)?;
+
     let export = script("xtask/interop/export.py");
     cargo::run(Command::new(&python).arg(&export).arg("make").arg(&folder))?;
     for model in STUDENTS {

@@ -3,7 +3,11 @@
 
 mod common;
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use common::{TINY, distill, refused, stderr, stdout};
 

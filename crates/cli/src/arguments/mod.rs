@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use data::{CacheArguments, CacheCommand, DataArguments, DataCommand};
+pub(crate) use data::{CacheCommand, DataArguments, DataCommand};
 pub(crate) use network::{
     EvaluateArguments, ExportArguments, Format, InspectArguments, NetworkArguments,
     PredictArguments,

@@ -10,8 +10,8 @@ use distill_report::TensorBoard;
 
 use crate::output::Progress;
 
-/// Pause between two looks at the metrics.
-const BOARD_EVERY: Duration = Duration::from_secs(10);
+/// Pauses between two looks at the metrics, and after an epoch, of which short ones may be many.
+const BOARD_EVERY: [Duration; 2] = [Duration::from_secs(10), Duration::from_secs(1)];
 
 pub(crate) struct Watched {
     pub(crate) progress: Progress,
@@ -48,10 +48,9 @@ impl Watched {
 
 impl Observer for Watched {
     fn on(&mut self, event: Event<'_>) {
-        // The first epoch of a short run is soon over.
-        let is_time = matches!(event, Event::Epoch { .. }) || self.looked.elapsed() >= BOARD_EVERY;
+        let pause = BOARD_EVERY[usize::from(matches!(event, Event::Epoch { .. }))];
         self.progress.on(event);
-        if is_time && !self.is_broken {
+        if !self.is_broken && self.looked.elapsed() >= pause {
             let done = self.board.update();
             self.check(done);
             self.looked = Instant::now();

@@ -6,7 +6,7 @@ mod screen;
 
 use std::io::{ErrorKind, Write};
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use tracing_subscriber::EnvFilter;
 
 pub(crate) use progress::{Kind, Progress};
@@ -62,6 +62,8 @@ pub(crate) fn error(error: &anyhow::Error) {
 /// A table without frames, for reading and for `cut` alike.
 pub(crate) fn plain_table(header: &[&str]) -> Table {
     let mut table = Table::new();
+    // A terminal that is too narrow breaks cells and not lines; a pipe gets them whole.
+    table.set_content_arrangement(ContentArrangement::Dynamic);
     table.load_style(presets::NOTHING).set_header(header.to_vec());
     table
 }

@@ -4,7 +4,7 @@
 use std::process::{Command, Output, Stdio};
 
 /// A run of seconds, put over the default recipe.
-pub const TINY: [&str; 12] = [
+pub(crate) const TINY: [&str; 12] = [
     "--offline",
     "--set=data.train=128",
     "--set=data.validation=64",
@@ -19,23 +19,23 @@ pub const TINY: [&str; 12] = [
     "--set=log_every=2",
 ];
 
-pub fn distill(arguments: &[&str]) -> Output {
+pub(crate) fn distill(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_distill"));
     command.args(arguments).stdin(Stdio::null()).env_remove("DISTILL_DATA").env_remove("RUST_LOG");
     command.output().unwrap()
 }
 
-pub fn stdout(output: &Output) -> String {
+pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-pub fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 /// Runs something that must be refused: code 2, one error on standard error, nothing on standard
 /// output.
-pub fn refused(arguments: &[&str]) -> String {
+pub(crate) fn refused(arguments: &[&str]) -> String {
     let output = distill(arguments);
     let error = stderr(&output);
     assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");

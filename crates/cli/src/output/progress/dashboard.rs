@@ -98,7 +98,10 @@ impl Dashboard {
         if !std::mem::take(&mut self.open) {
             return;
         }
+        // What comes next takes the place of the dashboard.
+        let top = self.terminal.get_frame().area().top();
         let _ = self.terminal.clear();
+        let _ = self.terminal.set_cursor_position((0, top));
         let _ = self.terminal.show_cursor();
     }
 
@@ -142,16 +145,29 @@ impl State {
         let rows = [Constraint::Length(1), Constraint::Length(1), Constraint::Min(1)];
         let [now, bar, curves] = Layout::vertical(rows).areas(frame.area());
         frame.render_widget(Line::raw(&self.now).bold(), now);
-        let gauge = LineGauge::default().ratio(self.share).filled_style(self.ink(0));
+        let gauge = LineGauge::default().ratio(self.share).filled_symbol("━").unfilled_symbol(" ");
         frame.render_widget(gauge, bar);
         let halves = [Constraint::Percentage(50), Constraint::Percentage(50)];
         let [left, right] = Layout::horizontal(halves).areas(curves);
-        let loss = [("", &self.loss[..], self.ink(self.accuracy.len().saturating_sub(1)))];
-        chart(frame, left, "objective, mean over the epoch so far", &loss);
+        let last = self.accuracy.len().saturating_sub(1);
+        chart(
+            frame,
+            left,
+            "objective, mean over the epoch so far",
+            vec![self.curve("", &self.loss, last)],
+        );
         let curves = self.accuracy.iter().enumerate();
-        let accuracy: Vec<_> =
-            curves.map(|(at, (stage, points))| (stage.name(), &points[..], self.ink(at))).collect();
-        chart(frame, right, "validation top-1, % by epoch", &accuracy);
+        let curves = curves.map(|(at, (stage, points))| self.curve(stage.name(), points, at));
+        chart(frame, right, "validation top-1, % by epoch", curves.collect());
+    }
+
+    /// Each curve has a colour; where there are none, marks of its own.
+    fn curve<'a>(&self, name: &'static str, points: &'a [(f64, f64)], at: usize) -> Curve<'a> {
+        let markers = [Marker::Braille, Marker::Dot, Marker::Block];
+        let marker = if self.colours { Marker::Braille } else { markers[at % markers.len()] };
+        let line = Dataset::default().data(points).style(self.ink(at)).marker(marker);
+        let line = line.graph_type(GraphType::Line);
+        (points, if name.is_empty() { line } else { line.name(name) })
     }
 
     fn ink(&self, at: usize) -> Style {
@@ -161,30 +177,28 @@ impl State {
     }
 }
 
-fn chart(frame: &mut Frame<'_>, area: Rect, title: &str, curves: &[(&str, &[(f64, f64)], Style)]) {
+/// Points, and how they are drawn.
+type Curve<'a> = (&'a [(f64, f64)], Dataset<'a>);
+
+fn chart(frame: &mut Frame<'_>, area: Rect, title: &str, curves: Vec<Curve<'_>>) {
     let block = Block::bordered().title(title);
-    let points = || curves.iter().flat_map(|(_, points, _)| *points);
+    let points = || curves.iter().flat_map(|(points, _)| *points);
     let (Some(x), Some(y)) =
         (range(points().map(|point| point.0)), range(points().map(|point| point.1)))
     else {
         frame.render_widget(block, area);
         return;
     };
-    let markers = [Marker::Braille, Marker::Dot, Marker::Block];
-    let datasets = curves.iter().enumerate().map(|(at, (name, points, ink))| {
-        let line = Dataset::default().data(points).style(*ink).graph_type(GraphType::Line);
-        let line = line.marker(markers[at % markers.len()]);
-        if name.is_empty() { line } else { line.name(*name) }
-    });
     let axis = |[low, high]: [f64; 2]| {
         let digits = (1.0 - (high - low).log10()).ceil().clamp(0.0, 6.0) as usize;
         let labels = [low, (low + high) / 2.0, high].map(|value| format!("{value:.digits$}"));
         Axis::default().bounds([low, high]).labels(labels)
     };
-    let chart = Chart::new(datasets.collect())
+    let chart = Chart::new(curves.into_iter().map(|(_, line)| line).collect())
         .block(block)
         .x_axis(axis(x))
         .y_axis(axis(y))
+        .hidden_legend_constraints((Constraint::Percentage(50), Constraint::Percentage(60)))
         .legend_position(Some(LegendPosition::BottomRight));
     frame.render_widget(chart, area);
 }
