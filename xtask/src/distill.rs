@@ -1,4 +1,4 @@
-//! `cargo xtask distill [RECIPE] [OPTIONS]`: builds the binary with the backend's feature, runs it.
+//! `cargo xtask distill [RECIPE] [OPTIONS]`, and `sweep`: builds the binary with the backend's feature, runs it.
 
 use std::process::Command;
 
@@ -8,23 +8,23 @@ use crate::cargo;
 const BACKENDS: [&str; 5] = ["flex", "ndarray", "wgpu", "vulkan", "cuda"];
 
 /// Ctrl-C and exit codes belong to the program alone.
-pub(crate) fn run(arguments: &[String]) -> anyhow::Result<()> {
-    become_process(built(arguments)?)
+pub(crate) fn run(command: &str, arguments: &[String]) -> anyhow::Result<()> {
+    become_process(built(command, arguments)?)
 }
 
-/// The same, and comes back.
+/// `distill run`, and comes back.
 pub(crate) fn call(arguments: &[String]) -> anyhow::Result<()> {
-    cargo::run(&mut built(arguments)?)
+    cargo::run(&mut built("run", arguments)?)
 }
 
-fn built(arguments: &[String]) -> anyhow::Result<Command> {
+fn built(command: &str, arguments: &[String]) -> anyhow::Result<Command> {
     // A name that is no feature is left to the binary, which says what there is.
     let backend = backend(arguments).filter(|name| BACKENDS.contains(name)).unwrap_or("flex");
     cargo::run(cargo::cargo().args(build_arguments(backend)))?;
 
     let name = format!("distill{}", std::env::consts::EXE_SUFFIX);
     let mut distill = Command::new(cargo::target_folder()?.join("release").join(name));
-    distill.arg("run").args(arguments);
+    distill.arg(command).args(arguments);
     Ok(distill)
 }
 

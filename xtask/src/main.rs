@@ -34,6 +34,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// The same over a grid of the recipe's fields: everything that `distill sweep` takes
+    #[command(disable_help_flag = true)]
+    Sweep {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Every check that a change must pass, the cheapest first
     Ci,
     /// Run the tests of the CPU kernels under the address sanitizer (slow, Linux on x86-64)
@@ -75,7 +81,8 @@ enum Task {
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().task {
-        Task::Distill { arguments } => distill::run(&arguments),
+        Task::Distill { arguments } => distill::run("run", &arguments),
+        Task::Sweep { arguments } => distill::run("sweep", &arguments),
         Task::Ci => ci::run(),
         Task::Sanitize => ci::sanitize(),
         Task::Backends(suite) => backends::run(&suite),

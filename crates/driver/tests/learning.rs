@@ -71,6 +71,7 @@ fn perceptrons_read_real_numerals() {
         device: Device::flex(),
         cache: folder.path().join("cache"),
         workers: 1,
+        reuse: Vec::new(),
     };
     let report = run(&config, &mut Silent, &AtomicBool::new(false)).unwrap();
     assert_eq!(report.models.teacher.parameters, 2_395_210);

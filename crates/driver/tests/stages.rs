@@ -9,8 +9,8 @@ use std::{path::Path, sync::atomic::AtomicBool};
 
 use burn::tensor::Device;
 use common::config;
-use distill_driver::{Report, RunConfig, Silent, cache_list, run};
-use survival::metrics;
+use distill_driver::{Event, Observer, Report, RunConfig, Silent, cache_list, run};
+use survival::{bits, metrics};
 
 /// The device draws from one generator a process, so runs that are compared take turns.
 static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
@@ -116,6 +116,53 @@ fn what_no_stage_can_do_is_refused() {
     ] {
         let error = common::refused(&folder.path().join("out"), setting);
         assert!(error.contains(expected), "{error}, expected {expected}");
+    }
+}
+
+#[test]
+fn finished_stages_of_another_run_are_taken_where_their_inputs_are_the_same() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    let first = place("first");
+    let report = complete(&flex(&first, &[]));
+    let after = |name: &str, settings: &[&str]| {
+        let mut config = flex(&place(name), settings);
+        config.reuse = vec![place("nothing"), first.clone()];
+        let mut taken = Taken::default();
+        let report = run(&config, &mut taken, &AtomicBool::new(false)).unwrap();
+        (report, taken.0)
+    };
+    let hotter = ["objective.0.temperature=8"];
+    let (other, taken) = after("other", &hotter);
+    assert_eq!(taken, ["teacher", "baseline"]);
+    let alone = complete(&flex(&place("alone"), &hotter));
+    for (stage, like) in [("teacher", "first"), ("baseline", "first"), ("student", "alone")] {
+        let last = |run: &str| bits(&place(run).join(stage).join("last.bpk"));
+        assert_eq!(last("other"), last(like), "{stage}");
+    }
+    assert_eq!(other.models.student.test.last, alone.models.student.test.last);
+    assert_eq!(other.models.teacher.test, report.models.teacher.test);
+
+    assert_eq!(after("longer", &["teacher.epochs=2"]).1, ["baseline"]);
+    let weights = first.join("teacher/last.bpk");
+    let mut bytes = std::fs::read(&weights).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&weights, bytes).unwrap();
+    assert_eq!(after("damaged", &hotter).1, ["baseline"]);
+}
+
+/// Names of the stages that came from another run.
+#[derive(Default)]
+struct Taken(Vec<String>);
+
+impl Observer for Taken {
+    fn on(&mut self, event: Event<'_>) {
+        if let Event::Note(text) = event
+            && let Some((stage, _)) = text.split_once(": taken from ")
+        {
+            self.0.push(stage.to_owned());
+        }
     }
 }
 

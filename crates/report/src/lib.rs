@@ -4,20 +4,24 @@ mod again;
 mod answer;
 mod calibration;
 mod classes;
+mod comparison;
 mod curves;
 mod examples;
 mod figures;
 mod finished;
+mod frame;
 mod knowledge;
 mod metrics;
 mod models;
 mod page;
 mod plot;
+mod sweep;
 
 use std::path::{Path, PathBuf};
 
-pub use distill_driver::DriverError;
+pub use distill_driver::{Comparison, DriverError};
 pub use metrics::{TensorBoard, write_csv};
+pub use sweep::{Point, PointFigures, SWEEP, Sweep};
 
 use finished::Finished;
 
@@ -33,4 +37,12 @@ pub fn write(run: &Path) -> Result<PathBuf, DriverError> {
     let path = run.join(REPORT);
     distill_driver::write_atomic(&path, page.as_bytes())?;
     Ok(path)
+}
+
+/// Writes a comparison of finished runs as a page into a file.
+///
+/// # Errors
+/// [`DriverError::Io`].
+pub fn write_comparison(comparison: &Comparison, file: &Path) -> Result<(), DriverError> {
+    distill_driver::write_atomic(file, comparison::html(comparison).into_string().as_bytes())
 }

@@ -264,7 +264,7 @@ fn legend(series: &[Series]) -> Markup {
 }
 
 /// From the least to the greatest, with a little room; none without numbers.
-fn range(values: impl Iterator<Item = f64>) -> Option<Range<f64>> {
+pub(crate) fn range(values: impl Iterator<Item = f64>) -> Option<Range<f64>> {
     let (low, high) = values
         .filter(|value| value.is_finite())
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));

@@ -29,6 +29,7 @@ fn tiny(out: &Path, seed: u64) -> Report {
         device: Device::flex(),
         cache: out.join("cache"),
         workers: 1,
+        reuse: Vec::new(),
     };
     run(&config, &mut Silent, &AtomicBool::new(false)).unwrap()
 }

@@ -108,6 +108,7 @@ fn losses(
         device: device.clone(),
         cache: out.join("cache"),
         workers: 1,
+        reuse: Vec::new(),
     };
     let stop = AtomicBool::new(false);
     match run_recipe(&config, &mut BeforeEvaluation(&stop), &stop) {

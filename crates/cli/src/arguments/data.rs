@@ -61,7 +61,7 @@ pub(crate) struct CacheArguments {
     pub(crate) cache: Option<PathBuf>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct DataArguments {
     /// Folder where data lies and is fetched to [default: DISTILL_DATA, then the user's cache folder]
     #[arg(long, value_name = "DIR")]

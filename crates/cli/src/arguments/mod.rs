@@ -3,6 +3,7 @@
 mod data;
 mod network;
 mod run;
+mod sweep;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ pub(crate) use network::{
     PredictArguments,
 };
 pub(crate) use run::RunArguments;
+pub(crate) use sweep::SweepArguments;
 
 /// Knowledge distillation: a large network teaches a small one, and the small one goes to production.
 #[derive(Debug, Parser)]
@@ -54,6 +56,11 @@ pub(crate) enum Command {
     ///
     /// Each stage is rehearsed for a few seconds. Takes the options of `run`.
     Check(RunArguments),
+    /// Run a recipe over a grid of its fields' values, and see which student is worth its size
+    ///
+    /// Takes the options of `run`. Stages that points have in common are made once, and the same command goes on
+    /// where it was stopped.
+    Sweep(SweepArguments),
     /// Evaluate trained weights on the test split of a dataset
     Evaluate(EvaluateArguments),
     /// Compare finished runs: several seeds of a recipe, several recipes on the same test images
@@ -64,6 +71,9 @@ pub(crate) enum Command {
         /// Print JSON
         #[arg(long)]
         json: bool,
+        /// Write the comparison as a page too
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
     },
     /// Classify images with trained weights
     Predict(PredictArguments),
@@ -116,7 +126,7 @@ pub(crate) enum Listed {
     Backends,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct DeviceArguments {
     /// Backend to run on, one of those compiled in: flex, ndarray, wgpu, vulkan, cuda
     #[arg(long, value_name = "NAME")]

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{DataArguments, DeviceArguments};
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct RunArguments {
     /// Name of a recipe, or a file ending in `.toml`
     #[arg(default_value = "digits")]
@@ -34,6 +34,9 @@ pub(crate) struct RunArguments {
     /// `[cache]` [default where it has one: DISTILL_CACHE, then the user's cache folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) cache: Option<PathBuf>,
+    /// Copy finished stages of this run where they were made from the same inputs, as often as wanted
+    #[arg(long, value_name = "RUN")]
+    pub(crate) reuse: Vec<PathBuf>,
     /// Threads that prepare batches. Results do not depend on it
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) workers: u16,

@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use distill_driver::{ClassFigures, Comparison, Difference, Figure, Group, MissingFigures, Over};
 
@@ -8,8 +8,13 @@ use crate::output::{self, thousands};
 /// Classes that are shown where there are many.
 const CLASSES: usize = 10;
 
-pub(crate) fn execute(runs: &[PathBuf], json: bool) -> anyhow::Result<()> {
-    print(&Comparison::of(runs)?, json);
+pub(crate) fn execute(runs: &[PathBuf], json: bool, html: Option<&Path>) -> anyhow::Result<()> {
+    let comparison = Comparison::of(runs)?;
+    print(&comparison, json);
+    if let Some(page) = html {
+        distill_report::write_comparison(&comparison, page)?;
+        output::note(&format!("report: {}", page.display()));
+    }
     Ok(())
 }
 
@@ -138,7 +143,7 @@ fn of_missing(name: &str, missing: &MissingFigures) -> String {
     )
 }
 
-fn percent(figure: &Figure) -> String {
+pub(crate) fn percent(figure: &Figure) -> String {
     let deviation = figure.deviation.map_or(String::new(), |d| format!(" ± {:.2}", 100.0 * d));
     format!("{:.2}{deviation} %", 100.0 * figure.mean)
 }

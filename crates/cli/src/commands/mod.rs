@@ -13,6 +13,7 @@ mod network;
 mod predict;
 mod run;
 mod schema;
+mod sweep;
 mod watched;
 
 use std::path::{Path, PathBuf};
@@ -31,7 +32,8 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<()> {
         Command::Run(run) => run::execute(&run),
         Command::Check(run) => check::execute(&run),
         Command::Evaluate(evaluate) => evaluate::execute(evaluate),
-        Command::Compare { runs, json } => compare::execute(&runs, json),
+        Command::Sweep(sweep) => sweep::execute(&sweep),
+        Command::Compare { runs, json, html } => compare::execute(&runs, json, html.as_deref()),
         Command::Predict(predict) => predict::execute(&predict),
         Command::Inspect(inspect) => inspect::execute(&inspect),
         Command::Export(export) => export::execute(&export),

@@ -27,6 +27,9 @@ pub(crate) fn execute(arguments: &RunArguments) -> anyhow::Result<()> {
     }
     let comparison = Comparison::of(&runs)?;
     comparison.write(&config.out.join("comparison.json"))?;
+    let page = config.out.join("comparison.html");
+    distill_report::write_comparison(&comparison, &page)?;
+    output::note(&format!("report: {}", page.display()));
     compare::print(&comparison, arguments.json);
     Ok(())
 }
@@ -77,11 +80,12 @@ pub(crate) fn configure(arguments: &RunArguments) -> anyhow::Result<Configured> 
         device,
         cache,
         workers: arguments.workers.into(),
+        reuse: arguments.reuse.clone(),
     };
     Ok(Configured { config, seeds })
 }
 
-fn run(config: &RunConfig, interrupt: &AtomicBool) -> anyhow::Result<Report> {
+pub(crate) fn run(config: &RunConfig, interrupt: &AtomicBool) -> anyhow::Result<Report> {
     let RunConfig { recipe, seed, backend, out, .. } = config;
     let mut watched = Watched::new(out);
     let (name, folder) = (&recipe.recipe.name, out.display());

@@ -38,7 +38,8 @@ pub enum Over {
 }
 
 impl Figure {
-    pub(super) fn of(values: Vec<f64>) -> Self {
+    /// Of values, at least one.
+    pub fn of(values: Vec<f64>) -> Self {
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n;
         let square = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>();

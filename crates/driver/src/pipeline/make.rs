@@ -38,7 +38,7 @@ impl Pipeline<'_> {
         tracing::debug!(stage = stage.name(), fingerprint, %inputs, "stage");
         self.bring_forward(&folder, stage, &fingerprint, inputs, observer)?;
         if let Some(done) = read_json::<StageRecord>(&folder.join("stage.json"))? {
-            if self.weights_are_whole(stage, &done) {
+            if self.weights_are_whole(&folder, stage, &done) {
                 let reason = "its result is there and its inputs are unchanged";
                 observer.on(Event::StageSkipped { stage, reason });
                 // It may have been killed between its record and this.
@@ -65,7 +65,12 @@ impl Pipeline<'_> {
                 let note = format!("{}: goes on in epoch {epoch} after step {step}", stage.name());
                 observer.on(Event::Note(note));
             }
-            None => checkpoint::clear(&folder)?,
+            None => {
+                checkpoint::clear(&folder)?;
+                if self.reuse(stage, &fingerprint, &folder, observer)? {
+                    return Ok(());
+                }
+            }
         }
         if let Some(single) = self.config.recipe.stage(stage) {
             write_json(&folder.join("model.json"), &self.card(stage, single))?;
@@ -198,7 +203,12 @@ impl Pipeline<'_> {
         })
     }
 
-    fn weights_are_whole(&self, stage: Stage, record: &StageRecord) -> bool {
+    pub(super) fn weights_are_whole(
+        &self,
+        folder: &Path,
+        stage: Stage,
+        record: &StageRecord,
+    ) -> bool {
         if self.config.recipe.stage(stage).is_none() {
             return true;
         }
@@ -219,7 +229,7 @@ impl Pipeline<'_> {
             [(selected, &peer.selected_sha256), (last, &peer.last_sha256)]
         });
         own.into_iter().chain(kept).chain(peers).all(|(file, expected)| {
-            hash_file(&self.folder(stage).join(file)).is_ok_and(|hash| hash == *expected)
+            hash_file(&folder.join(file)).is_ok_and(|hash| hash == *expected)
         })
     }
 

@@ -9,6 +9,7 @@ mod make;
 mod memory;
 mod peers;
 mod prepare;
+mod reuse;
 mod specialists;
 
 use std::{
@@ -66,6 +67,8 @@ pub struct RunConfig {
     pub cache: PathBuf,
     /// Threads that prepare batches; no result depends on it.
     pub workers: usize,
+    /// Folders of other runs, whose finished stages are copied where they were made from the same inputs.
+    pub reuse: Vec<PathBuf>,
 }
 
 /// Runs the whole pipeline and returns its report, which also lies in the run's folder.

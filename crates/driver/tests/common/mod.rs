@@ -42,6 +42,7 @@ pub(crate) fn config(out: &Path, device: Device, backend: &str, more: &[&str]) -
         device,
         cache: out.join("cache"),
         workers: 2,
+        reuse: Vec::new(),
     }
 }
 

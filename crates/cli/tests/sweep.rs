@@ -1,0 +1,101 @@
+//! A grid of runs, and finished runs beside one another as a page.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::{fs, path::Path};
+
+use common::{TINY, distill, refused, stderr, stdout};
+use serde_json::Value;
+
+#[test]
+fn a_sweep_trains_each_teacher_once_and_goes_on_with_more_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("sweep");
+    let out = out.to_str().unwrap();
+    let tiny: Vec<&str> = TINY.iter().copied().filter(|one| !one.starts_with("--seed")).collect();
+    let sweep = |over: &[&str]| {
+        let command = ["sweep", "digits", "--out", out, "--seeds", "1,2"];
+        [&command[..], &tiny[..], over].concat()
+    };
+    let blocks = "--over=student.blocks=[[4]],[[4],[4]]";
+    let few = sweep(&["--over=objective.0.temperature=2", blocks]);
+    let output = distill(&few);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let taken = |output| stderr(output).matches(": taken from ").count();
+    assert_eq!(taken(&output), 2, "the teacher of each seed, for the second network");
+
+    let more = sweep(&["--over=objective.0.temperature=2,8", blocks]);
+    let output = distill(&more);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(taken(&output), 8, "teacher and baseline of each new run");
+    assert_eq!(stderr(&output).matches("student: skipped").count(), 4);
+    let table = stdout(&output);
+    for point in ["temperature=2,blocks=4 ", "temperature=8,blocks=4-4 "] {
+        assert!(table.contains(point), "{table}");
+    }
+    assert!(table.contains(" * "), "one is chosen: {table}");
+
+    let json: Value =
+        serde_json::from_str(&fs::read_to_string(Path::new(out).join("sweep.json")).unwrap())
+            .unwrap();
+    let points = json["points"].as_array().unwrap();
+    assert_eq!(points.len(), 4);
+    for point in points {
+        let figures = &point["figures"];
+        assert_eq!(figures["seeds"], serde_json::json!([1, 2]));
+        let runs = point["runs"].as_array().unwrap().iter();
+        let reports = runs.map(|run| {
+            fs::read_to_string(Path::new(run.as_str().unwrap()).join("report.json")).unwrap()
+        });
+        let reports: Vec<Value> =
+            reports.map(|text| serde_json::from_str(&text).unwrap()).collect();
+        let top1 =
+            |report: &Value| report["models"]["student"]["test"]["last"]["top1"].as_f64().unwrap();
+        let mean = reports.iter().map(top1).sum::<f64>() / 2.0;
+        assert!((figures["top1_last"]["mean"].as_f64().unwrap() - mean).abs() < 1e-12);
+        assert_eq!(figures["parameters"], reports[0]["models"]["student"]["parameters"]);
+    }
+    let page = fs::read_to_string(Path::new(out).join("sweep.html")).unwrap();
+    assert!(page.contains("Pareto front") && page.contains("Validation chooses"));
+
+    assert!(
+        refused(&sweep(&["--over=student.epochs=1,2"]))
+            .contains("it holds a sweep with the fields")
+    );
+    let runs = [1, 2].map(|seed| format!("{out}/temperature=2,blocks=4/seed{seed}"));
+    let page = folder.path().join("page.html");
+    let page = page.to_str().unwrap();
+    let compared = distill(&["compare", &runs[0], &runs[1], "--html", page]);
+    assert_eq!(compared.status.code(), Some(0), "{}", stderr(&compared));
+    let text = fs::read_to_string(page).unwrap();
+    for part in ["student minus baseline", "95 % interval over the runs", "id=\"classes\""] {
+        assert!(text.contains(part), "{part}");
+    }
+}
+
+#[test]
+fn what_cannot_be_a_sweep_is_refused_before_anything_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("sweep");
+    let sweep = |over: &str| {
+        refused(&[&["sweep", "digits", "--out", out.to_str().unwrap(), over], &TINY[..]].concat())
+    };
+    assert!(sweep("--over=student.epoch=1,2").contains("unknown field `epoch`"));
+    assert!(sweep("--over=student.epochs").contains("a field and its values"));
+    assert!(sweep("--over=student.epochs=1,0").contains("`student.epochs` is `0`"));
+    assert!(!out.exists());
+}
+
+#[test]
+fn a_point_whose_loss_is_no_number_costs_the_others_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("sweep");
+    let rates = "--over=student.optimizer.learning_rate=1e30,1e-3";
+    let output =
+        distill(&[&["sweep", "digits", "--out", out.to_str().unwrap(), rates], &TINY[..]].concat());
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("1 of 2 runs could not be finished"), "{}", stderr(&output));
+    let table = stdout(&output);
+    assert!(table.contains("failed") && table.contains("learning_rate=1e-3"), "{table}");
+}

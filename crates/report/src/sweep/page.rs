@@ -1,0 +1,209 @@
+//! `sweep.html`: which point is the best, what size buys, and every point with its numbers.
+
+use distill_driver::Figure;
+use maud::{Markup, html};
+
+use super::{Point, PointFigures, Sweep, pareto};
+use crate::{
+    figures::{duration, mebibytes, percent, points, thousands},
+    frame::Frame,
+    plot::{Ink, Lines, Series, Unit},
+};
+
+pub(super) fn html(sweep: &Sweep) -> Markup {
+    let frame = Frame {
+        kind: "Sweep",
+        title: &sweep.recipe,
+        subtitle: html! {
+            (sweep.points.len()) " points of " (sweep.fields.join(", ")) ", " (sweep.backend) "."
+        },
+        sections: &[
+            ("front", "Accuracy and its price"),
+            ("fields", "Each field"),
+            ("points", "All points"),
+        ],
+        main: html! { (answer(sweep)) (fronts(sweep)) (fields(sweep)) (table(sweep)) },
+        source: super::SWEEP,
+    };
+    frame.html()
+}
+
+fn answer(sweep: &Sweep) -> Markup {
+    let Some((point, figures)) = sweep.chosen() else {
+        return html! {
+            section.answer aria-labelledby="answer" {
+                h2 id="answer" { "No run is finished yet" }
+                p { "The same command goes on with the sweep." }
+            }
+        };
+    };
+    let interval = figures
+        .gain
+        .interval
+        .map(|[low, high]| format!(" (95 % interval {} to {})", points(low), points(high)));
+    let best =
+        sweep.done().map(|(_, other)| other.top1_last.mean).fold(f64::NEG_INFINITY, f64::max);
+    html! {
+        section.answer aria-labelledby="answer" {
+            h2 id="answer" { "Validation chooses " (point.name) ": " (written(&figures.top1_last)) " on the test images" }
+            p {
+                "There the student gains " strong { (points(figures.gain.figure.mean)) " points" }
+                @if let Some(interval) = interval { (interval) } " over its baseline, which gets "
+                (written(&figures.baseline)) ", over " (figures.seeds.len())
+                @if figures.seeds.len() == 1 { " seed" } @else { " seeds" } ". The student is a "
+                (figures.architecture) " of " (thousands(figures.parameters)) " parameters."
+            }
+            p {
+                "Its accuracy on the " em { "validation" } " images chose it (" (written(&figures.validation)) "). The best "
+                "of " (sweep.done().count()) " points on the test images themselves gets " (percent(best))
+                "; to choose by them would be to report the luckiest point."
+            }
+        }
+    }
+}
+
+fn fronts(sweep: &Sweep) -> Markup {
+    let chosen = sweep.chosen().map(|(point, _)| point.name.as_str());
+    let places = |cost: &dyn Fn(&PointFigures) -> Option<f64>| -> Vec<pareto::Place> {
+        let place = |(point, figures): (&Point, &PointFigures)| {
+            Some(pareto::Place {
+                name: point.name.clone(),
+                cost: cost(figures)?,
+                accuracy: figures.top1_last.mean,
+                deviation: figures.top1_last.deviation,
+                is_chosen: chosen == Some(point.name.as_str()),
+            })
+        };
+        sweep.done().filter_map(place).collect()
+    };
+    let size = places(&|figures| Some(figures.parameters as f64));
+    let time = places(&|figures| figures.latency);
+    html! {
+        section aria-labelledby="front" {
+            h2 id="front" { "Accuracy and its price" }
+            div.plots {
+                @if let Some(plot) = pareto::plot("Against size", "parameters", &size, &|x| thousands(x.max(0.0) as u64)) {
+                    (plot)
+                }
+                @if let Some(plot) = pareto::plot("Against latency", "one image", &time, &|x| duration(x.max(0.0))) { (plot) }
+            }
+        }
+    }
+}
+
+/// Accuracy over each field whose values are numbers: of all points with a value the mean.
+fn fields(sweep: &Sweep) -> Markup {
+    let plots: Vec<Markup> = sweep
+        .fields
+        .iter()
+        .enumerate()
+        .filter_map(|(at, field)| of_field(sweep, at, field))
+        .collect();
+    html! {
+        section aria-labelledby="fields" {
+            h2 id="fields" { "Each field" }
+            @if plots.is_empty() { p { "No field has several numbers as values." } }
+            div.plots { @for plot in plots { (plot) } }
+            p.note { "Of several fields, a value's accuracy is the mean over the points that have it, after the last epoch." }
+        }
+    }
+}
+
+fn of_field(sweep: &Sweep, at: usize, field: &str) -> Option<Markup> {
+    let mut values: Vec<f64> = Vec::new();
+    for point in &sweep.points {
+        values.push(point.values[at].parse().ok()?);
+    }
+    let mut places = values.clone();
+    places.sort_by(f64::total_cmp);
+    places.dedup();
+    if places.len() < 2 {
+        return None;
+    }
+    let over = |of: &dyn Fn(&PointFigures) -> f64| -> Vec<(f64, f64)> {
+        let mean = |place: &f64| {
+            let with = sweep.points.iter().zip(&values).filter(|(_, value)| *value == place);
+            let found: Vec<f64> =
+                with.filter_map(|(point, _)| Some(of(point.figures.as_ref()?))).collect();
+            (!found.is_empty()).then(|| (*place, found.iter().sum::<f64>() / found.len() as f64))
+        };
+        places.iter().filter_map(mean).collect()
+    };
+    let series = |name: &str, ink, points| Series { name: name.to_owned(), ink, points };
+    let series = vec![
+        series("student", Ink::Student, over(&|figures| figures.top1_last.mean)),
+        series("baseline", Ink::Baseline, over(&|figures| figures.baseline.mean)),
+    ];
+    Lines { title: field, x: field, y: "top-1", unit: Unit::Share, series, band: Vec::new() }
+        .figure()
+}
+
+fn table(sweep: &Sweep) -> Markup {
+    let front = sweep.front(|figures| Some(figures.parameters as f64));
+    let chosen = sweep.chosen().map(|(point, _)| point.name.as_str());
+    let header = [
+        "Point",
+        "Seeds",
+        "Validation",
+        "Top-1",
+        "Selected",
+        "NLL",
+        "Baseline",
+        "Gain",
+        "Parameters",
+        "Size",
+        "Latency",
+    ];
+    html! {
+        section aria-labelledby="points" {
+            h2 id="points" { "All points" }
+            div.wide tabindex="0" role="region" aria-label="Table of all points" {
+                table {
+                    thead { tr { @for name in header { th scope="col" { (name) } } } }
+                    tbody { @for point in &sweep.points { tr {
+                        th scope="row" {
+                            (point.name)
+                            @if chosen == Some(point.name.as_str()) { " ◯" }
+                            @if front.contains(&point.name.as_str()) { " ●" }
+                        }
+                        @if let Some(figures) = &point.figures { (cells(figures)) }
+                        @else { td colspan="10" { (point.failures.first().map_or("not run yet", String::as_str)) } }
+                    } } }
+                }
+            }
+            p.note {
+                "◯ chosen by validation, ● on the front of accuracy against parameters. Mean ± deviation over the seeds; top-1 "
+                "and NLL (nats) of the student after its last epoch, on the test images."
+            }
+            @let failures: Vec<&String> = sweep.points.iter().flat_map(|point| &point.failures).collect();
+            @if !failures.is_empty() {
+                h3 { "What stopped runs" }
+                ul { @for failure in failures { li { (failure) } } }
+            }
+        }
+    }
+}
+
+fn cells(figures: &PointFigures) -> Markup {
+    let nll = figures.nll.deviation.map_or(String::new(), |d| format!(" ± {d:.4}"));
+    html! {
+        td { (figures.seeds.len()) }
+        td { (written(&figures.validation)) }
+        td { (written(&figures.top1_last)) }
+        td { (written(&figures.top1_selected)) }
+        td { (format!("{:.4}", figures.nll.mean)) (nll) }
+        td { (written(&figures.baseline)) }
+        td { (points(figures.gain.figure.mean)) }
+        td { (thousands(figures.parameters)) }
+        td { (mebibytes(figures.bytes)) }
+        td { (figures.latency.map_or_else(|| "–".to_owned(), duration)) }
+    }
+}
+
+/// A fraction over the seeds.
+pub(crate) fn written(figure: &Figure) -> String {
+    match figure.deviation {
+        Some(deviation) => format!("{:.2} ± {:.2} %", 100.0 * figure.mean, 100.0 * deviation),
+        None => percent(figure.mean),
+    }
+}

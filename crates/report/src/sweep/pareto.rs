@@ -1,0 +1,148 @@
+//! What accuracy costs: points, their deviations, and the front of those that nothing beats.
+
+use maud::{Markup, html};
+use plotters::prelude::*;
+
+use crate::{
+    figures::percent,
+    plot::{Drawn, Ink, LETTERS, SIZE, draw, figure, range},
+};
+
+/// One point of the plot.
+pub(crate) struct Place {
+    pub(crate) name: String,
+    pub(crate) cost: f64,
+    /// A fraction.
+    pub(crate) accuracy: f64,
+    /// Deviation over the seeds.
+    pub(crate) deviation: Option<f64>,
+    /// Whether it is the one that validation chose.
+    pub(crate) is_chosen: bool,
+}
+
+/// Indices of the places `[cost, accuracy]` that none beats in both or is equal in one and better in the other, by
+/// rising cost.
+pub(crate) fn front(places: &[[f64; 2]]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..places.len()).collect();
+    let of = |at: usize| places[at];
+    order.sort_by(|a, b| {
+        let ([cost_a, accuracy_a], [cost_b, accuracy_b]) = (of(*a), of(*b));
+        cost_a.total_cmp(&cost_b).then(accuracy_b.total_cmp(&accuracy_a))
+    });
+    let mut best = f64::NEG_INFINITY;
+    order.retain(|at| {
+        let [_, accuracy] = of(*at);
+        let is_better = accuracy > best;
+        best = best.max(accuracy);
+        is_better
+    });
+    order
+}
+
+/// Accuracy against a cost, as a figure; none without points.
+pub(crate) fn plot(
+    title: &str,
+    cost: &str,
+    places: &[Place],
+    written: &dyn Fn(f64) -> String,
+) -> Option<Markup> {
+    let spread = |place: &Place| {
+        let deviation = place.deviation.unwrap_or(0.0);
+        [place.accuracy - deviation, place.accuracy + deviation]
+    };
+    let x = range(places.iter().map(|place| place.cost))?;
+    let y = range(places.iter().flat_map(spread))?;
+    let best = front(&places.iter().map(|place| [place.cost, place.accuracy]).collect::<Vec<_>>());
+    let svg = draw(SIZE, |root| -> Drawn {
+        let mut chart = ChartBuilder::on(root)
+            .margin(12)
+            .margin_right(44)
+            .x_label_area_size(76)
+            .y_label_area_size(110)
+            .build_cartesian_2d(x, y)?;
+        let text = ("sans-serif", LETTERS).into_font().color(&Ink::Text.colour());
+        chart
+            .configure_mesh()
+            .disable_x_mesh()
+            .light_line_style(TRANSPARENT)
+            .bold_line_style(Ink::Grid.colour())
+            .axis_style(Ink::Grid.colour())
+            .label_style(text.clone())
+            .axis_desc_style(text)
+            .x_desc(cost)
+            .x_labels(4)
+            .y_labels(6)
+            .x_label_formatter(&|x| written(*x))
+            .y_label_formatter(&|y| format!("{:.1} %", 100.0 * y))
+            .draw()?;
+        let line = best.iter().map(|at| (places[*at].cost, places[*at].accuracy));
+        chart.draw_series(LineSeries::new(line, Ink::Student.colour().stroke_width(4)))?;
+        for (at, place) in places.iter().enumerate() {
+            let ink = if best.contains(&at) { Ink::Student } else { Ink::Baseline }.colour();
+            if place.deviation.is_some() {
+                let ends = spread(place).map(|accuracy| (place.cost, accuracy));
+                chart.draw_series([PathElement::new(ends, ink.stroke_width(3))])?;
+            }
+            let at = (place.cost, place.accuracy);
+            chart.draw_series([Circle::new(at, 8, ink.filled())])?;
+            if place.is_chosen {
+                chart.draw_series([Circle::new(at, 16, Ink::Teacher.colour().stroke_width(4))])?;
+            }
+        }
+        Ok(())
+    });
+    let on_front: Vec<&str> = best.iter().map(|at| places[*at].name.as_str()).collect();
+    let caption = format!(
+        "Each point is a student: its top-1 on the test images and {cost}, with its deviation over the seeds as a \
+         bar. The line is the Pareto front, what no other point beats: {}.",
+        on_front.join("; ")
+    );
+    let table = html! {
+        table {
+            thead { tr { @for name in ["Point", cost, "Top-1", "Deviation", "On the front"] { th scope="col" { (name) } } } }
+            tbody { @for (at, place) in places.iter().enumerate() { tr {
+                th scope="row" { (place.name) }
+                td { (written(place.cost)) }
+                td { (percent(place.accuracy)) }
+                td { (place.deviation.map_or_else(|| "–".to_owned(), percent)) }
+                td { @if best.contains(&at) { "yes" } @else { "–" } }
+            } } }
+        }
+    };
+    let legend = html! {
+        ul.legend {
+            li { "● on the front" } li { "● elsewhere, grey" } li { "◯ chosen by validation" }
+        }
+    };
+    Some(figure(title, &caption, &svg, Some(legend), &table))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_front_is_what_nothing_beats() {
+        let places = [[3.0, 0.9], [1.0, 0.5], [2.0, 0.4], [2.0, 0.7], [4.0, 0.9], [1.0, 0.5]];
+        assert_eq!(front(&places), [1, 3, 0]);
+        assert_eq!(front(&[]), [0; 0]);
+    }
+
+    #[test]
+    fn a_plot_says_which_points_are_on_the_front() {
+        let place = |name: &str, cost, accuracy| Place {
+            name: name.to_owned(),
+            cost,
+            accuracy,
+            deviation: Some(0.01),
+            is_chosen: cost == 1.0,
+        };
+        let places =
+            [place("small", 1.0, 0.5), place("bad <b>", 2.0, 0.4), place("large", 3.0, 0.7)];
+        let page =
+            plot("P", "parameters", &places, &|cost| format!("{cost:.0}")).unwrap().into_string();
+        assert!(page.contains("what no other point beats: small; large."), "{page}");
+        assert!(!page.contains("<b>"), "names are text");
+        assert!(plot("P", "x", &[], &|_| String::new()).is_none());
+    }
+}
