@@ -14,7 +14,7 @@ fn a_sweep_trains_each_teacher_once_and_goes_on_with_more_values() {
     let out = folder.path().join("sweep");
     let out = out.to_str().unwrap();
     let tiny: Vec<&str> = TINY.iter().copied().filter(|one| !one.starts_with("--seed")).collect();
-    let sweep = |over: &[&str]| {
+    let sweep = |over: &[&'static str]| {
         let command = ["sweep", "digits", "--out", out, "--seeds", "1,2"];
         [&command[..], &tiny[..], over].concat()
     };

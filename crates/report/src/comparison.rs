@@ -171,7 +171,7 @@ fn plot(groups: &[Group], names: &[String]) -> Markup {
         .map(|(g, name)| format!("{name}: {}", difference(&g.gain_last)))
         .collect();
     let legend = html! {
-        ul.legend { li { "● mean and its interval" } li { "• each run, grey" } li { "line: no gain" } }
+        ul.legend { li { span.ink-student { "●" } " mean and its interval" } li { span.ink-baseline { "•" } " each run" } li { "line: no gain" } }
     };
     let title = "Student minus baseline, after the last epoch";
     figure(title, &format!("{}.", said.join("; ")), &svg, Some(legend), &table)
@@ -190,8 +190,8 @@ fn models(groups: &[Group], names: &[String]) -> Markup {
             @for (group, name) in groups.iter().zip(names) {
                 h3 { (name) }
                 div.wide tabindex="0" role="region" aria-label={ "Networks of " (name) } {
-                    table {
-                        thead { tr { th { "" } @for name in header { th scope="col" { (name) } } } }
+                    table.grid {
+                        thead { tr { td {} @for name in header { th scope="col" { (name) } } } }
                         tbody { @for model in &group.models { tr {
                             th scope="row" { (model.stage.name()) }
                             td { (model.architecture) }
@@ -222,7 +222,7 @@ fn classes(groups: &[Group], names: &[String]) -> Markup {
             @for (group, name) in groups.iter().zip(names) {
                 h3 { (name) }
                 div.wide tabindex="0" role="region" aria-label={ "Classes of " (name) } {
-                    table {
+                    table.grid {
                         thead { tr { @for name in ["Class", "Images", "Baseline", "Student", "Change", "Gained", "Lost"] {
                             th scope="col" { (name) }
                         } } }

@@ -65,8 +65,10 @@ fn answer(sweep: &Sweep) -> Markup {
 fn fronts(sweep: &Sweep) -> Markup {
     let chosen = sweep.chosen().map(|(point, _)| point.name.as_str());
     let places = |cost: &dyn Fn(&PointFigures) -> Option<f64>| -> Vec<pareto::Place> {
-        let place = |(point, figures): (&Point, &PointFigures)| {
+        let place = |(at, point): (usize, &Point)| {
+            let figures = point.figures.as_ref()?;
             Some(pareto::Place {
+                number: at + 1,
                 name: point.name.clone(),
                 cost: cost(figures)?,
                 accuracy: figures.top1_last.mean,
@@ -74,7 +76,7 @@ fn fronts(sweep: &Sweep) -> Markup {
                 is_chosen: chosen == Some(point.name.as_str()),
             })
         };
-        sweep.done().filter_map(place).collect()
+        sweep.points.iter().enumerate().filter_map(place).collect()
     };
     let size = places(&|figures| Some(figures.parameters as f64));
     let time = places(&|figures| figures.latency);
@@ -158,11 +160,11 @@ fn table(sweep: &Sweep) -> Markup {
         section aria-labelledby="points" {
             h2 id="points" { "All points" }
             div.wide tabindex="0" role="region" aria-label="Table of all points" {
-                table {
+                table.grid {
                     thead { tr { @for name in header { th scope="col" { (name) } } } }
-                    tbody { @for point in &sweep.points { tr {
+                    tbody { @for (at, point) in sweep.points.iter().enumerate() { tr {
                         th scope="row" {
-                            (point.name)
+                            (at + 1) ". " (point.name)
                             @if chosen == Some(point.name.as_str()) { " ◯" }
                             @if front.contains(&point.name.as_str()) { " ●" }
                         }

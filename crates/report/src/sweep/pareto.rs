@@ -10,6 +10,8 @@ use crate::{
 
 /// One point of the plot.
 pub(crate) struct Place {
+    /// What it is called in the plot.
+    pub(crate) number: usize,
     pub(crate) name: String,
     pub(crate) cost: f64,
     /// A fraction.
@@ -77,14 +79,19 @@ pub(crate) fn plot(
             .draw()?;
         let line = best.iter().map(|at| (places[*at].cost, places[*at].accuracy));
         chart.draw_series(LineSeries::new(line, Ink::Student.colour().stroke_width(4)))?;
-        for (at, place) in places.iter().enumerate() {
-            let ink = if best.contains(&at) { Ink::Student } else { Ink::Baseline }.colour();
+        for (index, place) in places.iter().enumerate() {
+            let ink = if best.contains(&index) { Ink::Student } else { Ink::Baseline }.colour();
             if place.deviation.is_some() {
                 let ends = spread(place).map(|accuracy| (place.cost, accuracy));
                 chart.draw_series([PathElement::new(ends, ink.stroke_width(3))])?;
             }
             let at = (place.cost, place.accuracy);
             chart.draw_series([Circle::new(at, 8, ink.filled())])?;
+            let text = ("sans-serif", LETTERS).into_font().color(&Ink::Text.colour());
+            if best.contains(&index) || place.is_chosen {
+                let label = Text::new(place.number.to_string(), (14, -34), text);
+                chart.draw_series([EmptyElement::at(at) + label])?;
+            }
             if place.is_chosen {
                 chart.draw_series([Circle::new(at, 16, Ink::Teacher.colour().stroke_width(4))])?;
             }
@@ -101,7 +108,7 @@ pub(crate) fn plot(
         table {
             thead { tr { @for name in ["Point", cost, "Top-1", "Deviation", "On the front"] { th scope="col" { (name) } } } }
             tbody { @for (at, place) in places.iter().enumerate() { tr {
-                th scope="row" { (place.name) }
+                th scope="row" { (place.number) ". " (place.name) }
                 td { (written(place.cost)) }
                 td { (percent(place.accuracy)) }
                 td { (place.deviation.map_or_else(|| "–".to_owned(), percent)) }
@@ -111,7 +118,9 @@ pub(crate) fn plot(
     };
     let legend = html! {
         ul.legend {
-            li { "● on the front" } li { "● elsewhere, grey" } li { "◯ chosen by validation" }
+            li { span.ink-student { "●" } " on the front" }
+            li { span.ink-baseline { "●" } " elsewhere" }
+            li { span.ink-teacher { "◯" } " chosen by validation" }
         }
     };
     Some(figure(title, &caption, &svg, Some(legend), &table))
@@ -131,6 +140,7 @@ mod tests {
     #[test]
     fn a_plot_says_which_points_are_on_the_front() {
         let place = |name: &str, cost, accuracy| Place {
+            number: 1,
             name: name.to_owned(),
             cost,
             accuracy,
