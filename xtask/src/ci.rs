@@ -2,10 +2,10 @@
 
 use std::{process::Command, time::Instant};
 
-use crate::{backends, cargo, tidy};
+use crate::{backends, book, cargo, tidy};
 
 /// One feature set for all that is compiled, so that nothing is compiled twice. What is only checked has more.
-const TESTED: [&str; 4] =
+pub(crate) const TESTED: [&str; 4] =
     ["--release", "--workspace", "--features", "distill-backends/ndarray,distill-backends/wgpu"];
 
 pub(crate) fn run() -> anyhow::Result<()> {
@@ -18,6 +18,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     })?;
     step("tests", || cargo::run(cargo::cargo().arg("test").args(TESTED)))?;
     step("backends", || backends::run(&suite()))?;
+    step("book", book::run)?;
     step("docs", docs)
 }
 

@@ -4,6 +4,7 @@
 
 mod backends;
 mod bench;
+mod book;
 mod cargo;
 mod ci;
 mod distill;
@@ -73,6 +74,8 @@ enum Task {
     /// Compare with PyTorch, onnxruntime and TensorBoard, from a virtual environment in the target folder (downloads
     /// gigabytes once)
     Interop,
+    /// Check the book's links and run the commands in it, shortened; with mdbook installed, build it into target/book
+    Book,
     /// Build the API documentation, with warnings as errors
     Docs,
     /// Check the rules of the house: who may know whom, one golden file a term, lengths of files
@@ -92,6 +95,7 @@ fn main() -> anyhow::Result<()> {
         Task::Golden => golden::run(),
         Task::Objectives { seeds, terms } => objectives::run(seeds, &terms),
         Task::Interop => interop::run(),
+        Task::Book => book::run(),
         Task::Docs => ci::docs(),
         Task::Tidy => tidy::run(),
     }

@@ -40,7 +40,7 @@ pub(crate) struct EvaluateArguments {
     /// Dataset whose test split is read [default: the one of `model.json`]
     #[arg(long, value_name = "NAME")]
     pub(crate) dataset: Option<String>,
-    /// For the dataset `folder`: where it is
+    /// For the dataset `folder`: where it is, from here or below the data folder
     #[arg(long, value_name = "DIR")]
     pub(crate) path: Option<PathBuf>,
     /// Read only the first so many test images

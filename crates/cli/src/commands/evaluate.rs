@@ -1,4 +1,7 @@
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Context;
 use distill_datasets::{ImageShape, LoadConfig, Loader, Normalisation, load};
@@ -35,9 +38,18 @@ pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
         (None, Some(card)) => card.dataset.clone(),
         (None, None) => return Err(missing("--dataset").into()),
     };
+    if name == "folder" && arguments.path.is_none() {
+        let problem =
+            "it is missing, expected the folder of images with `test/CLASS` in it".to_owned();
+        return Err(DriverError::Recipe { file: "--path".to_owned(), problem }.into());
+    }
     let mut config = LoadConfig::new(name, data_folder(&arguments.data)?);
     config.offline = arguments.data.offline;
-    config.path = arguments.path;
+    // A recipe's path starts from the data folder; one that is typed starts where it is typed.
+    let typed = |path: PathBuf| {
+        std::path::absolute(&path).ok().filter(|path| path.is_dir()).unwrap_or(path)
+    };
+    config.path = arguments.path.map(typed);
     if let Some(signature) = card.as_ref().map(|card| card.signature) {
         let (channels, height, width) = (signature.channels, signature.height, signature.width);
         config.shape = ImageShape { channels, height, width };

@@ -1,0 +1,76 @@
+//! `cargo xtask book`: the book's links lead somewhere, and its commands do what they say.
+
+mod commands;
+mod links;
+mod photos;
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, ensure};
+
+use crate::cargo;
+
+/// A page of the book.
+struct Chapter {
+    /// Below `docs`.
+    name: String,
+    text: String,
+}
+
+pub(crate) fn run() -> anyhow::Result<()> {
+    let docs = cargo::root().join("docs");
+    let chapters = chapters(&docs)?;
+    links::check(&docs, &chapters)?;
+    commands::run(&chapters)?;
+    build(&docs)
+}
+
+/// The pages that `SUMMARY.md` names, which are all that there are.
+fn chapters(docs: &Path) -> anyhow::Result<Vec<Chapter>> {
+    let summary = fs::read_to_string(docs.join("SUMMARY.md")).context("docs/SUMMARY.md")?;
+    let named: Vec<String> =
+        summary.lines().flat_map(links::of_line).filter(|name| name.ends_with(".md")).collect();
+    let mut there = BTreeSet::new();
+    pages(docs, docs, &mut there)?;
+    there.remove("SUMMARY.md");
+    for name in &there {
+        ensure!(
+            named.contains(name),
+            "docs/{name} is not in docs/SUMMARY.md, so no reader finds it"
+        );
+    }
+    let read = |name: String| {
+        let text = fs::read_to_string(docs.join(&name)).with_context(|| format!("docs/{name}"))?;
+        Ok(Chapter { name, text })
+    };
+    named.into_iter().map(read).collect()
+}
+
+fn pages(docs: &Path, folder: &Path, found: &mut BTreeSet<String>) -> anyhow::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path: PathBuf = entry?.path();
+        if path.is_dir() {
+            pages(docs, &path, found)?;
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            let name = path.strip_prefix(docs)?.to_string_lossy().replace('\\', "/");
+            found.insert(name);
+        }
+    }
+    Ok(())
+}
+
+fn build(docs: &Path) -> anyhow::Result<()> {
+    let installed = Command::new("mdbook").arg("--version").output();
+    if installed.is_ok_and(|output| output.status.success()) {
+        return cargo::run(Command::new("mdbook").arg("build").arg(docs));
+    }
+    eprintln!(
+        "skipped: mdbook is not installed (`cargo install --locked mdbook`), the pages were checked without it"
+    );
+    Ok(())
+}
