@@ -71,8 +71,8 @@ fn sentence(run: &Finished) -> Markup {
         " of " (thousands(run.report.dataset.test as u64)) " test images right; taught by the teacher, with the same budget, "
         strong { (percent(models.student.test.last.top1)) }
         " (" (points(run.report.student_gain_top1)) " points" @if let Some(interval) = interval { (interval) } "). "
-        "That is one seed: another may differ by more, and "
-        code { "distill run " (run.report.recipe) " --seeds 1,2,3" }
+        "That is one seed: another may differ by more, and the same command with "
+        code { "--seeds 1,2,3" }
         " says by how much."
     }
 }

@@ -1,6 +1,6 @@
 //! Finished runs beside one another, as a page.
 
-use distill_driver::{ClassFigures, Comparison, Difference, Figure, Group, Over};
+use distill_driver::{ClassFigures, Comparison, Difference, Figure, Group, ModelFigures, Over};
 use maud::{Markup, html};
 use plotters::prelude::*;
 
@@ -182,34 +182,50 @@ fn models(groups: &[Group], names: &[String]) -> Markup {
         let deviation = figure.deviation.map_or(String::new(), |d| format!(" ± {d:.digits$}"));
         format!("{:.digits$}{deviation}", figure.mean)
     };
-    let header =
-        ["Network", "Top-1", "Selected", "Agreement", "NLL", "ECE", "T", "NLL at T", "ECE at T"];
+    let accuracy = ["Network", "Top-1", "Selected", "Agreement"];
+    let calibration = ["NLL", "ECE", "T", "NLL at T", "ECE at T"];
     html! {
         section aria-labelledby="models" {
             h2 id="models" { "The networks" }
             @for (group, name) in groups.iter().zip(names) {
                 h3 { (name) }
-                div.wide tabindex="0" role="region" aria-label={ "Networks of " (name) } {
-                    table.grid {
-                        thead { tr { td {} @for name in header { th scope="col" { (name) } } } }
-                        tbody { @for model in &group.models { tr {
-                            th scope="row" { (model.stage.name()) }
-                            td { (model.architecture) }
-                            td { (written(&model.top1_last)) }
-                            td { (written(&model.top1_selected)) }
-                            td { (model.teacher_agreement.as_ref().map_or_else(|| "–".to_owned(), written)) }
-                            td { (number(&model.nll, 4)) }
-                            td { (number(&model.ece, 4)) }
-                            td { (number(&model.temperature, 2)) }
-                            td { (number(&model.nll_scaled, 4)) }
-                            td { (number(&model.ece_scaled, 4)) }
-                        } } }
-                    }
-                }
+                (table(&format!("Networks of {name}"), &accuracy, group, &|model| vec![
+                    model.architecture.clone(),
+                    written(&model.top1_last),
+                    written(&model.top1_selected),
+                    model.teacher_agreement.as_ref().map_or_else(|| "–".to_owned(), written),
+                ]))
+                (table(&format!("Calibration of {name}"), &calibration, group, &|model| vec![
+                    number(&model.nll, 4),
+                    number(&model.ece, 4),
+                    number(&model.temperature, 2),
+                    number(&model.nll_scaled, 4),
+                    number(&model.ece_scaled, 4),
+                ]))
             }
             p.note {
                 "Mean ± deviation over the runs. NLL (nats), ECE and agreement after the last epoch; T is the temperature that "
                 "fits the validation images best."
+            }
+        }
+    }
+}
+
+/// A row for each network of a group.
+fn table(
+    name: &str,
+    header: &[&str],
+    group: &Group,
+    cells: &dyn Fn(&ModelFigures) -> Vec<String>,
+) -> Markup {
+    html! {
+        div.wide tabindex="0" role="region" aria-label=(name) {
+            table.grid {
+                thead { tr { td {} @for name in header { th scope="col" { (name) } } } }
+                tbody { @for model in &group.models { tr {
+                    th scope="row" { (model.stage.name()) }
+                    @for cell in cells(model) { td { (cell) } }
+                } } }
             }
         }
     }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod ensemble;
+mod finished;
 mod forecast;
 mod given;
 mod judge;
@@ -178,17 +179,8 @@ impl<'a> Pipeline<'a> {
 
     fn write_head(&self, memory_estimate: Option<u64>) -> Result<(), DriverError> {
         let Self { config, dataset, .. } = self;
-        let mut recipe = config.recipe.recipe.clone();
-        recipe.seed = config.seed;
-        recipe.seeds.clear();
-        for (stage, weights) in &self.given {
-            let section = match stage {
-                Stage::Network(name) => recipe.networks.get_mut(*name).expect("one of them"),
-                _ => &mut recipe.teacher,
-            };
-            let path = std::path::absolute(weights).map_err(DriverError::io(weights))?;
-            section.weights = Some(path);
-        }
+        let given = self.given.iter().map(|(stage, path)| (*stage, path.as_path()));
+        let recipe = config.recipe_with(given)?;
         let text = toml::to_string(&recipe).expect("a recipe serialises");
         write_json(
             &config.out.join("run.json"),

@@ -1,16 +1,30 @@
 //! Stages that another run has finished already, from the same inputs.
 
-use std::{fs, path::Path};
+use std::{
+    fs::{self, File},
+    io,
+    path::Path,
+};
 
 use super::Pipeline;
 use crate::{
-    DriverError, Event, Observer, Stage, StageRecord,
-    files::{WRITING, read_json, write_json},
+    DriverError, Event, Observer, Stage, StageRecord, TestRecord,
+    files::{WRITING, create_dir, read_json, sync_folder, write_json},
 };
 
+/// Written when a stage is done.
+const RECORD: &str = "stage.json";
+const TEST: &str = "test.json";
+/// Where a copy is made, in the run's folder; begins as [`WRITING`] does.
+const COPY: &str = ".writing-reused";
+
 impl Pipeline<'_> {
-    /// Copies a finished stage with this fingerprint from the first run that has one, where the stage has neither a
-    /// result nor a checkpoint. Its inputs are the same, and so are its bits.
+    /// Copies a finished stage with this fingerprint from the first run that has a whole one, where the stage has
+    /// neither a result nor a checkpoint. Its inputs are the same, and so are its bits.
+    ///
+    /// # Errors
+    /// [`DriverError::Io`] where the copy cannot take its place. A run that nothing can be had from is no help and
+    /// no harm: it may be damaged, or another process may be at work in it.
     pub(super) fn reuse(
         &self,
         stage: Stage,
@@ -18,43 +32,59 @@ impl Pipeline<'_> {
         folder: &Path,
         observer: &mut dyn Observer,
     ) -> Result<bool, DriverError> {
+        let copy = self.config.out.join(COPY);
         for run in &self.config.reuse {
             let theirs = stage.folder(run);
-            // A run that is damaged, or being made, is no help and no harm.
             let Ok(Some(record)) = read_json::<StageRecord>(&theirs.join(RECORD)) else { continue };
             if record.fingerprint != fingerprint || !self.weights_are_whole(&theirs, stage, &record)
             {
                 continue;
             }
-            copy_files(&theirs, folder)?;
-            // Copied by a process that is killed now, what is there is no finished stage.
-            if !self.weights_are_whole(folder, stage, &record) {
+            let (name, run) = (stage.name(), run.display());
+            if let Err(error) = copy_stage(&theirs, &copy, &record) {
+                observer.on(Event::Note(format!("{name}: not taken from {run}: {error}")));
                 continue;
             }
-            write_json(&folder.join(RECORD), &record)?;
-            let note = format!(
-                "{}: taken from {}, made from the same inputs",
-                stage.name(),
-                run.display()
-            );
+            // They may have made it anew while it was copied.
+            if !self.weights_are_whole(&copy, stage, &record) {
+                continue;
+            }
+            // What is there has neither a record nor a checkpoint: something was begun and not saved.
+            fs::remove_dir_all(folder).map_err(DriverError::io(folder))?;
+            fs::rename(&copy, folder).map_err(DriverError::io(folder))?;
+            sync_folder(folder.parent().unwrap_or(folder))?;
+            let note = format!("{name}: taken from {run}, made from the same inputs");
             observer.on(Event::Note(note));
             return Ok(true);
         }
+        // What could not be used is in nobody's way, and the next start looks for it too.
+        let _ = fs::remove_dir_all(copy);
         Ok(false)
     }
 }
 
-/// Written when a stage is done.
-const RECORD: &str = "stage.json";
-
-fn copy_files(from: &Path, to: &Path) -> Result<(), DriverError> {
+/// Copies a stage's files into a folder of their own, the record last.
+fn copy_stage(from: &Path, to: &Path, record: &StageRecord) -> Result<(), DriverError> {
+    let _ = fs::remove_dir_all(to);
+    create_dir(to)?;
     for entry in fs::read_dir(from).map_err(DriverError::io(from))? {
         let entry = entry.map_err(DriverError::io(from))?;
         let name = entry.file_name();
         let is_file = entry.file_type().map_err(DriverError::io(entry.path()))?.is_file();
-        if is_file && name != RECORD && !name.to_string_lossy().starts_with(WRITING) {
-            fs::copy(entry.path(), to.join(&name)).map_err(DriverError::io(to.join(&name)))?;
+        let is_own = name == RECORD || name == TEST || name.to_string_lossy().starts_with(WRITING);
+        if is_file && !is_own {
+            copy(&entry.path(), &to.join(&name)).map_err(DriverError::io(entry.path()))?;
         }
     }
-    Ok(())
+    // It names what it is of, and is measured anew where that is something else. Damaged it would end the run.
+    if let Ok(Some(test)) = read_json::<TestRecord>(&from.join(TEST)) {
+        write_json(&to.join(TEST), &test)?;
+    }
+    write_json(&to.join(RECORD), record)
+}
+
+/// A copy that outlives a loss of power.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::copy(from, to)?;
+    File::open(to)?.sync_all()
 }

@@ -143,19 +143,7 @@ fn of_field(sweep: &Sweep, at: usize, field: &str) -> Option<Markup> {
 fn table(sweep: &Sweep) -> Markup {
     let front = sweep.front(|figures| Some(figures.parameters as f64));
     let chosen = sweep.chosen().map(|(point, _)| point.name.as_str());
-    let header = [
-        "Point",
-        "Seeds",
-        "Validation",
-        "Top-1",
-        "Selected",
-        "NLL",
-        "Baseline",
-        "Gain",
-        "Parameters",
-        "Size",
-        "Latency",
-    ];
+    let header = ["Point", "Seeds", "Validation", "Top-1", "Selected", "NLL", "Baseline", "Gain"];
     html! {
         section aria-labelledby="points" {
             h2 id="points" { "All points" }
@@ -169,13 +157,29 @@ fn table(sweep: &Sweep) -> Markup {
                             @if front.contains(&point.name.as_str()) { " ●" }
                         }
                         @if let Some(figures) = &point.figures { (cells(figures)) }
-                        @else { td colspan="10" { (point.failures.first().map_or("not run yet", String::as_str)) } }
+                        @else { td colspan="7" { (point.failures.first().map_or("not run yet", String::as_str)) } }
                     } } }
                 }
             }
             p.note {
                 "◯ chosen by validation, ● on the front of accuracy against parameters. Mean ± deviation over the seeds; top-1 "
                 "and NLL (nats) of the student after its last epoch, on the test images."
+            }
+            h3 { "What each costs" }
+            div.wide tabindex="0" role="region" aria-label="What each point costs" {
+                table.grid {
+                    thead { tr { @for name in ["Point", "Network", "Parameters", "Multiply–accumulates", "Size", "Latency"] {
+                        th scope="col" { (name) }
+                    } } }
+                    tbody { @for (point, figures) in sweep.done() { tr {
+                        th scope="row" { (point.name) }
+                        td { (figures.architecture) }
+                        td { (thousands(figures.parameters)) }
+                        td { (thousands(figures.macs)) }
+                        td { (mebibytes(figures.bytes)) }
+                        td { (figures.latency.map_or_else(|| "–".to_owned(), duration)) }
+                    } } }
+                }
             }
             @let failures: Vec<&String> = sweep.points.iter().flat_map(|point| &point.failures).collect();
             @if !failures.is_empty() {
@@ -196,9 +200,6 @@ fn cells(figures: &PointFigures) -> Markup {
         td { (format!("{:.4}", figures.nll.mean)) (nll) }
         td { (written(&figures.baseline)) }
         td { (points(figures.gain.figure.mean)) }
-        td { (thousands(figures.parameters)) }
-        td { (mebibytes(figures.bytes)) }
-        td { (figures.latency.map_or_else(|| "–".to_owned(), duration)) }
     }
 }
 
