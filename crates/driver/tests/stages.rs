@@ -9,8 +9,10 @@ use std::{path::Path, sync::atomic::AtomicBool};
 
 use burn::tensor::Device;
 use common::config;
-use distill_driver::{Event, Observer, Report, RunConfig, Silent, cache_list, run};
-use survival::{bits, metrics};
+use distill_driver::{
+    DriverError, Event, Observer, Report, RunConfig, Silent, Stage, cache_list, run,
+};
+use survival::{StopIn, bits, metrics};
 
 /// The device draws from one generator a process, so runs that are compared take turns.
 static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
@@ -150,6 +152,83 @@ fn finished_stages_of_another_run_are_taken_where_their_inputs_are_the_same() {
     *bytes.last_mut().unwrap() ^= 1;
     std::fs::write(&weights, bytes).unwrap();
     assert_eq!(after("damaged", &hotter).1, ["baseline"]);
+}
+
+#[test]
+fn what_cannot_be_taken_is_made() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    let first = place("first");
+    let report = complete(&flex(&first, &[]));
+    let reusing = |name: &str| {
+        let reuse = vec![first.clone()];
+        RunConfig { reuse, resume: true, ..flex(&place(name), &[]) }
+    };
+    let taken = |config: &RunConfig| {
+        let mut taken = Taken::default();
+        let report = run(config, &mut taken, &AtomicBool::new(false)).unwrap();
+        (report, taken.0)
+    };
+
+    // A process was killed while it copied: what it left is gone and done again.
+    let config = reusing("killed");
+    let half = config.out.join(".writing-reused");
+    std::fs::create_dir_all(&half).unwrap();
+    std::fs::write(half.join("test.json"), "{").unwrap();
+    std::fs::copy(first.join("teacher/stage.json"), half.join("stage.json")).unwrap();
+    let (made, names) = taken(&config);
+    assert_eq!(
+        (made, &names[..]),
+        (report.clone(), &["teacher", "baseline", "student"].map(String::from)[..])
+    );
+    assert!(!half.exists());
+
+    // What is begun goes on.
+    let config = reusing("begun");
+    let interrupt = AtomicBool::new(false);
+    let mut stop = StopIn { stage: Stage::Teacher, epoch: 1, steps: 1, interrupt: &interrupt };
+    let begun = RunConfig { reuse: Vec::new(), ..config.clone() };
+    assert!(matches!(run(&begun, &mut stop, &interrupt), Err(DriverError::Interrupted { .. })));
+    assert_eq!(taken(&config).1, ["baseline", "student"]);
+    assert_eq!(bits(&config.out.join("teacher/last.bpk")), bits(&first.join("teacher/last.bpk")));
+
+    // Scores that cannot be read are no part of what is taken.
+    std::fs::write(first.join("teacher/test.json"), "{").unwrap();
+    let (made, names) = taken(&reusing("unread"));
+    assert_eq!((made.models.teacher.test, names.len()), (report.models.teacher.test, 3));
+}
+
+#[test]
+fn a_finished_run_is_known_by_its_records() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    let config = flex(&folder.path().join("run"), &[]);
+    assert!(!config.is_finished(""), "there is nothing yet");
+    let dataset = complete(&config).dataset.sha256;
+    assert!(config.is_finished(&dataset));
+    assert!(!config.is_finished("other data"));
+    assert!(!RunConfig { seed: config.seed + 1, ..config.clone() }.is_finished(&dataset));
+    assert!(!RunConfig { backend: "wgpu".to_owned(), ..config.clone() }.is_finished(&dataset));
+    assert!(!flex(&config.out, &["objective.0.temperature=8"]).is_finished(&dataset));
+
+    // Its student is being made again.
+    std::fs::remove_file(config.out.join("student/stage.json")).unwrap();
+    assert!(!config.is_finished(&dataset));
+    complete(&RunConfig { resume: true, ..config.clone() });
+    assert!(config.is_finished(&dataset));
+
+    // A teacher that is given is this file, with what is in it.
+    let weights = folder.path().join("teacher.bpk");
+    std::fs::copy(config.out.join("teacher/last.bpk"), &weights).unwrap();
+    let given = format!("teacher.weights={:?}", weights.to_str().unwrap());
+    let given = flex(&folder.path().join("given"), &[&given]);
+    complete(&given);
+    assert!(given.is_finished(&dataset));
+    std::fs::copy(config.out.join("teacher/selected.bpk"), &weights).unwrap();
+    let bytes = std::fs::read(&weights).unwrap();
+    std::fs::write(&weights, &bytes[..bytes.len() - 1]).unwrap();
+    assert!(!given.is_finished(&dataset));
 }
 
 /// Names of the stages that came from another run.

@@ -4,9 +4,7 @@ use std::{fs, path::Path};
 
 use super::{RunConfig, given};
 use crate::{
-    DriverError, Report, Silent, Stage, StageRecord,
-    files::to_json,
-    recipe::Recipe,
+    DriverError, Report, Silent, Stage, StageRecord, files::to_json, recipe::Recipe,
     stage::hash_file,
 };
 
