@@ -5,9 +5,10 @@ use maud::{Markup, html};
 use plotters::prelude::*;
 
 use crate::{
+    axes,
     figures::{percent, thousands},
     finished::Finished,
-    plot::{self, Ink, LETTERS, SIZE},
+    plot::{self, Ink, SIZE},
 };
 
 pub(crate) fn section(run: &Finished) -> Markup {
@@ -65,21 +66,9 @@ fn diagram(name: &str, ink: Ink, bins: &[Bin]) -> Markup {
     let whole = |value: f64| format!("{:.0} %", 100.0 * value);
     let held = || bins.iter().enumerate().filter(|(_, bin)| bin.images > 0);
     let svg = plot::draw(SIZE, |root| {
-        let mut chart = ChartBuilder::on(root)
-            .margin(12)
-            .margin_right(44)
-            .x_label_area_size(76)
-            .y_label_area_size(96)
-            .build_cartesian_2d(0.0..1.0, 0.0..1.0)?;
-        let text = ("sans-serif", LETTERS).into_font().color(&Ink::Text.colour());
-        chart
-            .configure_mesh()
+        let mut chart = axes::chart(root, 96, 0.0..1.0, 0.0..1.0)?;
+        axes::mesh(&mut chart)
             .disable_x_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(Ink::Grid.colour())
-            .axis_style(Ink::Grid.colour())
-            .label_style(text.clone())
-            .axis_desc_style(text)
             .x_desc("confidence")
             .y_desc("right")
             .x_labels(5)

@@ -5,10 +5,10 @@ use maud::{Markup, html};
 use plotters::prelude::*;
 
 use crate::{
-    examples,
+    axes, examples,
     figures::{percent, points, thousands},
     finished::Finished,
-    plot::{self, Ink, LETTERS},
+    plot::{self, Ink},
 };
 
 /// As many classes as are shown; of more, those in which most changed.
@@ -52,21 +52,9 @@ fn figure(rows: &[Row]) -> Markup {
     let most = most.max(1) as f64;
     let size = (800, 120 + 44 * rows.len() as u32);
     let svg = plot::draw(size, |root| {
-        let mut chart = ChartBuilder::on(root)
-            .margin(12)
-            .margin_right(44)
-            .x_label_area_size(76)
-            .y_label_area_size(230)
-            .build_cartesian_2d(-1.05 * most..1.05 * most, 0.0..rows.len() as f64)?;
-        let text = ("sans-serif", LETTERS).into_font().color(&Ink::Text.colour());
-        chart
-            .configure_mesh()
+        let mut chart = axes::chart(root, 230, -1.05 * most..1.05 * most, 0.0..rows.len() as f64)?;
+        axes::mesh(&mut chart)
             .disable_y_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(Ink::Grid.colour())
-            .axis_style(Ink::Grid.colour())
-            .label_style(text.clone())
-            .axis_desc_style(text.clone())
             .x_desc("images lost (left) and gained (right)")
             .x_labels(7)
             .y_labels(0)
@@ -88,7 +76,7 @@ fn figure(rows: &[Row]) -> Markup {
             root.draw(&Text::new(
                 shortened(&class.name),
                 (place.0 - 12, place.1),
-                text.clone().pos(right),
+                axes::letters().pos(right),
             ))?;
         }
         Ok(())

@@ -5,9 +5,10 @@ use maud::{Markup, html};
 use plotters::prelude::*;
 
 use crate::{
+    axes,
     figures::{percent, points, thousands},
     frame::Frame,
-    plot::{Drawn, Ink, LETTERS, draw, figure, range},
+    plot::{Drawn, Ink, draw, figure, range},
     sweep::written,
 };
 
@@ -113,21 +114,9 @@ fn plot(groups: &[Group], names: &[String]) -> Markup {
     let rows = groups.len();
     let size = (800, 150 + 70 * rows as u32);
     let svg = draw(size, |root| -> Drawn {
-        let mut chart = ChartBuilder::on(root)
-            .margin(12)
-            .margin_right(44)
-            .x_label_area_size(76)
-            .y_label_area_size(60)
-            .build_cartesian_2d(x, -0.5..rows as f64 - 0.5)?;
-        let text = ("sans-serif", LETTERS).into_font().color(&Ink::Text.colour());
-        chart
-            .configure_mesh()
+        let mut chart = axes::chart(root, 60, x, -0.5..rows as f64 - 0.5)?;
+        axes::mesh(&mut chart)
             .disable_y_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(Ink::Grid.colour())
-            .axis_style(Ink::Grid.colour())
-            .label_style(text.clone())
-            .axis_desc_style(text)
             .x_desc("points of top-1, student minus baseline")
             .x_labels(6)
             .y_labels(rows)

@@ -2,6 +2,7 @@
 
 mod again;
 mod answer;
+mod axes;
 mod calibration;
 mod classes;
 mod comparison;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use maud::{Markup, PreEscaped, html};
 use plotters::prelude::*;
 
-use crate::figures::percent;
+use crate::{axes, figures::percent};
 
 /// A colour of the page. The style sheet finds a plot's colours by their value, and changes them in the dark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,21 +102,9 @@ impl Lines<'_> {
         let (x, y) = (range(points().map(|(x, _)| *x))?, range(self.heights())?);
         let span = y.end - y.start;
         let svg = draw(SIZE, |root| {
-            let mut chart = ChartBuilder::on(root)
-                .margin(12)
-                .margin_right(44)
-                .x_label_area_size(76)
-                .y_label_area_size(96)
-                .build_cartesian_2d(x, y)?;
-            let text = ("sans-serif", LETTERS).into_font().color(&Ink::Text.colour());
-            chart
-                .configure_mesh()
+            let mut chart = axes::chart(root, 96, x, y)?;
+            axes::mesh(&mut chart)
                 .disable_x_mesh()
-                .light_line_style(TRANSPARENT)
-                .bold_line_style(Ink::Grid.colour())
-                .axis_style(Ink::Grid.colour())
-                .label_style(text.clone())
-                .axis_desc_style(text)
                 .x_desc(self.x)
                 .x_labels(6)
                 .y_labels(6)

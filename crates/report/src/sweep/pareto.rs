@@ -4,8 +4,9 @@ use maud::{Markup, html};
 use plotters::prelude::*;
 
 use crate::{
+    axes,
     figures::percent,
-    plot::{Drawn, Ink, LETTERS, SIZE, draw, figure, range},
+    plot::{Drawn, Ink, SIZE, draw, figure, range},
 };
 
 /// One point of the plot.
@@ -56,21 +57,9 @@ pub(crate) fn plot(
     let y = range(places.iter().flat_map(spread))?;
     let best = front(&places.iter().map(|place| [place.cost, place.accuracy]).collect::<Vec<_>>());
     let svg = draw(SIZE, |root| -> Drawn {
-        let mut chart = ChartBuilder::on(root)
-            .margin(12)
-            .margin_right(44)
-            .x_label_area_size(76)
-            .y_label_area_size(110)
-            .build_cartesian_2d(x, y)?;
-        let text = ("sans-serif", LETTERS).into_font().color(&Ink::Text.colour());
-        chart
-            .configure_mesh()
+        let mut chart = axes::chart(root, 110, x, y)?;
+        axes::mesh(&mut chart)
             .disable_x_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(Ink::Grid.colour())
-            .axis_style(Ink::Grid.colour())
-            .label_style(text.clone())
-            .axis_desc_style(text)
             .x_desc(cost)
             .x_labels(4)
             .y_labels(6)
@@ -87,9 +76,8 @@ pub(crate) fn plot(
             }
             let at = (place.cost, place.accuracy);
             chart.draw_series([Circle::new(at, 8, ink.filled())])?;
-            let text = ("sans-serif", LETTERS).into_font().color(&Ink::Text.colour());
             if best.contains(&index) || place.is_chosen {
-                let label = Text::new(place.number.to_string(), (14, -34), text);
+                let label = Text::new(place.number.to_string(), (14, -34), axes::letters());
                 chart.draw_series([EmptyElement::at(at) + label])?;
             }
             if place.is_chosen {
