@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
-use distill_driver::{Comparison, Report, RunConfig, recipe};
+use distill_driver::{Comparison, Report, RunConfig, RunRecord, recipe};
 
 use super::{cache_folder, compare, data_folder, print_report, watched::Watched};
 use crate::{arguments::RunArguments, output};
@@ -44,11 +44,7 @@ pub(crate) struct Configured {
 
 pub(crate) fn configure(arguments: &RunArguments) -> anyhow::Result<Configured> {
     let (backend, device) = distill_backends::choose(arguments.device.backend.as_deref())?;
-    let accumulate = arguments.accumulate.map(|parts| format!("optimizer.accumulate={parts}"));
-    let precision = arguments.precision.as_ref().map(|name| format!("optimizer.precision={name}"));
-    let settings = arguments.settings.iter().cloned().chain(accumulate).chain(precision);
-    let settings: Vec<String> = settings.collect();
-    let (mut recipe, source) = recipe::read(&arguments.recipe, &settings)?;
+    let (mut recipe, source) = recipe::read(&arguments.recipe, &settings(arguments))?;
     if arguments.cache.is_some() {
         recipe.cache.get_or_insert_default();
     }
@@ -68,6 +64,10 @@ pub(crate) fn configure(arguments: &RunArguments) -> anyhow::Result<Configured> 
         Some(_) => cache_folder(arguments.cache.as_deref())?,
         None => PathBuf::new(),
     };
+    // A name that is mistyped would cost the hours that it was to save.
+    for run in &arguments.reuse {
+        RunRecord::of_run(run)?;
+    }
     let seeds = if several { recipe.recipe.seeds.clone() } else { Vec::new() };
     let config = RunConfig {
         recipe,
@@ -83,6 +83,13 @@ pub(crate) fn configure(arguments: &RunArguments) -> anyhow::Result<Configured> 
         reuse: arguments.reuse.clone(),
     };
     Ok(Configured { config, seeds })
+}
+
+/// What is put over the recipe, as `--set` takes it.
+pub(crate) fn settings(arguments: &RunArguments) -> Vec<String> {
+    let accumulate = arguments.accumulate.map(|parts| format!("optimizer.accumulate={parts}"));
+    let precision = arguments.precision.as_ref().map(|name| format!("optimizer.precision={name}"));
+    arguments.settings.iter().cloned().chain(accumulate).chain(precision).collect()
 }
 
 pub(crate) fn run(config: &RunConfig, interrupt: &AtomicBool) -> anyhow::Result<Report> {

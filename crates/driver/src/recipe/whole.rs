@@ -76,8 +76,18 @@ mod tests {
             assert_eq!(again.order, resolved.order);
             for (stage, single) in resolved.singles() {
                 let own = again.stage(stage).unwrap();
-                assert_eq!(own.optimizer, single.optimizer, "{} {}", builtin.name, stage.name());
-                assert_eq!((&own.augment, own.epochs), (&single.augment, single.epochs));
+                assert_eq!(own.epochs, single.epochs);
+                // Nothing is trained where weights are given.
+                if single.epochs > 0 {
+                    assert_eq!(
+                        own.optimizer,
+                        single.optimizer,
+                        "{} {}",
+                        builtin.name,
+                        stage.name()
+                    );
+                    assert_eq!(own.augment, single.augment);
+                }
                 assert_eq!((&own.objective, own.train), (&single.objective, single.train));
             }
         }

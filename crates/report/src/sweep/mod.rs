@@ -27,7 +27,9 @@ pub struct Sweep {
     pub settings: Vec<String>,
     /// Fields that differ between the points, as `--set` takes them.
     pub fields: Vec<String>,
-    /// The points, in the order of the grid.
+    /// Seeds that each point was asked for with, those of the last call first.
+    pub seeds: Vec<u64>,
+    /// The points, in the order of the grid; those of earlier calls behind.
     pub points: Vec<Point>,
 }
 

@@ -23,6 +23,17 @@ pub(super) struct Place {
 
 /// More runs than this are a slip.
 const MOST: usize = 1000;
+/// Letters of a value in the name of a folder. Longer ones are cut.
+const LETTERS: usize = 40;
+/// Letters of a folder's name, of which file systems take 255 bytes.
+const NAME: usize = 200;
+/// Fields that are no part of what is tried, and how they are set.
+const OTHER: [(&str, &str); 4] = [
+    ("seed", "`--seed` or `--seeds`, which run each point with each seed"),
+    ("seeds", "`--seeds`, which runs each point with each seed"),
+    ("name", "a field that changes what is trained"),
+    ("description", "a field that changes what is trained"),
+];
 
 impl Field {
     pub(super) fn parse(text: &str) -> Result<Self, DriverError> {
@@ -36,6 +47,9 @@ impl Field {
         let values: Vec<String> = split(values).into_iter().map(str::to_owned).collect();
         if name.trim().is_empty() || values.iter().any(String::is_empty) {
             return Err(refuse("a field and its values, none of them empty"));
+        }
+        if let Some((_, expected)) = OTHER.iter().find(|(other, _)| *other == name.trim()) {
+            return Err(refuse(expected));
         }
         if let Some(twice) =
             values.iter().enumerate().find(|(at, value)| values[..*at].contains(value))
@@ -75,20 +89,34 @@ pub(super) fn places(fields: &[Field]) -> anyhow::Result<Vec<Place>> {
     }
     let mut places: Vec<Place> = Vec::new();
     for values in all {
-        let pairs = || fields.iter().zip(&values);
-        let name =
-            pairs().map(|(field, value)| format!("{}={}", label(fields, field), safe(value)));
-        let name = name.collect::<Vec<_>>().join(",");
-        if let Some(other) = places.iter().find(|place| place.name == name) {
-            let (this, other) = (values.join(" and "), other.values.join(" and "));
+        let place = Place::new(fields, values);
+        if let Some(other) = places.iter().find(|other| other.name == place.name) {
+            let (this, other) = (place.values.join(" and "), other.values.join(" and "));
+            let name = &place.name;
             return Err(
                 refused(format!("`{this}` and `{other}` would have one folder, `{name}`")).into()
             );
         }
-        let settings = pairs().map(|(field, value)| format!("{}={value}", field.name)).collect();
-        places.push(Place { name, settings, values });
+        places.push(place);
     }
     Ok(places)
+}
+
+impl Place {
+    /// The place of values, one for each field.
+    pub(super) fn new(fields: &[Field], values: Vec<String>) -> Self {
+        let pairs = || fields.iter().zip(&values);
+        let parts = pairs()
+            .map(|(field, value)| format!("{}={}", safe(&label(fields, field)), safe(value)));
+        let whole = parts.collect::<Vec<_>>().join(",");
+        // Long names of many fields say less and less.
+        let name = match whole.len() {
+            ..=NAME => whole,
+            _ => format!("{}~{}", &whole[..NAME - 9], mark(&values.join("\n"))),
+        };
+        let settings = pairs().map(|(field, value)| format!("{}={value}", field.name)).collect();
+        Self { name, settings, values }
+    }
 }
 
 fn refused(problem: String) -> DriverError {
@@ -103,11 +131,21 @@ fn label(fields: &[Field], field: &Field) -> String {
     if is_alone { own } else { field.name.clone() }
 }
 
-/// Letters that every system takes in the name of a folder.
+/// Letters that every system takes in the name of a folder. What is cut is told apart by a mark.
 fn safe(value: &str) -> String {
     let parted = value.replace("],", "-").replace([' ', '[', ']', '"', '\''], "").replace(',', "_");
     let letter = |c: char| if c.is_ascii_alphanumeric() || "-_.+".contains(c) { c } else { '-' };
-    parted.chars().map(letter).take(60).collect()
+    let text: String = parted.chars().map(letter).collect();
+    match text.len() {
+        ..=LETTERS => text,
+        _ => format!("{}~{}", &text[..LETTERS - 9], mark(value)),
+    }
+}
+
+/// Eight letters that stay a text's own in every version: folders are found again by them (FNV-1a).
+fn mark(text: &str) -> String {
+    let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(16_777_619);
+    format!("{:08x}", text.bytes().fold(2_166_136_261, step))
 }
 
 /// At commas that are in no bracket and no quotes.
@@ -177,6 +215,8 @@ mod tests {
             ("=1", "none of them empty"),
             ("a=1,,2", "none of them empty"),
             ("a=1,2,1", "`1` is there twice"),
+            ("seed=1,2", "expected `--seed` or `--seeds`"),
+            ("name=a,b", "a field that changes what is trained"),
         ] {
             let error = Field::parse(over).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");
@@ -187,5 +227,26 @@ mod tests {
         let many: Vec<String> = (0..1001).map(|value| value.to_string()).collect();
         let many = Field::parse(&format!("a={}", many.join(","))).unwrap();
         assert!(places(&[many]).unwrap_err().to_string().contains("more than 1000"));
+    }
+
+    #[test]
+    fn long_values_are_cut_and_told_apart() {
+        let of = |weight: &str| {
+            let term = format!("{{term = \"soft-targets\", temperature = 2.5, weight = {weight}}}");
+            places(&fields(&[&format!("objective=[{term}]")])).unwrap().remove(0).name
+        };
+        let [one, two] = ["0.4", "0.5"].map(of);
+        let foreign = places(&fields(&["networks.größe/../x.epochs=ä"])).unwrap().remove(0);
+        assert_eq!((foreign.name.as_str(), foreign.settings.len()), ("epochs=-", 1));
+        assert!(one != two && one.len() == "objective=".len() + LETTERS, "{one} {two}");
+        assert!(
+            one.starts_with("objective=-term-----soft-targets") || one.contains("soft-targets")
+        );
+        // As they were in the version before.
+        assert_eq!(mark("a"), "e40c292c");
+        let many: Vec<String> =
+            (0..9).map(|at| format!("table.field{at}={}", "9".repeat(40))).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert_eq!(places(&fields(&many)).unwrap()[0].name.len(), NAME);
     }
 }

@@ -1,21 +1,28 @@
 //! `distill sweep`: a run for each combination of some fields' values.
 
 mod grid;
+mod held;
+mod table;
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, bail};
-use distill_driver::{DriverError, RunConfig};
-use distill_report::{Point, SWEEP, Sweep};
+use anyhow::bail;
+use distill_datasets::load;
+use distill_driver::{DriverError, Event, Observer, RunConfig};
+use distill_report::{Point, Sweep};
 
-use self::grid::{Field, Place};
-use super::{print_json, run};
+use self::{
+    grid::{Field, Place},
+    held::Held,
+};
+use super::run;
 use crate::{
     arguments::{RunArguments, SweepArguments},
-    output::{self, duration, mebibytes, thousands},
+    output,
 };
 
 pub(crate) fn execute(arguments: &SweepArguments) -> anyhow::Result<()> {
@@ -30,156 +37,155 @@ pub(crate) fn execute(arguments: &SweepArguments) -> anyhow::Result<()> {
     let mut sweep = Sweep {
         recipe: name.clone(),
         backend: backend.clone(),
-        settings: arguments.run.settings.clone(),
+        settings: run::settings(&arguments.run),
         fields: fields.iter().map(|field| field.name.clone()).collect(),
+        seeds: seeds.clone(),
         points: Vec::new(),
     };
-    is_this_one(&folder, &sweep)?;
-    // Every point is checked before the first one is run.
-    let points: Vec<RunConfig> = places
-        .iter()
-        .map(|place| configured(&arguments.run, place, &folder))
-        .collect::<anyhow::Result<_>>()?;
+    let held = Held::of(&folder, &sweep)?;
+    sweep.seeds.extend(held.seeds.iter().filter(|seed| !seeds.contains(seed)));
+    // Every point is checked, with its data, before the first one is run.
+    let checked = |place: Place| Grid::point(&arguments.run, place, &folder);
+    let mut grid: Vec<Grid> = places.into_iter().map(checked).collect::<anyhow::Result<_>>()?;
+    let asked = grid.len();
+    for point in held.points {
+        let place = Place::new(&fields, point.values);
+        // What an earlier call asked for and this recipe has no more is left alone.
+        if grid.iter().all(|there| there.place != place)
+            && let Ok(earlier) = Grid::point(&arguments.run, place, &folder)
+        {
+            grid.push(earlier);
+        }
+    }
+    read_data(&mut grid, asked)?;
+    grid.iter_mut().for_each(|point| point.find_finished(&sweep.seeds));
     fs::create_dir_all(&folder)
         .map_err(|source| DriverError::Io { path: folder.clone(), source })?;
+    write(&mut sweep, &grid, &folder)?;
 
     let interrupt = run::stop_on_signal()?;
-    // What earlier calls finished is there from the start, for the page and for reuse.
-    let mut states: Vec<State> =
-        places.iter().map(|place| State::of(place, &seeds, &folder)).collect();
-    let total = places.len() * seeds.len();
-    let numbered = seeds.iter().flat_map(|seed| (0..places.len()).map(move |at| (*seed, at)));
-    for (count, (seed, at)) in numbered.enumerate() {
-        let out = folder.join(&places[at].name).join(format!("seed{seed}"));
-        output::note(&format!("run {} of {total}: {}, seed {seed}", count + 1, places[at].name));
-        let finished = states.iter().flat_map(|state| state.runs.clone());
-        let reuse = points[at].reuse.iter().cloned().chain(finished).collect();
-        let config =
-            RunConfig { seed, out: out.clone(), reuse, resume: true, ..points[at].clone() };
-        match run::run(&config, &interrupt) {
-            Ok(_) if states[at].runs.contains(&out) => {}
-            Ok(_) => states[at].runs.push(out),
-            Err(error) if is_of_the_point(&error) => {
-                output::note(&format!("{}, seed {seed}: {error}", places[at].name));
-                states[at].failures.push(format!("seed {seed}: {error}"));
-            }
-            Err(error) => return Err(error),
-        }
-        sweep.points = read(&places, &states)?;
-        sweep.write(&folder)?;
+    let all = seeds.iter().flat_map(|seed| (0..asked).map(move |at| (*seed, at)));
+    let due: Vec<_> =
+        all.filter(|(seed, at)| !grid[*at].runs.contains(&grid[*at].run(*seed).out)).collect();
+    let total = seeds.len() * asked;
+    let before = total - due.len();
+    if before > 0 {
+        output::note(&format!("{before} of {total} runs are finished"));
     }
-    print(&sweep, arguments.run.json);
+    let mut failures = 0;
+    for (count, (seed, at)) in due.iter().enumerate() {
+        let (number, name) = (before + count + 1, &grid[*at].place.name);
+        output::note(&format!("run {number} of {total}: {name}, seed {seed}"));
+        // Of a run that failed or was stopped, too, there may be a finished teacher.
+        let others = grid.iter().map(|point| point.run(*seed).out).filter(|run| run.is_dir());
+        let mut config = grid[*at].run(*seed);
+        config.reuse.extend(others);
+        match run::run(&config, &interrupt) {
+            Ok(_) => grid[*at].runs.push(config.out),
+            Err(error) if is_of_the_point(&error) => {
+                failures += 1;
+                output::note(&format!("{name}, seed {seed}: {error}"));
+                grid[*at].failures.push(format!("seed {seed}: {error}"));
+            }
+            Err(error) => {
+                let done = number - 1 - failures;
+                output::note(&format!(
+                    "{done} of {total} runs are finished; the same command goes on"
+                ));
+                return Err(error);
+            }
+        }
+        write(&mut sweep, &grid, &folder)?;
+    }
+    table::print(&sweep, arguments.run.json);
     output::note(&format!("report: {}", folder.join("sweep.html").display()));
-    let failures = states.iter().map(|state| state.failures.len()).sum::<usize>();
     if failures > 0 {
         bail!("{failures} of {total} runs could not be finished, the others are done");
     }
     Ok(())
 }
 
-/// What has come of a point so far.
-#[derive(Default)]
-struct State {
+/// A place of the grid with what has come of it so far.
+struct Grid {
+    place: Place,
+    /// Its run, but for the seed.
+    config: RunConfig,
+    /// Identity of its data.
+    dataset: Option<String>,
     runs: Vec<PathBuf>,
     failures: Vec<String>,
 }
 
-impl State {
-    fn of(place: &Place, seeds: &[u64], folder: &Path) -> Self {
-        let runs = seeds.iter().map(|seed| folder.join(&place.name).join(format!("seed{seed}")));
-        let runs = runs.filter(|run| run.join("report.json").is_file()).collect();
-        Self { runs, failures: Vec::new() }
+impl Grid {
+    fn point(arguments: &RunArguments, place: Place, folder: &Path) -> anyhow::Result<Self> {
+        let mut arguments = arguments.clone();
+        arguments.settings.extend(place.settings.iter().cloned());
+        arguments.out = Some(folder.join(&place.name));
+        arguments.resume = true;
+        let config = run::configure(&arguments)?.config;
+        Ok(Self { place, config, dataset: None, runs: Vec::new(), failures: Vec::new() })
+    }
+
+    fn run(&self, seed: u64) -> RunConfig {
+        let out = self.config.out.join(format!("seed{seed}"));
+        RunConfig { seed, out, ..self.config.clone() }
+    }
+
+    /// What earlier calls finished is there from the start, for the page and for reuse.
+    fn find_finished(&mut self, seeds: &[u64]) {
+        let Some(dataset) = self.dataset.clone() else { return };
+        let runs = seeds.iter().map(|seed| self.run(*seed));
+        self.runs = runs.filter(|run| run.is_finished(&dataset)).map(|run| run.out).collect();
     }
 }
 
-/// The run of a place, but for its seed.
-fn configured(arguments: &RunArguments, place: &Place, folder: &Path) -> anyhow::Result<RunConfig> {
-    let mut arguments = arguments.clone();
-    arguments.settings.extend(place.settings.iter().cloned());
-    arguments.out = Some(folder.join(&place.name));
-    Ok(run::configure(&arguments)?.config)
-}
-
-/// Numbers that went wrong are a point's own; a full disk or Ctrl-C is everyone's.
-fn is_of_the_point(error: &anyhow::Error) -> bool {
-    let error = error.downcast_ref::<DriverError>();
-    error.is_some_and(|error| {
-        !matches!(error, DriverError::Interrupted { .. } | DriverError::Io { .. })
-    })
-}
-
-/// Makes sure that a folder is new, or this sweep's; its fields may have other values now.
-fn is_this_one(folder: &Path, sweep: &Sweep) -> anyhow::Result<()> {
-    let path = folder.join(SWEEP);
-    let refuse = |problem: String| DriverError::Folder {
-        path: path.clone(),
-        problem,
-        hint: "name another folder with `--out`".to_owned(),
+/// Reads the data of the points, each once, and compares the points with it. Those behind the first `asked` are of
+/// earlier calls, and not run.
+fn read_data(grid: &mut [Grid], asked: usize) -> anyhow::Result<()> {
+    let config = |point: &Grid| {
+        let config = &point.config;
+        config.recipe.load_config(config.data.clone(), config.offline)
     };
-    let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };
-    let held: serde_json::Value =
-        serde_json::from_str(&text).map_err(|e| refuse(format!("a damaged record ({e})")))?;
-    let this = serde_json::to_value(sweep).context("records serialise")?;
-    for key in ["recipe", "backend", "settings", "fields"] {
-        if held[key] != this[key] {
-            return Err(refuse(format!(
-                "it holds a sweep with the {key} {}, here {}",
-                held[key], this[key]
-            ))
-            .into());
+    let mut by_data: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (at, point) in grid.iter().enumerate() {
+        by_data.entry(format!("{:?}", config(point))).or_default().push(at);
+    }
+    for points in by_data.values().filter(|points| points[0] < asked) {
+        let mut progress = output::Progress::new();
+        let loaded = load(&config(&grid[points[0]]), &mut |file, have| {
+            progress.on(Event::Fetching { file: &file.path, have, total: file.bytes });
+        });
+        progress.finish();
+        let dataset = loaded.map_err(DriverError::Data)?;
+        for at in points {
+            let fits = grid[*at].config.recipe.check_against(&dataset);
+            if *at < asked {
+                fits?;
+            }
+            grid[*at].dataset = Some(dataset.sha256.clone());
         }
     }
     Ok(())
 }
 
-fn read(places: &[Place], states: &[State]) -> Result<Vec<Point>, DriverError> {
-    let point = |(place, state): (&Place, &State)| {
-        Point::read(
-            place.name.clone(),
-            place.values.clone(),
-            state.runs.clone(),
-            state.failures.clone(),
+/// Numbers that went wrong are a point's own; data that cannot be read, a full disk or Ctrl-C is everyone's.
+fn is_of_the_point(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<DriverError>();
+    error.is_some_and(|error| {
+        !matches!(
+            error,
+            DriverError::Interrupted { .. } | DriverError::Io { .. } | DriverError::Data(_)
         )
-    };
-    places.iter().zip(states).map(point).collect()
+    })
 }
 
-fn print(sweep: &Sweep, json: bool) {
-    if json {
-        return print_json(sweep);
-    }
-    let header =
-        ["", "point", "validation", "top-1", "NLL", "gain", "parameters", "size", "latency"];
-    let mut table = output::plain_table(&header);
-    let front = sweep.front(|figures| Some(figures.parameters as f64));
-    let chosen = sweep.chosen().map(|(point, _)| &point.name);
-    for point in &sweep.points {
-        let marks = [(chosen == Some(&point.name), '*'), (front.contains(&&point.name[..]), '|')];
-        let marks: String = marks.into_iter().filter(|(is, _)| *is).map(|(_, mark)| mark).collect();
-        let Some(figures) = &point.figures else {
-            table.add_row([&marks, &point.name, "failed"]);
-            continue;
-        };
-        table.add_row([
-            marks,
-            point.name.clone(),
-            super::compare::percent(&figures.validation),
-            super::compare::percent(&figures.top1_last),
-            format!("{:.4}", figures.nll.mean),
-            format!("{:+.2}", 100.0 * figures.gain.figure.mean),
-            thousands(figures.parameters),
-            mebibytes(figures.bytes),
-            figures.latency.map_or_else(|| "-".to_owned(), milliseconds),
-        ]);
-    }
-    output::right_align_from(&mut table, 2);
-    output::result(table);
-    output::result(
-        "* chosen by validation; | no smaller student is better (Pareto front of test top-1 against parameters). Mean ± \
-         deviation over the seeds, after the last epoch.",
-    );
-}
-
-fn milliseconds(seconds: f64) -> String {
-    if seconds < 1.0 { format!("{:.2} ms", 1e3 * seconds) } else { duration(seconds) }
+/// Writes what has come of the sweep so far.
+fn write(sweep: &mut Sweep, grid: &[Grid], folder: &Path) -> Result<(), DriverError> {
+    let points = grid.iter().map(|point| {
+        let Place { name, values, .. } = &point.place;
+        Point::read(name.clone(), values.clone(), point.runs.clone(), point.failures.clone())
+    });
+    sweep.points = points.collect::<Result<_, _>>()?;
+    sweep.write(folder)?;
+    Ok(())
 }
