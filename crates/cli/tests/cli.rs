@@ -186,7 +186,7 @@ fn ctrl_c_saves_and_resume_goes_on() {
     let out = folder.path().join("run");
     let out = out.to_str().unwrap();
     let long =
-        [&["run", "digits", "--out", out], &TINY[..], &["--set=student.epochs=400"]].concat();
+        [&["run", "digits", "--out", out], &TINY[..], &["--set=student.epochs=150"]].concat();
     let mut child = Command::new(env!("CARGO_BIN_EXE_distill"))
         .args(&long)
         .stderr(Stdio::piped())
@@ -195,7 +195,7 @@ fn ctrl_c_saves_and_resume_goes_on() {
         .unwrap();
     let lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let mut rest =
-        lines.skip_while(|line| !line.as_ref().unwrap().contains("baseline: epoch 2/400"));
+        lines.skip_while(|line| !line.as_ref().unwrap().contains("baseline: epoch 2/150"));
     assert!(rest.next().is_some(), "the second stage started");
     let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(kill.success());
@@ -205,7 +205,7 @@ fn ctrl_c_saves_and_resume_goes_on() {
 
     assert!(refused(&long).contains("--resume"));
     let short =
-        [&["run", "digits", "--out", out], &TINY[..], &["--set=student.epochs=400"]].concat();
+        [&["run", "digits", "--out", out], &TINY[..], &["--set=student.epochs=150"]].concat();
     let resumed = Command::new(env!("CARGO_BIN_EXE_distill"))
         .args([&short[..], &["--resume"]].concat())
         .output()
