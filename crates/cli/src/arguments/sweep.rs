@@ -5,7 +5,7 @@ use clap::Args;
 use super::RunArguments;
 
 #[derive(Debug, Args)]
-#[command(mut_arg("out", |arg| arg.help("The sweep's folder, one a run in it, POINT/seedN [default: runs/RECIPE-BACKEND-sweep]")))]
+#[command(mut_arg("out", |arg| arg.help("The sweep's folder, with a run in each POINT/seedN [default: runs/RECIPE-BACKEND-sweep]")))]
 #[command(mut_arg("seeds", |arg| arg.help("Several seeds: a run each for every point")))]
 #[command(mut_arg("json", |arg| arg.help("Print sweep.json in place of the table")))]
 #[command(mut_arg("resume", |arg| arg.hide(true)))]

@@ -1,0 +1,48 @@
+//! A sweep as a table on standard output.
+
+use distill_report::Sweep;
+
+use crate::{
+    commands::{compare, print_json},
+    output::{self, duration, mebibytes, thousands},
+};
+
+pub(super) fn print(sweep: &Sweep, json: bool) {
+    if json {
+        return print_json(sweep);
+    }
+    let header =
+        ["", "point", "validation", "top-1", "NLL", "gain", "parameters", "size", "latency"];
+    let mut table = output::plain_table(&header);
+    let front = sweep.front(|figures| Some(figures.parameters as f64));
+    let chosen = sweep.chosen().map(|(point, _)| &point.name);
+    for point in &sweep.points {
+        let marks = [(chosen == Some(&point.name), '*'), (front.contains(&&point.name[..]), '|')];
+        let marks: String = marks.into_iter().filter(|(is, _)| *is).map(|(_, mark)| mark).collect();
+        let Some(figures) = &point.figures else {
+            table.add_row([&marks, &point.name, "failed"]);
+            continue;
+        };
+        table.add_row([
+            marks,
+            point.name.clone(),
+            compare::percent(&figures.validation),
+            compare::percent(&figures.top1_last),
+            format!("{:.4}", figures.nll.mean),
+            format!("{:+.2}", 100.0 * figures.gain.figure.mean),
+            thousands(figures.parameters),
+            mebibytes(figures.bytes),
+            figures.latency.map_or_else(|| "-".to_owned(), milliseconds),
+        ]);
+    }
+    output::right_align_from(&mut table, 2);
+    output::result(table);
+    output::result(
+        "* chosen by validation; | no smaller student is better (Pareto front of test top-1 against parameters). Mean ± \
+         deviation over the seeds, after the last epoch.",
+    );
+}
+
+fn milliseconds(seconds: f64) -> String {
+    if seconds < 1.0 { format!("{:.2} ms", 1e3 * seconds) } else { duration(seconds) }
+}
