@@ -18,7 +18,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     })?;
     step("tests", || cargo::run(cargo::cargo().arg("test").args(TESTED)))?;
     step("backends", || backends::run(&suite()))?;
-    step("book", book::run)?;
+    step("book", book::whole)?;
     step("docs", docs)
 }
 

@@ -75,7 +75,7 @@ enum Task {
     /// gigabytes once)
     Interop,
     /// Check the book's links and run the commands in it, shortened; with mdbook installed, build it into target/book
-    Book,
+    Book(book::Book),
     /// Build the API documentation, with warnings as errors
     Docs,
     /// Check the rules of the house: who may know whom, one golden file a term, lengths of files
@@ -95,7 +95,7 @@ fn main() -> anyhow::Result<()> {
         Task::Golden => golden::run(),
         Task::Objectives { seeds, terms } => objectives::run(seeds, &terms),
         Task::Interop => interop::run(),
-        Task::Book => book::run(),
+        Task::Book(book) => book::run(&book),
         Task::Docs => ci::docs(),
         Task::Tidy => tidy::run(),
     }

@@ -12,6 +12,10 @@ pub(super) fn check(docs: &Path, chapters: &[Chapter]) -> anyhow::Result<()> {
     for chapter in chapters {
         let folder = docs.join(&chapter.name);
         let folder = folder.parent().context("a page lies in a folder")?;
+        for (at, file) in included(&chapter.text) {
+            let place = format!("docs/{}:{at}", chapter.name);
+            ensure!(folder.join(file).is_file(), "{place}: `{file}` is not there to be included");
+        }
         for (at, line) in prose(&chapter.text) {
             for link in of_line(line) {
                 if link.contains("://") || link.starts_with("mailto:") {
@@ -48,6 +52,16 @@ pub(super) fn of_line(line: &str) -> Vec<String> {
         rest = &rest[end..];
     }
     found
+}
+
+/// Files that mdBook puts into a page; where one is not there it goes on without.
+fn included(text: &str) -> Vec<(usize, &str)> {
+    let lines = text.lines().enumerate();
+    lines
+        .filter_map(|(at, line)| {
+            Some((at + 1, line.trim().strip_prefix("{{#include ")?.strip_suffix("}}")?))
+        })
+        .collect()
 }
 
 /// Lines outside of fenced blocks, numbered from 1.
@@ -99,5 +113,7 @@ mod tests {
             error.to_string(),
             "docs/page.md:3: the link `not-there-at-all.md` leads nowhere"
         );
+        let error = check(&docs, &[chapter("\n{{#include not-there.rs}}\n")]).unwrap_err();
+        assert_eq!(error.to_string(), "docs/page.md:2: `not-there.rs` is not there to be included");
     }
 }

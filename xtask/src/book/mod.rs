@@ -1,5 +1,6 @@
 //! `cargo xtask book`: the book's links lead somewhere, and its commands do what they say.
 
+mod blocks;
 mod commands;
 mod links;
 mod photos;
@@ -12,8 +13,24 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
+use clap::Args;
 
 use crate::cargo;
+
+/// What of the book is run, and with which program.
+#[derive(Debug, Args)]
+pub(crate) struct Book {
+    /// Run the commands of these pages alone, `your-data.md`; links of all are checked
+    pages: Vec<String>,
+    /// This program, with its examples in the folder `examples` beside it, in place of building it
+    #[arg(long)]
+    binary: Option<PathBuf>,
+}
+
+/// All pages, with what they need built.
+pub(crate) fn whole() -> anyhow::Result<()> {
+    run(&Book { pages: Vec::new(), binary: None })
+}
 
 /// A page of the book.
 struct Chapter {
@@ -22,11 +39,16 @@ struct Chapter {
     text: String,
 }
 
-pub(crate) fn run() -> anyhow::Result<()> {
+pub(crate) fn run(book: &Book) -> anyhow::Result<()> {
     let docs = cargo::root().join("docs");
     let chapters = chapters(&docs)?;
     links::check(&docs, &chapters)?;
-    commands::run(&chapters)?;
+    for page in &book.pages {
+        ensure!(chapters.iter().any(|c| c.name == *page), "`{page}` is no page of docs/SUMMARY.md");
+    }
+    let is_wanted = |name: &String| book.pages.is_empty() || book.pages.contains(name);
+    let wanted: Vec<&Chapter> = chapters.iter().filter(|c| is_wanted(&c.name)).collect();
+    commands::run(&wanted, book.binary.as_deref())?;
     build(&docs)
 }
 
