@@ -29,7 +29,7 @@ impl Ink {
     }
 
     /// Pixels of a dash and of a gap; none where the line is whole. Colour alone tells nobody apart on paper.
-    fn dash(self) -> Option<[i32; 2]> {
+    pub(crate) fn dash(self) -> Option<[i32; 2]> {
         match self {
             Self::Teacher => Some([18, 8]),
             Self::Baseline => Some([5, 7]),
@@ -73,7 +73,7 @@ impl Unit {
     }
 
     /// A value at an axis that spans so much.
-    fn tick(self, value: f64, span: f64) -> String {
+    pub(crate) fn tick(self, value: f64, span: f64) -> String {
         let (value, span, unit) = match self {
             Self::Share => (100.0 * value, 100.0 * span, " %"),
             Self::Nats => (value, span, ""),
@@ -235,7 +235,7 @@ pub(crate) fn figure(
 }
 
 /// Which line is whose.
-fn legend(series: &[Series]) -> Markup {
+pub(crate) fn legend(series: &[Series]) -> Markup {
     let sample = |ink: Ink| {
         let RGBColor(r, g, b) = ink.colour();
         let dash = ink.dash().map(|[dash, gap]| format!("{} {}", dash / 2, gap / 2));

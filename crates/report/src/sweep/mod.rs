@@ -1,7 +1,12 @@
 //! Runs over a grid of recipe fields: what each point gave, and which are worth their size.
 
+mod fields;
+mod labels;
+mod latency;
 mod page;
 mod pareto;
+#[cfg(test)]
+mod sample;
 
 use std::path::{Path, PathBuf};
 
@@ -12,6 +17,8 @@ use distill_driver::{
 use serde::Serialize;
 
 pub(crate) use page::written;
+#[cfg(test)]
+use sample::sample;
 
 /// Its name in a sweep's folder.
 pub const SWEEP: &str = "sweep.json";

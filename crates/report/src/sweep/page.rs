@@ -1,13 +1,12 @@
 //! `sweep.html`: which point is the best, what size buys, and every point with its numbers.
 
-use distill_driver::Figure;
+use distill_driver::{Difference, Figure, Over};
 use maud::{Markup, html};
 
-use super::{Point, PointFigures, Sweep, pareto};
+use super::{Point, PointFigures, Sweep, fields, pareto};
 use crate::{
     figures::{duration, mebibytes, percent, points, thousands},
     frame::Frame,
-    plot::{Ink, Lines, Series, Unit},
 };
 
 pub(super) fn html(sweep: &Sweep) -> Markup {
@@ -22,7 +21,7 @@ pub(super) fn html(sweep: &Sweep) -> Markup {
             ("fields", "Each field"),
             ("points", "All points"),
         ],
-        main: html! { (answer(sweep)) (fronts(sweep)) (fields(sweep)) (table(sweep)) },
+        main: html! { (answer(sweep)) (fronts(sweep)) (fields::section(sweep)) (table(sweep)) },
         source: super::SWEEP,
     };
     frame.html()
@@ -37,29 +36,42 @@ fn answer(sweep: &Sweep) -> Markup {
             }
         };
     };
-    let interval = figures
-        .gain
-        .interval
-        .map(|[low, high]| format!(" (95 % interval {} to {})", points(low), points(high)));
     let best =
         sweep.done().map(|(_, other)| other.top1_last.mean).fold(f64::NEG_INFINITY, f64::max);
+    let seeds = figures.seeds.len();
     html! {
         section.answer aria-labelledby="answer" {
-            h2 id="answer" { "Validation chooses " (point.name) ": " (written(&figures.top1_last)) " on the test images" }
+            h2 id="answer" {
+                "Validation chooses " (point.name) ": " (written(&figures.top1_last)) " on the test images, "
+                (gained(&figures.gain))
+            }
             p {
-                "There the student gains " strong { (points(figures.gain.figure.mean)) " points" }
-                @if let Some(interval) = interval { (interval) } " over its baseline, which gets "
-                (written(&figures.baseline)) ", over " (figures.seeds.len())
-                @if figures.seeds.len() == 1 { " seed" } @else { " seeds" } ". The student is a "
-                (figures.architecture) " of " (thousands(figures.parameters)) " parameters."
+                "That is against its baseline, the same network on labels alone, which gets " (written(&figures.baseline))
+                ". The student is a " (figures.architecture) " of " (thousands(figures.parameters))
+                " parameters. Mean ± deviation over " (seeds) @if seeds == 1 { " seed" } @else { " seeds" }
+                ", after the last epoch."
             }
             p {
                 "Its accuracy on the " em { "validation" } " images chose it (" (written(&figures.validation)) "). The best "
                 "of " (sweep.done().count()) " points on the test images themselves gets " (percent(best))
-                "; to choose by them would be to report the luckiest point."
+                "; to choose by them would be to report the luckiest point. The more points are tried, the more does the "
+                "choice owe to chance: another seed may choose another."
             }
         }
     }
+}
+
+/// The gain in words, with its interval.
+fn gained(gain: &Difference) -> String {
+    let [mean, low, high] = match gain.interval {
+        Some([low, high]) => [gain.figure.mean, low, high].map(points),
+        None => return format!("{} points by distillation", points(gain.figure.mean)),
+    };
+    let over = match gain.over {
+        Over::Runs => "over the runs",
+        Over::Images => "over the test images of one run",
+    };
+    format!("{mean} points by distillation (95 % interval {over} {low} to {high})")
 }
 
 fn fronts(sweep: &Sweep) -> Markup {
@@ -79,7 +91,7 @@ fn fronts(sweep: &Sweep) -> Markup {
         sweep.points.iter().enumerate().filter_map(place).collect()
     };
     let size = places(&|figures| Some(figures.parameters as f64));
-    let time = places(&|figures| figures.latency);
+    let time = places(&|figures| sweep.latency(figures));
     html! {
         section aria-labelledby="front" {
             h2 id="front" { "Accuracy and its price" }
@@ -89,55 +101,14 @@ fn fronts(sweep: &Sweep) -> Markup {
                 }
                 @if let Some(plot) = pareto::plot("Against latency", "one image", &time, &|x| duration(x.max(0.0))) { (plot) }
             }
+            @if !time.is_empty() {
+                p.note {
+                    "Numbers are those of the table below. Latency is the median of the passes with one image at a time, "
+                    "and over all points that have the same network."
+                }
+            }
         }
     }
-}
-
-/// Accuracy over each field whose values are numbers: of all points with a value the mean.
-fn fields(sweep: &Sweep) -> Markup {
-    let plots: Vec<Markup> = sweep
-        .fields
-        .iter()
-        .enumerate()
-        .filter_map(|(at, field)| of_field(sweep, at, field))
-        .collect();
-    html! {
-        section aria-labelledby="fields" {
-            h2 id="fields" { "Each field" }
-            @if plots.is_empty() { p { "No field has several numbers as values." } }
-            div.plots { @for plot in plots { (plot) } }
-            p.note { "Of several fields, a value's accuracy is the mean over the points that have it, after the last epoch." }
-        }
-    }
-}
-
-fn of_field(sweep: &Sweep, at: usize, field: &str) -> Option<Markup> {
-    let mut values: Vec<f64> = Vec::new();
-    for point in &sweep.points {
-        values.push(point.values[at].parse().ok()?);
-    }
-    let mut places = values.clone();
-    places.sort_by(f64::total_cmp);
-    places.dedup();
-    if places.len() < 2 {
-        return None;
-    }
-    let over = |of: &dyn Fn(&PointFigures) -> f64| -> Vec<(f64, f64)> {
-        let mean = |place: &f64| {
-            let with = sweep.points.iter().zip(&values).filter(|(_, value)| *value == place);
-            let found: Vec<f64> =
-                with.filter_map(|(point, _)| Some(of(point.figures.as_ref()?))).collect();
-            (!found.is_empty()).then(|| (*place, found.iter().sum::<f64>() / found.len() as f64))
-        };
-        places.iter().filter_map(mean).collect()
-    };
-    let series = |name: &str, ink, points| Series { name: name.to_owned(), ink, points };
-    let series = vec![
-        series("student", Ink::Student, over(&|figures| figures.top1_last.mean)),
-        series("baseline", Ink::Baseline, over(&|figures| figures.baseline.mean)),
-    ];
-    Lines { title: field, x: field, y: "top-1", unit: Unit::Share, series, band: Vec::new() }
-        .figure()
 }
 
 fn table(sweep: &Sweep) -> Markup {
@@ -177,7 +148,7 @@ fn table(sweep: &Sweep) -> Markup {
                         td { (thousands(figures.parameters)) }
                         td { (thousands(figures.macs)) }
                         td { (mebibytes(figures.bytes)) }
-                        td { (figures.latency.map_or_else(|| "–".to_owned(), duration)) }
+                        td { (sweep.latency(figures).map_or_else(|| "–".to_owned(), duration)) }
                     } } }
                 }
             }

@@ -3,11 +3,16 @@
 use maud::{Markup, html};
 use plotters::prelude::*;
 
+use super::labels::{self, Area, Labelled, along};
 use crate::{
     axes,
     figures::percent,
     plot::{Drawn, Ink, SIZE, draw, figure, range},
 };
+
+/// Pixels from a point's centre to its edge, and to the ring around the chosen one.
+const DOT: i32 = 8;
+const RING: i32 = 16;
 
 /// One point of the plot.
 pub(crate) struct Place {
@@ -75,14 +80,30 @@ pub(crate) fn plot(
                 chart.draw_series([PathElement::new(ends, ink.stroke_width(3))])?;
             }
             let at = (place.cost, place.accuracy);
-            chart.draw_series([Circle::new(at, 8, ink.filled())])?;
-            if best.contains(&index) || place.is_chosen {
-                let label = Text::new(place.number.to_string(), (14, -34), axes::letters());
-                chart.draw_series([EmptyElement::at(at) + label])?;
-            }
+            chart.draw_series([Circle::new(at, DOT, ink.filled())])?;
             if place.is_chosen {
-                chart.draw_series([Circle::new(at, 16, Ink::Teacher.colour().stroke_width(4))])?;
+                let ring = Circle::new(at, RING, Ink::Teacher.colour().stroke_width(4));
+                chart.draw_series([ring])?;
             }
+        }
+        let pixel = |cost, accuracy| chart.backend_coord(&(cost, accuracy));
+        let mut taken = Vec::new();
+        let mut labelled = Vec::new();
+        for (index, place) in places.iter().enumerate() {
+            let at = pixel(place.cost, place.accuracy);
+            taken.push(Area::around(at, if place.is_chosen { RING + 2 } else { DOT }));
+            let [low, high] = spread(place).map(|accuracy| pixel(place.cost, accuracy));
+            taken.extend(along(low, high));
+            let is_needed = best.contains(&index) || place.is_chosen;
+            labelled.push(Labelled { at, letters: place.number.to_string().len(), is_needed });
+        }
+        let ends = best.windows(2).map(|pair| [labelled[pair[0]].at, labelled[pair[1]].at]);
+        taken.extend(ends.flat_map(|[from, to]| along(from, to)));
+        let (x, y) = chart.plotting_area().get_pixel_range();
+        let room = Area { x: [x.start, SIZE.0 as i32], y: [0, y.end] };
+        for (place, corner) in places.iter().zip(labels::place(&labelled, &taken, room)) {
+            let Some(corner) = corner else { continue };
+            root.draw(&Text::new(place.number.to_string(), corner, axes::letters()))?;
         }
         Ok(())
     });
