@@ -44,7 +44,10 @@ pub(super) fn of(text: &str) -> anyhow::Result<Vec<Block>> {
             ["sh", "fails"] => Kind::Fails(String::new()),
             ["toml", name] if name.ends_with(".toml") => Kind::File(name.to_owned()),
             ["" | "text" | "toml" | "json" | "rust" | "python"] | ["rust", "ignore"] => Kind::Shown,
-            _ => bail!("line {line}: a block is marked `{info}`, expected one of blocks.rs"),
+            _ => bail!(
+                "line {line}: a block is marked `{info}`, expected `sh`, `sh,fails`, `toml,FILE.toml`, or what is \
+                 only shown: `text`, `toml`, `json`, `rust`, `python`"
+            ),
         };
         let text = block.join("\n") + "\n";
         ensure!(kind == Kind::Shown || text.trim() != "", "line {line}: the block is empty");

@@ -18,18 +18,23 @@ use super::{
 use crate::{cargo, ci};
 
 /// Takes the place of `distill`: trainings are shortened to seconds, nothing else is changed. What a chapter sets
-/// itself comes later and wins; a teacher that is given is not trained.
+/// itself comes later and wins; a teacher that is given, or is several networks, is not trained.
 const DISTILL: &str = r#"#!/bin/sh
 case "${1:-}" in run | check | sweep) ;; *) exec "$DISTILL_BINARY" "$@" ;; esac
 command=$1
 shift
 backend="--backend flex"
+offline=--offline
 teacher="--set teacher.epochs=1"
 for word; do
-    case "$word" in --backend | --backend=*) backend= ;; teacher.weights=*) teacher= ;; esac
-    case "$word" in *.toml) grep -qs '^weights' "$word" && teacher= ;; esac
+    case "$word" in
+    --backend | --backend=*) backend= ;;
+    --offline) offline= ;;
+    teacher.weights=*) teacher= ;;
+    *.toml) grep -qs '^weights\|^\[teacher\.ensemble\|^\[teacher\.specialists' "$word" && teacher= ;;
+    esac
 done
-exec "$DISTILL_BINARY" "$command" --offline $backend $teacher --set student.epochs=1 \
+exec "$DISTILL_BINARY" "$command" $offline $backend $teacher --set student.epochs=1 \
     --set data.train=40 --set data.validation=16 --set optimizer.batch=16 "$@"
 "#;
 
@@ -132,10 +137,10 @@ impl Tools {
         }
     }
 
-    /// Exit code, and what was said on both streams.
+    /// Exit code, and what was said on both streams, the second with each command ahead of its own words.
     fn shell(&self, folder: &Path, text: &str) -> anyhow::Result<(Option<i32>, String)> {
         let output = Command::new("sh")
-            .args(["-eu", "-c", text])
+            .args(["-eux", "-c", text])
             .current_dir(folder)
             .env("PATH", self.path()?)
             .env("DISTILL_BINARY", &self.distill)
@@ -144,6 +149,7 @@ impl Tools {
             .env("CARGO", cargo::cargo().get_program())
             .env("WORKSPACE", cargo::root())
             .env_remove("RUST_LOG")
+            .env_remove("RUST_BACKTRACE")
             .stdin(Stdio::null())
             .output()?;
         let streams = [output.stdout, output.stderr];
@@ -184,7 +190,7 @@ mod tests {
     fn a_command_that_fails_is_told() {
         assert_eq!(outcome(Kind::Run, "true"), Ok(()));
         let error = outcome(Kind::Run, "echo before; false; echo after").unwrap_err();
-        assert!(error.ends_with("\nbefore\n"), "{error}");
+        assert!(error.ends_with("\nbefore\n+ echo before\n+ false\n"), "{error}");
     }
 
     #[test]
