@@ -63,7 +63,7 @@ fn a_sweep_trains_each_teacher_once_and_goes_on_with_more_values() {
         assert_eq!(figures["parameters"], reports[0]["models"]["student"]["parameters"]);
     }
     let page = fs::read_to_string(Path::new(out).join("sweep.html")).unwrap();
-    assert!(page.contains("Pareto front") && page.contains("Validation chooses"));
+    assert!(page.contains("Pareto front") && page.contains("which validation chooses"));
 
     assert!(
         refused(&sweep(&["--over=student.epochs=1,2"]))
@@ -128,6 +128,8 @@ fn a_failed_point_keeps_its_teacher_and_earlier_points_stay_on_the_page() {
     for point in ["learning_rate=1e-2", "learning_rate=1e-3", "learning_rate=1e30"] {
         assert!(table.contains(point), "{point}: {table}");
     }
+    let page = fs::read_to_string(Path::new(out).join("sweep.html")).unwrap();
+    assert!(page.contains("What stopped runs") && page.contains("expected a finite number"));
 
     let refused = |more: &[&str]| {
         let command = ["sweep", "digits", "--over=student.optimizer.learning_rate=1e-2"];

@@ -6,39 +6,40 @@ use anyhow::{Context, ensure};
 
 use super::Chapter;
 
-/// Every relative link leads to a file that is there, every anchor to a heading.
-pub(super) fn check(docs: &Path, chapters: &[Chapter]) -> anyhow::Result<()> {
+/// Every relative link leads to a file that is there, every anchor to a heading, and no link of the book out of it:
+/// what lies outside is not where the built book lies. Pages of `folder` are named from there.
+pub(super) fn check(root: &Path, folder: &str, pages: &[Chapter]) -> anyhow::Result<usize> {
+    let home = root.join(folder);
     let mut count = 0;
-    for chapter in chapters {
-        let folder = docs.join(&chapter.name);
-        let folder = folder.parent().context("a page lies in a folder")?;
-        for (at, file) in included(&chapter.text) {
-            let place = format!("docs/{}:{at}", chapter.name);
-            ensure!(folder.join(file).is_file(), "{place}: `{file}` is not there to be included");
+    for page in pages {
+        let path = home.join(&page.name);
+        let beside = path.parent().context("a page lies in a folder")?;
+        let place = |at: usize| Path::new(folder).join(format!("{}:{at}", page.name));
+        for (at, file) in included(&page.text) {
+            let is_there = beside.join(file).is_file();
+            ensure!(is_there, "{}: `{file}` is not there to be included", place(at).display());
         }
-        for (at, line) in prose(&chapter.text) {
+        for (at, line) in prose(&page.text) {
             for link in of_line(line) {
                 if link.contains("://") || link.starts_with("mailto:") {
                     continue;
                 }
-                let place = format!("docs/{}:{at}: the link `{link}`", chapter.name);
+                let place = format!("{}: the link `{link}`", place(at).display());
                 let (file, anchor) = link.split_once('#').unwrap_or((&link, ""));
-                let path =
-                    if file.is_empty() { docs.join(&chapter.name) } else { folder.join(file) };
-                ensure!(path.exists(), "{place} leads nowhere");
+                let target = if file.is_empty() { path.clone() } else { beside.join(file) };
+                ensure!(target.exists(), "{place} leads nowhere");
+                let is_within = target.canonicalize()?.starts_with(home.canonicalize()?);
+                ensure!(is_within, "{place} leads out of `{folder}`");
                 if !anchor.is_empty() {
-                    let text = fs::read_to_string(&path).with_context(|| place.clone())?;
-                    ensure!(
-                        anchors(&text).contains(anchor),
-                        "{place} names no heading of that page"
-                    );
+                    let text = fs::read_to_string(&target).with_context(|| place.clone())?;
+                    let is_heading = anchors(&text).contains(anchor);
+                    ensure!(is_heading, "{place} names no heading of that page");
                 }
                 count += 1;
             }
         }
     }
-    println!("book: {} pages, {count} links", chapters.len());
-    Ok(())
+    Ok(count)
 }
 
 /// What the links of a line of Markdown point to.
@@ -106,14 +107,19 @@ mod tests {
 
     #[test]
     fn a_link_that_leads_nowhere_is_told_with_its_place() {
-        let docs = std::env::temp_dir();
-        let chapter = |text: &str| Chapter { name: "page.md".to_owned(), text: text.to_owned() };
-        let error = check(&docs, &[chapter("fine\n\n[x](not-there-at-all.md)\n")]).unwrap_err();
+        let error = |text: &str| {
+            let page = Chapter { name: "page.md".to_owned(), text: text.to_owned() };
+            check(crate::cargo::root(), "docs", &[page]).unwrap_err().to_string()
+        };
         assert_eq!(
-            error.to_string(),
+            error("fine\n\n[x](not-there-at-all.md)\n"),
             "docs/page.md:3: the link `not-there-at-all.md` leads nowhere"
         );
-        let error = check(&docs, &[chapter("\n{{#include not-there.rs}}\n")]).unwrap_err();
-        assert_eq!(error.to_string(), "docs/page.md:2: `not-there.rs` is not there to be included");
+        assert!(error("[x](README.md#nothing)").ends_with("names no heading of that page"));
+        assert!(error("[x](../Cargo.toml)").ends_with("leads out of `docs`"));
+        assert_eq!(
+            error("\n{{#include not-there.rs}}\n"),
+            "docs/page.md:2: `not-there.rs` is not there to be included"
+        );
     }
 }

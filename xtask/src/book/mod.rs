@@ -32,9 +32,9 @@ pub(crate) fn whole() -> anyhow::Result<()> {
     run(&Book { pages: Vec::new(), binary: None })
 }
 
-/// A page of the book.
+/// A page.
 struct Chapter {
-    /// Below `docs`.
+    /// From the folder that it is a page of, for the book's `docs`.
     name: String,
     text: String,
 }
@@ -42,7 +42,9 @@ struct Chapter {
 pub(crate) fn run(book: &Book) -> anyhow::Result<()> {
     let docs = cargo::root().join("docs");
     let chapters = chapters(&docs)?;
-    links::check(&docs, &chapters)?;
+    let links = links::check(cargo::root(), "docs", &chapters)?;
+    let outside = links::check(cargo::root(), "", &outside()?)?;
+    println!("book: {} pages, {links} links; {outside} links of pages beside it", chapters.len());
     for page in &book.pages {
         ensure!(chapters.iter().any(|c| c.name == *page), "`{page}` is no page of docs/SUMMARY.md");
     }
@@ -71,6 +73,23 @@ fn chapters(docs: &Path) -> anyhow::Result<Vec<Chapter>> {
         Ok(Chapter { name, text })
     };
     named.into_iter().map(read).collect()
+}
+
+/// Pages that are not the book's, whose links lead into it or beside it.
+fn outside() -> anyhow::Result<Vec<Chapter>> {
+    let names = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+    let mut names = names.map(str::to_owned).to_vec();
+    for entry in fs::read_dir(cargo::root().join("crates"))? {
+        let name = format!("crates/{}/README.md", entry?.file_name().to_string_lossy());
+        if cargo::root().join(&name).is_file() {
+            names.push(name);
+        }
+    }
+    let read = |name: String| {
+        let text = fs::read_to_string(cargo::root().join(&name)).with_context(|| name.clone())?;
+        Ok(Chapter { name, text })
+    };
+    names.into_iter().map(read).collect()
 }
 
 fn pages(docs: &Path, folder: &Path, found: &mut BTreeSet<String>) -> anyhow::Result<()> {

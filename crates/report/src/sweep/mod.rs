@@ -16,7 +16,7 @@ use distill_driver::{
 };
 use serde::Serialize;
 
-pub(crate) use page::written;
+pub(crate) use page::{name, written};
 #[cfg(test)]
 use sample::sample;
 

@@ -42,14 +42,13 @@ fn answer(sweep: &Sweep) -> Markup {
     html! {
         section.answer aria-labelledby="answer" {
             h2 id="answer" {
-                "Validation chooses " (point.name) ": " (written(&figures.top1_last)) " on the test images, "
-                (gained(&figures.gain))
+                (name(&point.name)) ", which validation chooses, " (gained(&figures.gain))
             }
             p {
-                "That is against its baseline, the same network on labels alone, which gets " (written(&figures.baseline))
-                ". The student is a " (figures.architecture) " of " (thousands(figures.parameters))
-                " parameters. Mean ± deviation over " (seeds) @if seeds == 1 { " seed" } @else { " seeds" }
-                ", after the last epoch."
+                "It gets " strong { (written(&figures.top1_last)) } " of the test images right, and its baseline, the same "
+                "network on labels alone, " (written(&figures.baseline)) ". The student is a " (figures.architecture)
+                " of " (thousands(figures.parameters)) " parameters. Mean ± deviation over " (seeds)
+                @if seeds == 1 { " seed" } @else { " seeds" } ", after the last epoch."
             }
             p {
                 "Its accuracy on the " em { "validation" } " images chose it (" (written(&figures.validation)) "). The best "
@@ -63,15 +62,33 @@ fn answer(sweep: &Sweep) -> Markup {
 
 /// The gain in words, with its interval.
 fn gained(gain: &Difference) -> String {
-    let [mean, low, high] = match gain.interval {
-        Some([low, high]) => [gain.figure.mean, low, high].map(points),
-        None => return format!("{} points by distillation", points(gain.figure.mean)),
+    let mean = points(gain.figure.mean);
+    let Some([low, high]) = gain.interval else {
+        return format!("differs from its baseline by {mean} points");
+    };
+    let verb = if low > 0.0 {
+        "gained"
+    } else if high < 0.0 {
+        "lost by distillation:"
+    } else {
+        "shows no clear gain:"
     };
     let over = match gain.over {
-        Over::Runs => "over the runs",
-        Over::Images => "over the test images of one run",
+        Over::Runs => "",
+        Over::Images => " over the images of one run",
     };
-    format!("{mean} points by distillation (95 % interval {over} {low} to {high})")
+    format!("{verb} {mean} points (95 % interval{over} {} to {})", points(low), points(high))
+}
+
+/// A point's name, in lines that end between its fields.
+pub(crate) fn name(name: &str) -> Markup {
+    const SHORT: usize = 24;
+    html! {
+        @for (at, part) in name.split(',').enumerate() {
+            @if at > 0 { ", " }
+            @if part.len() <= SHORT { span.part { (part) } } @else { (part) }
+        }
+    }
 }
 
 fn fronts(sweep: &Sweep) -> Markup {
@@ -123,12 +140,12 @@ fn table(sweep: &Sweep) -> Markup {
                     thead { tr { @for name in header { th scope="col" { (name) } } } }
                     tbody { @for (at, point) in sweep.points.iter().enumerate() { tr {
                         th scope="row" {
-                            (at + 1) ". " (point.name)
+                            (at + 1) ". " (name(&point.name))
                             @if chosen == Some(point.name.as_str()) { " ◯" }
                             @if front.contains(&point.name.as_str()) { " ●" }
                         }
                         @if let Some(figures) = &point.figures { (cells(figures)) }
-                        @else { td colspan="7" { (point.failures.first().map_or("not run yet", String::as_str)) } }
+                        @else { td colspan="7" { @if point.failures.is_empty() { "not run yet" } @else { "failed" } } }
                     } } }
                 }
             }
@@ -143,7 +160,7 @@ fn table(sweep: &Sweep) -> Markup {
                         th scope="col" { (name) }
                     } } }
                     tbody { @for (point, figures) in sweep.done() { tr {
-                        th scope="row" { (point.name) }
+                        th scope="row" { (name(&point.name)) }
                         td { (figures.architecture) }
                         td { (thousands(figures.parameters)) }
                         td { (thousands(figures.macs)) }
@@ -152,10 +169,14 @@ fn table(sweep: &Sweep) -> Markup {
                     } } }
                 }
             }
-            @let failures: Vec<&String> = sweep.points.iter().flat_map(|point| &point.failures).collect();
+            @let failures: Vec<(&Point, &String)> = sweep
+                .points
+                .iter()
+                .flat_map(|point| point.failures.iter().map(move |failure| (point, failure)))
+                .collect();
             @if !failures.is_empty() {
                 h3 { "What stopped runs" }
-                ul { @for failure in failures { li { (failure) } } }
+                ul { @for (point, failure) in failures { li { (name(&point.name)) ", " (failure) } } }
             }
         }
     }
@@ -179,5 +200,40 @@ pub(crate) fn written(figure: &Figure) -> String {
     match figure.deviation {
         Some(deviation) => format!("{:.2} ± {:.2} %", 100.0 * figure.mean, 100.0 * deviation),
         None => percent(figure.mean),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sweep::sample;
+
+    #[test]
+    fn the_answer_is_as_clear_as_the_interval() {
+        let mut sweep = sample(&[("1", 10, Some(0.001)), ("2", 20, None)]);
+        let said = |sweep: &Sweep| html(sweep).into_string();
+        let page = said(&sweep);
+        assert!(page.contains(
+            "<span class=\"part\">field=2</span>, which validation chooses, gained +10.00 points"
+        ));
+        let gain = &mut sweep.points[1].figures.as_mut().unwrap().gain;
+        gain.interval = Some([-0.01, 0.2]);
+        assert!(said(&sweep).contains("shows no clear gain: +10.00 points"));
+        let gain = &mut sweep.points[1].figures.as_mut().unwrap().gain;
+        gain.interval = Some([-0.2, -0.1]);
+        assert!(said(&sweep).contains("lost by distillation:"));
+    }
+
+    #[test]
+    fn what_failed_is_said_apart_from_what_was_not_run() {
+        let mut sweep = sample(&[("1", 10, None), ("2", 20, None), ("3", 30, None)]);
+        sweep.points[0].figures = None;
+        sweep.points[1].figures = None;
+        sweep.points[1].failures = vec!["seed 1: no number & <b>".to_owned()];
+        let page = html(&sweep).into_string();
+        assert!(page.contains("not run yet</td>") && page.contains("failed</td>"), "{page}");
+        assert!(page.contains(", seed 1: no number &amp; &lt;b&gt;</li>"), "{page}");
+        sweep.points[2].figures = None;
+        assert!(html(&sweep).into_string().contains("No run is finished yet"));
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Held {
 pub(super) struct HeldPoint {
     /// Value of each field.
     pub(super) values: Vec<String>,
+    /// What stopped its runs.
+    pub(super) failures: Vec<String>,
 }
 
 impl Held {

@@ -13,7 +13,7 @@ use std::{
 use anyhow::bail;
 use distill_datasets::load;
 use distill_driver::{DriverError, Event, Observer, RunConfig};
-use distill_report::{Point, Sweep};
+use distill_report::{Point, REPORT, Sweep};
 
 use self::{
     grid::{Field, Place},
@@ -54,7 +54,7 @@ pub(crate) fn execute(arguments: &SweepArguments) -> anyhow::Result<()> {
         if grid.iter().all(|there| there.place != place)
             && let Ok(earlier) = Grid::point(&arguments.run, place, &folder)
         {
-            grid.push(earlier);
+            grid.push(Grid { failures: point.failures, ..earlier });
         }
     }
     read_data(&mut grid, asked)?;
@@ -135,7 +135,10 @@ impl Grid {
     fn find_finished(&mut self, seeds: &[u64]) {
         let Some(dataset) = self.dataset.clone() else { return };
         let runs = seeds.iter().map(|seed| self.run(*seed));
-        self.runs = runs.filter(|run| run.is_finished(&dataset)).map(|run| run.out).collect();
+        // The page is written last: without it the export may lack too.
+        let is_whole =
+            |run: &RunConfig| run.is_finished(&dataset) && run.out.join(REPORT).is_file();
+        self.runs = runs.filter(is_whole).map(|run| run.out).collect();
     }
 }
 

@@ -20,7 +20,8 @@ pub(super) fn print(sweep: &Sweep, json: bool) {
         let marks = [(chosen == Some(&point.name), '*'), (front.contains(&&point.name[..]), '|')];
         let marks: String = marks.into_iter().filter(|(is, _)| *is).map(|(_, mark)| mark).collect();
         let Some(figures) = &point.figures else {
-            table.add_row([&marks, &point.name, "failed"]);
+            let why = if point.failures.is_empty() { "not run" } else { "failed" };
+            table.add_row([&marks, &point.name, why]);
             continue;
         };
         table.add_row([
@@ -32,7 +33,7 @@ pub(super) fn print(sweep: &Sweep, json: bool) {
             format!("{:+.2}", 100.0 * figures.gain.figure.mean),
             thousands(figures.parameters),
             mebibytes(figures.bytes),
-            figures.latency.map_or_else(|| "-".to_owned(), milliseconds),
+            sweep.latency(figures).map_or_else(|| "-".to_owned(), milliseconds),
         ]);
     }
     output::right_align_from(&mut table, 2);

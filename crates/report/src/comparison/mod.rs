@@ -1,15 +1,16 @@
 //! Finished runs beside one another, as a page.
 
+mod gains;
+
+use std::path::{Path, PathBuf};
+
 use distill_driver::{ClassFigures, Comparison, Difference, Figure, Group, ModelFigures, Over};
 use maud::{Markup, html};
-use plotters::prelude::*;
 
 use crate::{
-    axes,
     figures::{percent, points, thousands},
     frame::Frame,
-    plot::{Drawn, Ink, draw, figure, range},
-    sweep::written,
+    sweep::{self, written},
 };
 
 /// Classes that are shown where there are many.
@@ -17,7 +18,7 @@ const CLASSES: usize = 20;
 
 pub(crate) fn html(comparison: &Comparison) -> Markup {
     let groups = &comparison.groups;
-    let names: Vec<String> = groups.iter().enumerate().map(|(at, group)| name(at, group)).collect();
+    let names = names(groups);
     let runs: usize = groups.iter().map(|group| group.runs.len()).sum();
     let title = match &groups[..] {
         [one] => one.recipe.clone(),
@@ -34,39 +35,61 @@ pub(crate) fn html(comparison: &Comparison) -> Markup {
             ("models", "The networks"),
             ("classes", "The classes"),
         ],
-        main: html! { (answer(groups)) (gains(groups, &names)) (models(groups, &names)) (classes(groups, &names)) },
+        main: html! { (answer(groups, &names)) (gains::section(groups, &names)) (models(groups, &names)) (classes(groups, &names)) },
         source: "comparison.json",
     };
     frame.html()
 }
 
-/// A group's name: its recipe, and a number where several have it.
-fn name(at: usize, group: &Group) -> String {
-    format!("{} {}", at + 1, group.recipe)
+/// A number for each group, with its recipe, or where several have that the folder of its runs.
+fn names(groups: &[Group]) -> Vec<String> {
+    let folders: Vec<Option<String>> = groups.iter().map(|group| folder(&group.runs)).collect();
+    let name = |(at, group): (usize, &Group)| {
+        let has_recipe = groups.iter().filter(|other| other.recipe == group.recipe).count();
+        let is_own = folders.iter().filter(|other| **other == folders[at]).count() == 1;
+        let folder = folders[at].as_ref().filter(|_| has_recipe > 1 && is_own);
+        format!("{}. {}", at + 1, folder.unwrap_or(&group.recipe))
+    };
+    groups.iter().enumerate().map(name).collect()
 }
 
-fn answer(groups: &[Group]) -> Markup {
+/// Name of the folder that holds all runs, without those that are named after a seed.
+fn folder(runs: &[PathBuf]) -> Option<String> {
+    let (first, rest) = runs.split_first()?;
+    let common = first.ancestors().find(|above| rest.iter().all(|run| run.starts_with(above)))?;
+    let name = |path: &Path| Some(path.file_name()?.to_str()?.to_owned());
+    let is_seed =
+        |name: &String| name.strip_prefix("seed").is_some_and(|seed| seed.parse::<u64>().is_ok());
+    name(common).filter(|name| !is_seed(name)).or_else(|| name(common.parent()?))
+}
+
+fn answer(groups: &[Group], names: &[String]) -> Markup {
+    let gain = |at: &usize| groups[*at].gain_last.figure.mean;
+    let most = (0..groups.len()).max_by(|a, b| gain(a).total_cmp(&gain(b)));
+    let at = most.expect("a comparison has a group");
+    let (group, name) = (&groups[at], &names[at]);
     html! {
         section.answer aria-labelledby="answer" {
             h2 id="answer" {
-                @match groups {
-                    [one] => { (headline(&one.gain_last)) }
-                    _ => { "What each group gained by distillation" }
-                }
+                @if groups.len() == 1 { (headline(&group.gain_last)) }
+                @else { (sweep::name(name)) " gained most by distillation: " (points(group.gain_last.figure.mean)) " points" }
             }
-            @for (at, group) in groups.iter().enumerate() {
+            p {
+                strong { (sweep::name(name)) } " (" (group.backend) ", seeds " (seeds(group)) ", minimises "
+                code { (group.formula) } "): student minus baseline " (difference(&group.gain_last)) "."
+            }
+            @if groups.len() > 1 {
                 p {
-                    strong { (name(at, group)) } " (" (group.backend) ", seeds "
-                    (group.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")) ", minimises "
-                    code { (group.formula) } "): student minus baseline " (difference(&group.gain_last))
-                    @if let Some(against) = &group.against_first {
-                        "; student minus that of the first group, same seeds: " (difference(against))
-                    }
-                    "."
+                    "The largest of " (groups.len()) " gains owes something to chance, the more the wider the intervals are. "
+                    "All of them are below."
                 }
             }
         }
     }
+}
+
+fn seeds(group: &Group) -> String {
+    group.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn headline(gain: &Difference) -> String {
@@ -92,80 +115,6 @@ fn difference(difference: &Difference) -> String {
     format!("{}{deviation} points{interval}", points(difference.figure.mean))
 }
 
-fn gains(groups: &[Group], names: &[String]) -> Markup {
-    html! {
-        section aria-labelledby="gains" {
-            h2 id="gains" { "What distillation gained" }
-            div.plots { (plot(groups, names)) }
-        }
-    }
-}
-
-/// A bar for each group: the interval, with each run as a point.
-fn plot(groups: &[Group], names: &[String]) -> Markup {
-    let ends = |group: &Group| {
-        let values = group.gain_last.figure.values.iter().copied();
-        values
-            .chain(group.gain_last.interval.into_iter().flatten())
-            .chain([0.0])
-            .collect::<Vec<_>>()
-    };
-    let x = range(groups.iter().flat_map(ends)).expect("zero is a number");
-    let rows = groups.len();
-    let size = (800, 150 + 70 * rows as u32);
-    let svg = draw(size, |root| -> Drawn {
-        let mut chart = axes::chart(root, 60, x, -0.5..rows as f64 - 0.5)?;
-        axes::mesh(&mut chart)
-            .disable_y_mesh()
-            .x_desc("points of top-1, student minus baseline")
-            .x_labels(6)
-            .y_labels(rows)
-            .x_label_formatter(&|x| points(*x))
-            .y_label_formatter(&|y| {
-                let whole = (y - y.round()).abs() < 1e-6;
-                let at = (rows as f64 - 1.0 - y.round()) as usize;
-                if whole && at < rows { (at + 1).to_string() } else { String::new() }
-            })
-            .draw()?;
-        let zero = [(0.0, -0.5), (0.0, rows as f64 - 0.5)];
-        chart.draw_series([PathElement::new(zero, Ink::Baseline.colour().stroke_width(3))])?;
-        for (at, group) in groups.iter().enumerate() {
-            let y = (rows - 1 - at) as f64;
-            let ink = Ink::Student.colour();
-            if let Some([low, high]) = group.gain_last.interval {
-                chart
-                    .draw_series([PathElement::new([(low, y), (high, y)], ink.stroke_width(5))])?;
-            }
-            let values = group.gain_last.figure.values.iter();
-            chart.draw_series(
-                values.map(|value| Circle::new((*value, y), 6, Ink::Baseline.colour().filled())),
-            )?;
-            chart.draw_series([Circle::new((group.gain_last.figure.mean, y), 10, ink.filled())])?;
-        }
-        Ok(())
-    });
-    let table = html! {
-        table {
-            thead { tr { th scope="col" { "Group" } th scope="col" { "Gain" } th scope="col" { "Each run" } } }
-            tbody { @for (group, name) in groups.iter().zip(names) { tr {
-                th scope="row" { (name) }
-                td { (difference(&group.gain_last)) }
-                td { (group.gain_last.figure.values.iter().map(|value| points(*value)).collect::<Vec<_>>().join(", ")) }
-            } } }
-        }
-    };
-    let said: Vec<String> = groups
-        .iter()
-        .zip(names)
-        .map(|(g, name)| format!("{name}: {}", difference(&g.gain_last)))
-        .collect();
-    let legend = html! {
-        ul.legend { li { span.ink-student { "●" } " mean and its interval" } li { span.ink-baseline { "•" } " each run" } li { "line: no gain" } }
-    };
-    let title = "Student minus baseline, after the last epoch";
-    figure(title, &format!("{}.", said.join("; ")), &svg, Some(legend), &table)
-}
-
 fn models(groups: &[Group], names: &[String]) -> Markup {
     let number = |figure: &Figure, digits: usize| {
         let deviation = figure.deviation.map_or(String::new(), |d| format!(" ± {d:.digits$}"));
@@ -177,7 +126,7 @@ fn models(groups: &[Group], names: &[String]) -> Markup {
         section aria-labelledby="models" {
             h2 id="models" { "The networks" }
             @for (group, name) in groups.iter().zip(names) {
-                h3 { (name) }
+                h3 { (sweep::name(name)) }
                 (table(&format!("Networks of {name}"), &accuracy, group, &|model| vec![
                     model.architecture.clone(),
                     written(&model.top1_last),
@@ -225,7 +174,7 @@ fn classes(groups: &[Group], names: &[String]) -> Markup {
         section aria-labelledby="classes" {
             h2 id="classes" { "The classes" }
             @for (group, name) in groups.iter().zip(names) {
-                h3 { (name) }
+                h3 { (sweep::name(name)) }
                 div.wide tabindex="0" role="region" aria-label={ "Classes of " (name) } {
                     table.grid {
                         thead { tr { @for name in ["Class", "Images", "Baseline", "Student", "Change", "Gained", "Lost"] {
@@ -256,4 +205,19 @@ fn most_changed(group: &Group) -> Vec<&ClassFigures> {
         classes.truncate(CLASSES);
     }
     classes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_named_after_the_folder_that_its_runs_share() {
+        let of = |runs: &[&str]| folder(&runs.iter().map(PathBuf::from).collect::<Vec<_>>());
+        assert_eq!(of(&["grid/t=1/seed1", "grid/t=1/seed2"]).as_deref(), Some("t=1"));
+        assert_eq!(of(&["grid/t=1/seed1"]).as_deref(), Some("t=1"));
+        assert_eq!(of(&["runs/hot"]).as_deref(), Some("hot"));
+        assert_eq!(of(&["a/x", "b/x"]), None);
+        assert_eq!(of(&["seed1"]), None);
+    }
 }
