@@ -27,9 +27,11 @@ pub(crate) struct Book {
     binary: Option<PathBuf>,
 }
 
-/// All pages, with what they need built.
+/// All pages, with the program and the examples that the tests have built.
 pub(crate) fn whole() -> anyhow::Result<()> {
-    run(&Book { pages: Vec::new(), binary: None })
+    let name = format!("distill{}", std::env::consts::EXE_SUFFIX);
+    let binary = cargo::target_folder()?.join("release").join(name);
+    run(&Book { pages: Vec::new(), binary: Some(binary) })
 }
 
 /// A page.
