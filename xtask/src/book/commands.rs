@@ -38,7 +38,8 @@ exec "$DISTILL_BINARY" "$command" $offline $backend $teacher --set student.epoch
     --set data.train=40 --set data.validation=16 --set optimizer.batch=16 "$@"
 "#;
 
-/// Takes the place of `cargo`: everything is built already. Other builds than that are checked and not made.
+/// Takes the place of `cargo`: everything is built already. Other builds than that are checked and not made, by the
+/// cargo that comes behind this one in `PATH`.
 const CARGO: &str = r#"#!/bin/sh
 case "$*" in
 "xtask distill"*) shift 2; exec distill run "$@" ;;
@@ -50,6 +51,7 @@ case "$*" in
 "build --release "*)
     shift 2
     echo "not built, these packages and features are there:"
+    PATH=${PATH#*:}
     exec "$CARGO" tree --quiet --offline --depth 0 --manifest-path "$WORKSPACE/Cargo.toml" "$@" ;;
 *) echo "cargo $*: the book runs no such command" >&2; exit 3 ;;
 esac
