@@ -72,7 +72,7 @@ fn answer(groups: &[Group], names: &[String]) -> Markup {
         section.answer aria-labelledby="answer" {
             h2 id="answer" {
                 @if groups.len() == 1 { (headline(&group.gain_last)) }
-                @else { (sweep::name(name)) " gained most by distillation: " (points(group.gain_last.figure.mean)) " points" }
+                @else { (sweep::name(name)) (largest(&group.gain_last)) }
             }
             p {
                 strong { (sweep::name(name)) } " (" (group.backend) ", seeds " (seeds(group)) ", minimises "
@@ -98,6 +98,16 @@ fn headline(gain: &Difference) -> String {
         Some([low, _]) if low > 0.0 => format!("The student gained {mean} points by distillation"),
         Some([_, high]) if high < 0.0 => format!("The student lost by distillation: {mean} points"),
         _ => format!("No clear difference: {mean} points by distillation"),
+    }
+}
+
+/// What the largest of several differences is, as clear as its interval.
+fn largest(gain: &Difference) -> String {
+    let mean = points(gain.figure.mean);
+    match gain.interval {
+        Some([low, _]) if low > 0.0 => format!(" gained most by distillation: {mean} points"),
+        Some([_, high]) if high < 0.0 => format!(" lost least by distillation: {mean} points"),
+        _ => format!(" has the largest difference, not a clear one: {mean} points by distillation"),
     }
 }
 
@@ -219,5 +229,23 @@ mod tests {
         assert_eq!(of(&["runs/hot"]).as_deref(), Some("hot"));
         assert_eq!(of(&["a/x", "b/x"]), None);
         assert_eq!(of(&["seed1"]), None);
+    }
+
+    #[test]
+    fn the_answer_is_as_clear_as_the_interval() {
+        let said = |interval| {
+            let figure = Figure { mean: 0.01, deviation: None, values: vec![0.01] };
+            let gain = Difference { figure, interval, over: Over::Images };
+            (headline(&gain), largest(&gain))
+        };
+        let (one, several) = said(Some([0.002, 0.018]));
+        assert_eq!(one, "The student gained +1.00 points by distillation");
+        assert_eq!(several, " gained most by distillation: +1.00 points");
+        let (one, several) = said(Some([-0.018, -0.002]));
+        assert!(one.starts_with("The student lost") && several.starts_with(" lost least"));
+        for unclear in [Some([-0.002, 0.022]), None] {
+            let (one, several) = said(unclear);
+            assert!(one.starts_with("No clear difference") && several.contains("not a clear one"));
+        }
     }
 }
