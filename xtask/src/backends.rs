@@ -22,8 +22,11 @@ pub(crate) struct Suite {
     /// Of each family of networks the smallest alone
     #[arg(long)]
     pub(crate) families: bool,
+    /// Run these parts alone: objectives, networks, optimizers, training, checkpoints
+    #[arg(long, value_name = "PART,PART")]
+    pub(crate) parts: Option<String>,
     /// Put the table into docs/results/backends.md
-    #[arg(long)]
+    #[arg(long, conflicts_with = "parts")]
     pub(crate) write: bool,
 }
 
@@ -40,6 +43,9 @@ pub(crate) fn run(suite: &Suite) -> anyhow::Result<()> {
     }
     if suite.families {
         command.arg("--families");
+    }
+    if let Some(parts) = &suite.parts {
+        command.args(["--parts", parts]);
     }
     let output = command.output().context("the suite cannot be started")?;
     let table = String::from_utf8(output.stdout)?;

@@ -26,7 +26,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
 fn suite() -> backends::Suite {
     let all = std::env::var_os("CI").is_some();
     let names = ["flex", "ndarray", "wgpu"].map(str::to_owned);
-    backends::Suite { backends: names.to_vec(), all, families: true, write: false }
+    backends::Suite { backends: names.to_vec(), all, families: true, parts: None, write: false }
 }
 
 pub(crate) fn docs() -> anyhow::Result<()> {

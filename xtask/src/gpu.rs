@@ -24,6 +24,7 @@ pub(crate) fn run(gpu: &Gpu) -> anyhow::Result<()> {
         backends: vec!["flex".to_owned(), backend.clone()],
         all: true,
         families: false,
+        parts: None,
         write: true,
     })?;
     let rounds = peer::Rounds { rounds: 5, seconds: 2.0, threads: 0, backend: backend.clone() };

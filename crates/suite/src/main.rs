@@ -28,6 +28,9 @@ struct Arguments {
     /// Of each family of networks the smallest alone
     #[arg(long)]
     families: bool,
+    /// Run these parts alone
+    #[arg(long, value_name = "PART,PART", value_delimiter = ',', value_parser = PARTS.map(|(name, _)| name))]
+    parts: Vec<String>,
 }
 
 /// What a part of the suite runs on.
@@ -71,7 +74,10 @@ fn main() -> anyhow::Result<ExitCode> {
             started: Instant::now(),
         };
         let mut items = Vec::new();
-        for (name, part) in PARTS {
+        let is_asked_for = |name: &str| {
+            arguments.parts.is_empty() || arguments.parts.iter().any(|part| part == name)
+        };
+        for (name, part) in PARTS.into_iter().filter(|(name, _)| is_asked_for(name)) {
             items.extend(part(&context)?);
             context.done(name);
         }

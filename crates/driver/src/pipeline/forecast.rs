@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use distill_datasets::{Dataset, load};
+use distill_datasets::Dataset;
 use serde::Serialize;
 
 use super::{EVALUATION_BATCH, Pipeline, RunConfig};
@@ -72,12 +72,7 @@ pub fn forecast(
     observer: &mut dyn Observer,
     interrupt: &AtomicBool,
 ) -> Result<Forecast, DriverError> {
-    let load_config = config.recipe.load_config(config.data.clone(), config.offline);
-    let dataset = load(&load_config, &mut |file, have| {
-        observer.on(Event::Fetching { file: &file.path, have, total: file.bytes });
-    })?;
-    config.recipe.check_against(&dataset)?;
-    config.recipe.check_device(&config.backend, &config.device)?;
+    let dataset = config.read_data(observer)?;
     let pipeline = Pipeline::new(config, &dataset, interrupt, observer)?;
     pipeline.check_cache()?;
     let memory = pipeline.check_memory(&mut Silent)?;

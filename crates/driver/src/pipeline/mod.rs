@@ -23,7 +23,6 @@ use burn::tensor::Device;
 use distill_datasets::{
     Dataset, ImageSet, ImageShape, Loader,
     keyed::{KeyedRng, Operation},
-    load,
 };
 use distill_models::{Network, Signature, weights};
 use serde_json::json;
@@ -83,12 +82,7 @@ pub fn run(
     observer: &mut dyn Observer,
     interrupt: &AtomicBool,
 ) -> Result<Report, DriverError> {
-    let load_config = config.recipe.load_config(config.data.clone(), config.offline);
-    let dataset = load(&load_config, &mut |file, have| {
-        observer.on(Event::Fetching { file: &file.path, have, total: file.bytes });
-    })?;
-    config.recipe.check_against(&dataset)?;
-    config.recipe.check_device(&config.backend, &config.device)?;
+    let dataset = config.read_data(observer)?;
     let pipeline = Pipeline::new(config, &dataset, interrupt, observer)?;
     pipeline.check_cache()?;
     let estimate = pipeline.check_memory(observer)?;

@@ -1,16 +1,29 @@
-//! What shows before any stage is made: the images of each, and whether it can compare features.
+//! What shows before any stage is made: the data, the images of each, and whether it can compare features.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use distill_datasets::{Dataset, ImageSet};
+use distill_datasets::{Dataset, ImageSet, load};
 use distill_objective::Objective;
 
 use super::RunConfig;
 use crate::{
-    DriverError, Stage, View,
+    DriverError, Event, Observer, Stage, View,
     learner::try_connection,
     recipe::{Resolved, ResolvedStage},
 };
+
+impl RunConfig {
+    /// The data, which recipe and device are compared with.
+    pub(super) fn read_data(&self, observer: &mut dyn Observer) -> Result<Dataset, DriverError> {
+        let load_config = self.recipe.load_config(self.data.clone(), self.offline);
+        let dataset = load(&load_config, &mut |file, have| {
+            observer.on(Event::Fetching { file: &file.path, have, total: file.bytes });
+        })?;
+        self.recipe.check_against(&dataset)?;
+        self.recipe.check_device(&self.backend, &self.device)?;
+        Ok(dataset)
+    }
+}
 
 /// What a stage learns from.
 #[derive(Clone)]
