@@ -37,7 +37,7 @@ pub(crate) struct StageNetworks<'a> {
 }
 
 impl StageMemory {
-    /// With `batch` images of a step, or of each part of one, and `evaluated` images of a batch in evaluation.
+    /// With `batch` images of a step, or of each part of one, and `evaluated` images in batches of evaluation.
     pub(crate) fn of(
         networks: &StageNetworks<'_>,
         optimizer: &ResolvedOptimizer,

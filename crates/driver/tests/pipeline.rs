@@ -384,6 +384,12 @@ fn a_forecast_says_what_a_run_reports_and_leaves_nothing() {
     }
     let training: f64 = forecast.stages.iter().map(|of| of.seconds).sum();
     assert!((training + forecast.evaluation_seconds - forecast.seconds).abs() < 1e-9);
+    assert!(forecast.memory.is_some());
+    assert_eq!(
+        ahead(&config).unwrap().memory,
+        forecast.memory,
+        "a finished run beside it changes nothing"
+    );
 
     let refused = ahead(&flex(&out, &["data.train=100000"])).unwrap_err();
     assert_eq!(refused.exit_code(), 2, "{refused}");

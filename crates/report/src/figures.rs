@@ -5,9 +5,12 @@ pub(crate) fn percent(value: f64) -> String {
     format!("{:.2} %", 100.0 * value)
 }
 
-/// A difference of fractions: `+0.82`, with a minus sign and not a hyphen.
+/// A difference of fractions: `+0.82`, with a minus sign and not a hyphen; one that rounds to nothing has a plus.
 pub(crate) fn points(value: f64) -> String {
-    format!("{:+.2}", 100.0 * value).replace('-', "−")
+    match format!("{:+.2}", 100.0 * value).as_str() {
+        "-0.00" => "+0.00".to_owned(),
+        text => text.replace('-', "−"),
+    }
 }
 
 /// A whole number in groups of three.
@@ -51,7 +54,7 @@ mod tests {
     #[test]
     fn numbers_read_well() {
         assert_eq!(percent(0.87314), "87.31 %");
-        assert_eq!([0.0082, -0.0051].map(points), ["+0.82", "−0.51"]);
+        assert_eq!([0.0082, -0.0051, -1e-9].map(points), ["+0.82", "−0.51", "+0.00"]);
         assert_eq!([7, 437_034, 14_728_266].map(thousands), ["7", "437,034", "14,728,266"]);
         let durations = [5e-5, 0.0042, 1.25, 61.0, 7260.0].map(duration);
         assert_eq!(durations, ["50 µs", "4.20 ms", "1.2 s", "1 min 1 s", "2 h 1 min"]);

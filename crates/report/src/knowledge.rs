@@ -30,7 +30,7 @@ pub(crate) fn section(evidence: &Evidence) -> Markup {
             h3 { "Which classes look alike" }
             p {
                 "The mean of what a network says of the images of a class, at T=" (temperature) ". Off the diagonal a square "
-                "is as dark as its class is likely, in both plots on one scale. A student that has learnt from its teacher "
+                "has as much colour as its class is likely, in both plots on one scale. A student that has learnt from its teacher "
                 "has the teacher's squares."
             }
             div.plots {

@@ -75,7 +75,7 @@ pub fn forecast(
     let dataset = config.read_data(observer)?;
     let pipeline = Pipeline::new(config, &dataset, interrupt, observer)?;
     pipeline.check_cache()?;
-    let memory = pipeline.check_memory(&mut Silent)?;
+    let memory = pipeline.check_memory(|_| true, &mut Silent)?;
     let paces = pipeline.rehearse(observer)?;
 
     let mut stages = Vec::new();

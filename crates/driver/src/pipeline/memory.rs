@@ -1,6 +1,6 @@
 //! Whether the memory is enough, before any work is done.
 
-use std::iter::successors;
+use std::{collections::BTreeSet, iter::successors};
 
 use distill_datasets::ImageSet;
 use distill_models::Graph;
@@ -16,16 +16,16 @@ use crate::{
 const MARGIN: f64 = 1.25;
 
 impl Pipeline<'_> {
-    /// Says what the stages that are still to be made take, and refuses what cannot be there. Gives the estimate in
+    /// Says what the stages take that `is_due` says are made, and refuses what cannot be there. Gives the estimate in
     /// bytes; none where nothing is to be trained.
     pub(super) fn check_memory(
         &self,
+        is_due: impl Fn(Stage) -> bool,
         observer: &mut dyn Observer,
     ) -> Result<Option<u64>, DriverError> {
         let mut stages = Vec::new();
         for (stage, single) in self.config.recipe.singles() {
-            let is_there = self.folder(stage).join("stage.json").exists();
-            if single.epochs > 0 && single.lead.is_none() && !is_there {
+            if single.epochs > 0 && single.lead.is_none() && is_due(stage) {
                 stages.push((stage, self.stage_memory(stage, single.optimizer.accumulate)?));
             }
         }
@@ -84,12 +84,31 @@ impl Pipeline<'_> {
             fused: self.config.backend == "flex" && optimizer.precision.is_single(),
         };
         let batch = optimizer.batch.div_ceil(parts);
-        let evaluated = EVALUATION_BATCH.min(self.test.samples().max(self.validation.samples()));
+        let evaluated = evaluated([self.validation.samples(), self.test.samples()]);
         Ok(StageMemory::of(&networks, optimizer, batch, evaluated))
     }
+}
+
+/// Images of one batch of each size: what was freed for one size is kept beside the values of another.
+fn evaluated(sets: [usize; 2]) -> usize {
+    let of_set = |images: usize| [images.min(EVALUATION_BATCH), images % EVALUATION_BATCH];
+    sets.into_iter().flat_map(of_set).collect::<BTreeSet<_>>().into_iter().sum()
 }
 
 /// For a person.
 pub(crate) fn gigabytes(bytes: u64) -> String {
     format!("{:.1} GB", bytes as f64 / 1e9)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_of_one_size_count_once() {
+        assert_eq!(evaluated([1000, 5000]), 500);
+        assert_eq!(evaluated([450, 1500]), 950);
+        assert_eq!(evaluated([200, 200]), 200);
+        assert_eq!(evaluated([600, 1234]), 500 + 100 + 234);
+    }
 }

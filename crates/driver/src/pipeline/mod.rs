@@ -85,7 +85,8 @@ pub fn run(
     let dataset = config.read_data(observer)?;
     let pipeline = Pipeline::new(config, &dataset, interrupt, observer)?;
     pipeline.check_cache()?;
-    let estimate = pipeline.check_memory(observer)?;
+    let is_due = |stage| !pipeline.folder(stage).join("stage.json").exists();
+    let estimate = pipeline.check_memory(is_due, observer)?;
     let _lock =
         run_folder::prepare(&config.out, &config.recipe.recipe.name, pipeline.bytes_needed())?;
     export::clean_up(&config.out);
