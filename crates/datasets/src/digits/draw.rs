@@ -1,5 +1,7 @@
 //! From strokes to pixels.
 
+use std::ops::Range;
+
 use super::glyphs::{GLYPHS, Point, Stroke};
 use crate::keyed::KeyedRng;
 
@@ -135,13 +137,19 @@ impl Canvas {
 
     /// Draws segments as one line of half width `width` in pixels, with soft edges.
     fn draw(&mut self, segments: &[Segment], width: f64, ink: Colour) {
-        for (i, pixel) in self.pixels.iter_mut().enumerate() {
-            let at = [(i % SIZE) as f64 + 0.5, (i / SIZE) as f64 + 0.5];
-            let reach = width + 0.5;
-            let nearest = segments
-                .iter()
-                .map(|segment| squared_distance(at, segment))
-                .fold(f64::INFINITY, f64::min);
+        let reach = width + 0.5;
+        let mut nearest = [f64::INFINITY; SIZE * SIZE];
+        for segment in segments {
+            let [columns, rows] = [0, 1].map(|axis| pixels_near(segment, axis, reach));
+            for y in rows {
+                for x in columns.clone() {
+                    let distance = squared_distance([x as f64 + 0.5, y as f64 + 0.5], segment);
+                    let nearest = &mut nearest[y * SIZE + x];
+                    *nearest = nearest.min(distance);
+                }
+            }
+        }
+        for (pixel, nearest) in self.pixels.iter_mut().zip(nearest) {
             if nearest < reach * reach {
                 let cover = (reach - nearest.sqrt()).min(1.0);
                 for (value, ink) in pixel.iter_mut().zip(ink) {
@@ -169,12 +177,19 @@ impl Canvas {
             for (channel, value) in pixel.iter().enumerate() {
                 // Two uniform draws: a triangle of deviation 1/sqrt(6) around zero.
                 let jitter = (rng.unit() + rng.unit() - 1.0) * 2.45 * noise;
-                let byte = ((value + jitter) * 255.0).clamp(0.0, 255.0).floor();
+                let byte = ((value + jitter) * 255.0).clamp(0.0, 255.0);
                 planes[channel * SIZE * SIZE + i] = byte as u8;
             }
         }
         planes
     }
+}
+
+/// Pixels along one axis that a segment may reach, and one more at each end.
+fn pixels_near((a, b): &Segment, axis: usize, reach: f64) -> Range<usize> {
+    let [low, high] = [a[axis].min(b[axis]) - reach, a[axis].max(b[axis]) + reach];
+    let pixel = |at: f64| at.clamp(0.0, SIZE as f64) as usize;
+    pixel(low - 1.0)..pixel(high + 1.0)
 }
 
 fn squared_distance(at: Point, (a, b): &Segment) -> f64 {
