@@ -1,7 +1,7 @@
 //! Every network's logits and gradients, from the same weights and images.
 
 use burn::{
-    module::{Module, ModuleVisitor, Param},
+    module::{Module, ModuleMapper, ModuleVisitor, Param},
     tensor::{Device, Gradients, Int, Tensor},
 };
 use distill_datasets::keyed::{KeyedRng, Operation};
@@ -96,7 +96,28 @@ pub(crate) fn network(info: &ModelInfo, device: &Device) -> anyhow::Result<(Netw
     let Signature { channels, height, width, classes } = info.signature;
     let signature = Signature { channels, height: small(height), width: small(width), classes };
     let mut rng = KeyedRng::new(1, 0, 0, Operation::Weights);
-    Ok((architecture.init(&signature, &mut rng, device)?, signature))
+    Ok((architecture.init(&signature, &mut rng, device)?.map(&mut Loud), signature))
+}
+
+/// Convolutions whose outputs are as large as their inputs, He et al. 2015 (arXiv:1502.01852), equation 10. With
+/// smaller weights and statistics that are not learnt yet nothing would reach the classifier of a deep network, and of
+/// its logits the bias alone would be compared.
+struct Loud;
+
+impl ModuleMapper for Loud {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if D != 4 {
+            return param;
+        }
+        param.map(|weight| {
+            let (tracked, plain) = (weight.is_require_grad(), weight.without_autodiff());
+            let inputs: usize = plain.dims()[1..].iter().product();
+            let squares: Vec<f64> = values(plain.clone()).iter().map(|w| w * w).collect();
+            let deviation = (squares.iter().sum::<f64>() / squares.len() as f64).sqrt();
+            let scaled = plain * ((2.0 / inputs as f64).sqrt() / deviation);
+            scaled.autodiff().set_require_grad(tracked)
+        })
+    }
 }
 
 /// The same images everywhere, `[8, channels, height, width]`.
