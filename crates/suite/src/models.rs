@@ -110,12 +110,10 @@ impl ModuleMapper for Loud {
             return param;
         }
         param.map(|weight| {
-            let (tracked, plain) = (weight.is_require_grad(), weight.without_autodiff());
-            let inputs: usize = plain.dims()[1..].iter().product();
-            let squares: Vec<f64> = values(plain.clone()).iter().map(|w| w * w).collect();
+            let inputs: usize = weight.dims()[1..].iter().product();
+            let squares: Vec<f64> = values(weight.clone()).iter().map(|w| w * w).collect();
             let deviation = (squares.iter().sum::<f64>() / squares.len() as f64).sqrt();
-            let scaled = plain * ((2.0 / inputs as f64).sqrt() / deviation);
-            scaled.autodiff().set_require_grad(tracked)
+            weight * ((2.0 / inputs as f64).sqrt() / deviation)
         })
     }
 }
