@@ -163,24 +163,36 @@ fn two_runs_share_one_cache() {
 #[test]
 fn memory_stays_flat() {
     let place = Place::new();
+    let mut seen = Vec::new();
+    // A leak shows in every process. Allocations that scatter over pages take 2 to 5 MB more in one of several.
+    for out in ["one", "two", "three"] {
+        let [early, late] = held_kib(&place, out);
+        if late <= early + early / 20 {
+            return;
+        }
+        seen.push(format!("{early} KiB after 120 epochs, {late} KiB after 290"));
+    }
+    panic!("{seen:?}");
+}
+
+/// What a process holds around the 110th epoch and, more than a thousand steps on, around the 280th.
+#[cfg(target_os = "linux")]
+fn held_kib(place: &Place, out: &str) -> [u64; 2] {
     let mut command =
-        place.distill("run", &["--set=student.epochs=200", "--set=checkpoint_every=1000"]);
+        place.distill(out, &["--set=student.epochs=300", "--set=checkpoint_every=1000"]);
     // Freed memory goes back at once: what the process has is what it holds.
     command.env("MIMALLOC_PURGE_DELAY", "0");
     let mut run = Running::of(command);
     // Batches on their way come and go, so the least of several epochs counts.
-    let mut least = |epochs: std::ops::RangeInclusive<usize>| {
+    let held = [100..=120, 270..=290].map(|epochs: std::ops::RangeInclusive<usize>| {
         let after = |epoch| {
-            run.until(&format!("student: epoch {epoch}/200 done"));
+            run.until(&format!("student: epoch {epoch}/300 done"));
             run.resident_kib()
         };
         epochs.map(after).min().unwrap()
-    };
-    let (early, late) = (least(20..=40), least(170..=190));
+    });
     assert!(run.child.wait().unwrap().success());
-    // A thousand steps. Allocations that scatter over pages were seen to take 3 of 45 MB more, and no more than that
-    // in 3000 epochs.
-    assert!(late <= early + early / 10, "{early} KiB after 40 epochs, {late} KiB after 190");
+    held
 }
 
 const DISTILL: &str = env!("CARGO_BIN_EXE_distill");
