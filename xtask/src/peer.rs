@@ -12,9 +12,10 @@ use crate::{
 const PACKAGES: [&str; 3] = ["torch", "torchvision", "numpy"];
 
 /// On the CPU: a batch is the tutorial's.
-const ON_CPU: [&str; 6] = [
+const ON_CPU: [&str; 7] = [
     "train vgg-small",
     "forward vgg-small",
+    "train vgg-large",
     "forward vgg-large",
     "train resnet20",
     "train resnet56",

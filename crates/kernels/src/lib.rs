@@ -8,6 +8,7 @@ mod conv;
     expect(dead_code, unused_imports, reason = "for its tests alone")
 )]
 mod cpu;
+mod dropout;
 mod feature_maps;
 #[cfg(feature = "flex")]
 mod flex;
@@ -18,6 +19,7 @@ pub use activation::Activation;
 pub use conv::{ConvOptions, PackedWeights, conv2d, conv2d_then};
 #[cfg(feature = "flex")]
 pub use cpu::{Path, measured_peak, poison};
+pub use dropout::dropout;
 pub use feature_maps::FeatureMaps;
 pub use norm::{After, Statistics, batch_norm, max_pool_2x2};
 pub use shortcut::pad_shortcut;

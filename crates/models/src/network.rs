@@ -16,7 +16,8 @@ use burn::{
     },
 };
 use distill_kernels::{
-    After, ConvOptions, FeatureMaps, PackedWeights, conv2d, conv2d_then, max_pool_2x2, pad_shortcut,
+    After, ConvOptions, FeatureMaps, PackedWeights, conv2d, conv2d_then, dropout, max_pool_2x2,
+    pad_shortcut,
 };
 
 use crate::{
@@ -243,7 +244,10 @@ impl Network {
                 let y = norm.forward_then(x.cast(FloatDType::F32), after);
                 (y.cast(self.precision), chain.end)
             }
-            (Some((Layer::Dropout(dropout), _)), _) => (x.map(|x| dropout.forward(x)), index),
+            (Some((Layer::Dropout(layer), _)), _) => {
+                let is_training = layer.training.is_enabled();
+                (if is_training { dropout(x, layer.prob) } else { x }, index)
+            }
             (Some((Layer::Linear(layer), _)), _) => {
                 let weights = (self.own(&layer.weight), layer.bias.as_ref().map(|b| self.own(b)));
                 (FeatureMaps::of_units(linear(x.means(), weights.0, weights.1)), index)

@@ -4,7 +4,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use distill_kernels::{
     Activation, After, ConvOptions, FeatureMaps, PackedWeights, Statistics, batch_norm, conv2d,
-    conv2d_then, max_pool_2x2, pad_shortcut,
+    conv2d_then, dropout, max_pool_2x2, pad_shortcut,
 };
 use distill_testkit::{cpu_devices, relative_l2, values};
 use rand_chacha::{
@@ -137,6 +137,37 @@ fn pooling_and_the_shortcut_agree() {
             vec![values(y), values(x.grad(&grads).expect("x has one"))]
         });
     }
+}
+
+#[test]
+fn dropout_drops_the_same_forward_and_backward_and_another_time_others() {
+    for (name, device) in devices() {
+        let x = numbers([4, 6, 30, 31], 1, &device).require_grad();
+        let other = || numbers([4, 6, 30, 31], 2, &device);
+        let run = || {
+            let y = dropout(FeatureMaps::new(x.clone()), 0.2).into_tensor();
+            let grads = (y.clone() * other()).sum().backward();
+            [values(y), values(x.grad(&grads).expect("x has one"))]
+        };
+        device.seed(1);
+        let ([y, dx], [later, _]) = (run(), run());
+        let (x, dy) = (values(x.clone()), values(other()));
+        let mut dropped = 0;
+        for at in 0..x.len() {
+            let is_dropped = y[at] == 0.0 && x[at] != 0.0;
+            let scale = if is_dropped { 0.0 } else { 1.25 };
+            let off = (y[at] - x[at] * scale).abs().max((dx[at] - dy[at] * scale).abs());
+            assert!(off < 1e-6, "{name}, number {at}: off by {off:e}");
+            dropped += usize::from(is_dropped);
+        }
+        let off = dropped as f64 - 0.2 * x.len() as f64;
+        assert!(off.abs() < 4.0 * (0.16 * x.len() as f64).sqrt(), "{name}: {dropped} dropped");
+        assert_ne!(y, later, "{name}: another time");
+        device.seed(1);
+        assert_eq!(run()[0], y, "{name}: the same seed");
+    }
+    let plain = FeatureMaps::new(numbers([1, 2, 3, 3], 1, &Device::flex()));
+    assert_eq!(values(dropout(plain.clone(), 0.5).into_tensor()), values(plain.into_tensor()));
 }
 
 #[test]

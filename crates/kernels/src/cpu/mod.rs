@@ -10,6 +10,7 @@
 pub(crate) mod conv;
 pub(crate) mod depthwise;
 pub(crate) mod direct;
+pub(crate) mod dropout;
 pub(crate) mod finish;
 pub(crate) mod lanes;
 pub(crate) mod map;

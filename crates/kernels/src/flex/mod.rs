@@ -5,6 +5,7 @@
 //! apart never come here: [`is_fast`] decides when maps are made.
 
 mod conv;
+mod dropout;
 mod norm;
 mod results;
 mod shortcut;
@@ -23,6 +24,7 @@ use burn::{
 
 use crate::cpu::{Numbers, map::Map};
 pub(crate) use conv::{Kept, conv2d, conv2d_then};
+pub(crate) use dropout::dropout;
 pub(crate) use norm::{batch_norm, max_pool_2x2};
 pub(crate) use shortcut::pad_shortcut;
 

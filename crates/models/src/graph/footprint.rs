@@ -28,14 +28,15 @@ impl Graph {
             }
         }
         let is_dropout = |at: usize| matches!(self.nodes[at].op, Op::Dropout { .. });
-        // What is dropped from is not looked at again; what it was multiplied with is, beside the result.
+        // What is dropped from is not looked at again; a mask is, where it is not one of the CPU's own kernels that
+        // asks for it again.
         let only_dropped = |at: usize| {
             let mut readers = (0..self.nodes.len()).filter(|r| self.nodes[*r].inputs.contains(&at));
             readers.next().is_some_and(is_dropout) && readers.all(is_dropout)
         };
         let is_kept =
             |at: &usize| !inside[*at] && !only_dropped(*at) && (fused || self.is_looked_at(*at));
-        let kept = |at: usize| size(at) * (1 + u64::from(is_dropout(at)));
+        let kept = |at: usize| size(at) * (1 + u64::from(!fused && is_dropout(at)));
         let held = |at: usize| if inside[at] { 0 } else { size(at) };
         let (mut there, mut most) = (0, 0);
         for (at, node) in self.nodes.iter().enumerate() {
@@ -92,8 +93,12 @@ mod tests {
         let expected = Footprint { kept: 60, backward: 64, answering: 48 };
         assert_eq!(fused, expected);
         // Elsewhere the ReLU is a value of its own, and what is only averaged, or returned, is not kept.
-        let apart = footprint("vgg-small", overrides, false);
+        let apart = footprint("vgg-small", overrides.clone(), false);
         assert_eq!(apart.kept, 16 + 32 + 32 + 2);
         assert_eq!(apart.answering, 32 + 32, "a convolution and its norm");
+        // What is dropped from is let go. The mask, of the same size as the image, is only kept elsewhere.
+        let dropping = Overrides { dropout: Some(0.5), ..overrides };
+        assert_eq!(footprint("vgg-small", dropping.clone(), true).kept, fused.kept);
+        assert_eq!(footprint("vgg-small", dropping, false).kept, apart.kept + 16);
     }
 }

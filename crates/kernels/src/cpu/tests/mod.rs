@@ -2,6 +2,7 @@
 //! in poisoned memory, with any number of threads.
 
 mod convolutions;
+mod dropout;
 mod norms;
 mod reference;
 
