@@ -4,9 +4,8 @@ use burn::tensor::Distribution;
 
 use crate::FeatureMaps;
 
-/// Dropout (Srivastava et al. 2014, JMLR 15, section 4; scaled while training, section 10): each number becomes zero
-/// with this probability, and what is kept is multiplied by `1 / (1 - probability)`. Maps without gradients stay as
-/// they are.
+/// Dropout (Srivastava et al. 2014, JMLR 15:1929), scaled while training as PyTorch's is: each number becomes zero with
+/// this probability, and what is kept is multiplied by `1 / (1 - probability)`. Maps without gradients stay as they are.
 ///
 /// The fast operation draws one seed from the device's generator; whether a number is kept is a function of the seed
 /// and its place, so the backward pass asks again in place of keeping a mask. Elsewhere the mask is drawn by the
