@@ -1,11 +1,14 @@
 //! The training loop of one stage.
 
+mod epoch_end;
 mod gradients;
 mod loss_scale;
 mod pass;
 mod peers;
+mod resume;
 mod shares;
 mod step;
+mod sums;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,21 +21,19 @@ use burn::{module::Module, optim::ModuleOptimizer, tensor::Device};
 use distill_datasets::Loader;
 use distill_models::weights::{self, Precision};
 use distill_objective::{Negatives, Objective};
-use serde::{Deserialize, Serialize};
 
 pub(crate) use loss_scale::LossScale;
 pub(crate) use pass::features;
 pub(crate) use peers::peer_file;
 use step::Pending;
+pub(crate) use sums::Sums;
 
 use crate::{
-    Answers, DriverError, Event, Learner, Observer, Stage, Teacher, View,
+    Answers, DriverError, Event, Learner, Observer, Stage, View,
     checkpoint::{self, Best, Progress, WarmUp},
-    evaluate::Predictions,
-    files::{sha256, write_atomic},
-    metrics::{EpochRecord, Line, METRICS, MetricsFile, StepsRecord},
+    files::write_atomic,
+    metrics::{Line, METRICS, MetricsFile, StepsRecord},
     recipe::{Compute, NonFinite, ResolvedStage, Weights},
-    stage::hash_file,
 };
 
 /// A run that takes hours is never further than this from its last checkpoint.
@@ -101,22 +102,6 @@ pub struct Trained {
     pub kept_sha256: BTreeMap<usize, String>,
 }
 
-/// Sums over training images, kept in double precision and in the order of the steps.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Sums {
-    images: f64,
-    loss: f64,
-    correct: f64,
-    terms: Vec<TermSum>,
-}
-
-/// A term counts in some epochs alone, so that it has images of its own.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-struct TermSum {
-    images: f64,
-    value: f64,
-}
-
 impl Training<'_> {
     /// Trains a network, and what learns beside it, from its checkpoint, or from the start where there is
     /// none.
@@ -128,42 +113,10 @@ impl Training<'_> {
     /// [`DriverError::Interrupted`], [`DriverError::NonFinite`], and failures of files.
     pub fn run(
         &self,
-        mut learner: Learner,
+        learner: Learner,
         observer: &mut dyn Observer,
     ) -> Result<Trained, DriverError> {
-        let mut optimizer = self.config.optimizer.build();
-        let mut progress = match checkpoint::newest(self.folder, observer)? {
-            Some((path, progress)) if progress.fingerprint != self.fingerprint => {
-                return Err(DriverError::Folder {
-                    path,
-                    problem: "it is a checkpoint of a stage with other inputs".to_owned(),
-                    hint: "give each training a folder of its own".to_owned(),
-                });
-            }
-            Some((path, progress)) if !self.is_possible(&progress) => {
-                return Err(DriverError::Folder {
-                    path,
-                    problem: "a damaged checkpoint, `progress.json` names no place in this stage"
-                        .to_owned(),
-                    hint: "delete the checkpoint, or name another folder with `--out`".to_owned(),
-                });
-            }
-            Some((path, progress)) if self.has_kept(&progress) => {
-                (learner, optimizer) = checkpoint::load(&path, learner, optimizer)?;
-                progress
-            }
-            there => {
-                if there.is_some() {
-                    let name = self.stage.name();
-                    observer.on(Event::Note(format!(
-                        "warning: {name}: begun anew, for weights of an epoch that is kept are missing or damaged"
-                    )));
-                    checkpoint::clear(self.folder)?;
-                }
-                let fingerprint = self.fingerprint.to_owned();
-                Progress { fingerprint, epoch: 1, ..Default::default() }
-            }
-        };
+        let (learner, optimizer, mut progress) = self.start_or_resume(learner, observer)?;
         let metrics = self.folder.join(METRICS);
         let there = std::fs::metadata(&metrics).map_or(0, |meta| meta.len());
         if there < progress.metrics_bytes {
@@ -293,59 +246,6 @@ impl Training<'_> {
         }))
     }
 
-    fn end_epoch(
-        &self,
-        state: &mut State,
-        progress: &mut Progress,
-        learning_rate: f64,
-        observer: &mut dyn Observer,
-    ) -> Result<(), DriverError> {
-        let network = Teacher::new(&state.learner.network, self.view.clone());
-        let predictions = Predictions::of(&network, self.validation, self.device);
-        let scores = predictions.scores(None);
-        if !scores.nll.is_finite() {
-            return Err(self.bad_state("validation loss", scores.nll, progress));
-        }
-        let sums = std::mem::take(&mut progress.epoch_sums);
-        if sums.images == 0.0 {
-            let what = "loss of every batch";
-            return Err(self.bad_state(what, f64::NAN, progress));
-        }
-        let record = EpochRecord {
-            epoch: progress.epoch,
-            step: self.stage_step(progress),
-            learning_rate,
-            loss: sums.loss / sums.images,
-            terms: self.term_means(&sums),
-            gradient_shares: self.gradient_shares(&state.learner, progress.epoch)?,
-            train_top1: sums.correct / sums.images,
-            validation_top1: scores.top1,
-            validation_nll: scores.nll,
-        };
-        let candidate = Best { epoch: progress.epoch, top1: scores.top1, nll: scores.nll };
-        if progress.best.is_none_or(|best| candidate.is_better_than(&best)) {
-            let path = self.folder.join("selected.bpk");
-            let bytes = weights::to_bytes(&state.learner.network, Precision::Single, &path)?;
-            write_atomic(&path, &bytes)?;
-            progress.best_sha256 = Some(sha256(&bytes));
-            progress.best = Some(candidate);
-        }
-        self.judge_peers(state, progress)?;
-        if self.keep.contains(&progress.epoch) {
-            let path = self.folder.join(Weights::After(progress.epoch).file());
-            let bytes = weights::to_bytes(&state.learner.network, Precision::Single, &path)?;
-            write_atomic(&path, &bytes)?;
-            progress.kept_sha256.insert(progress.epoch, sha256(&bytes));
-        }
-        state.metrics.append(&Line::Epoch(record.clone()))?;
-        progress.epoch += 1;
-        progress.step = 0;
-        self.save(state, progress)?;
-        let epochs = self.config.epochs;
-        observer.on(Event::Epoch { stage: self.stage, epochs, record: &record });
-        Ok(())
-    }
-
     fn save(&self, state: &mut State, progress: &mut Progress) -> Result<(), DriverError> {
         self.collect(state, progress)?;
         self.check_weights(&state.learner, progress)?;
@@ -355,32 +255,6 @@ impl Training<'_> {
         checkpoint::save(self.folder, &state.learner, &state.optimizer, progress)?;
         state.saved = Instant::now();
         Ok(())
-    }
-
-    /// Whether the weights of each epoch that is kept and was done are there.
-    fn has_kept(&self, progress: &Progress) -> bool {
-        self.keep.iter().filter(|epoch| **epoch < progress.epoch).all(|epoch| {
-            let path = self.folder.join(Weights::After(*epoch).file());
-            let known = progress.kept_sha256.get(epoch);
-            known.is_some_and(|known| hash_file(&path).is_ok_and(|hash| hash == *known))
-        })
-    }
-
-    /// Whether a checkpoint's position lies in this stage.
-    fn is_possible(&self, progress: &Progress) -> bool {
-        let Progress { epoch, step, .. } = *progress;
-        let terms = self.objective.names().len();
-        let sums = [&progress.epoch_sums, &progress.line_sums];
-        (1..=self.config.epochs + 1).contains(&epoch)
-            && (step < self.train.batches() && (epoch <= self.config.epochs || step == 0))
-            && progress.best.is_none_or(|best| (1..epoch).contains(&best.epoch))
-            && progress.best.is_some() == (epoch > 1)
-            && progress.best_sha256.is_some() == (epoch > 1)
-            && progress.peers_best.iter().all(|(best, _)| (1..epoch).contains(&best.epoch))
-            && [progress.seconds, progress.warm_up.seconds]
-                .iter()
-                .all(|s| s.is_finite() && *s >= 0.0)
-            && sums.iter().all(|sums| sums.terms.is_empty() || sums.terms.len() == terms)
     }
 
     /// Steps of the stage that are done.
@@ -444,24 +318,5 @@ impl Progress {
             true => (self.images - images) as f64 / (self.seconds - seconds),
             false => self.images as f64 / self.seconds,
         }
-    }
-}
-
-impl Sums {
-    /// Adds `[right, loss, terms...]` of a batch, the terms to those of these places.
-    fn add(&mut self, images: f64, seen: &[f64], terms: &[usize]) {
-        self.images += images;
-        self.correct += seen[0];
-        self.loss += seen[1] * images;
-        for (term, value) in terms.iter().zip(&seen[2..]) {
-            self.terms[*term].images += images;
-            self.terms[*term].value += value * images;
-        }
-    }
-}
-
-impl Best {
-    fn is_better_than(&self, other: &Self) -> bool {
-        self.top1 > other.top1 || (self.top1 == other.top1 && self.nll < other.nll)
     }
 }

@@ -7,7 +7,7 @@ use burn::{
 };
 use distill_datasets::HostBatch;
 
-use super::{LossScale, State, TermSum, Training, gradients::Passed};
+use super::{LossScale, State, Training, gradients::Passed, sums::TermSum};
 use crate::{
     DriverError, Event, Learner, Observer,
     checkpoint::{self, Progress},
