@@ -13,6 +13,7 @@ mod finished;
 mod frame;
 mod knowledge;
 mod metrics;
+mod missing;
 mod models;
 mod page;
 mod plot;

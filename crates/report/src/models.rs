@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use crate::{
     figures::{duration, mebibytes, percent, thousands},
     finished::Finished,
+    missing,
 };
 
 /// What a row says of a network.
@@ -53,6 +54,7 @@ pub(crate) fn section(run: &Finished) -> Markup {
                 }
             }
             (others(run))
+            (missing::of_run(&run.report))
             p.note {
                 "On " (thousands(run.report.dataset.test as u64)) " test images, which were read once, at the end. The "
                 "selected epoch is the best on " (thousands(run.report.dataset.validation as u64))

@@ -4,7 +4,7 @@
 use std::{path::Path, sync::atomic::AtomicBool};
 
 use burn::tensor::Device;
-use distill_driver::{Report, RunConfig, Silent, evidence::Evidence, recipe, run};
+use distill_driver::{Comparison, Report, RunConfig, Silent, evidence::Evidence, recipe, run};
 
 fn tiny(out: &Path, seed: u64) -> Report {
     let settings = [
@@ -14,6 +14,11 @@ fn tiny(out: &Path, seed: u64) -> Report {
         "teacher.blocks=[[8], [8]]",
         "student.epochs=2",
         "student.blocks=[[4], [4]]",
+        "networks.no-threes.model=vgg-small",
+        "networks.no-threes.blocks=[[4], [4]]",
+        "networks.no-threes.epochs=1",
+        "networks.no-threes.from=teacher",
+        r#"networks.no-threes.without=["3"]"#,
         "log_every=1",
     ];
     let settings = settings.map(str::to_owned);
@@ -53,6 +58,19 @@ fn a_page_says_what_the_report_says_and_loads_nothing() {
         assert!(page.contains(name), "plot {name}");
     }
     assert!(page.contains(&report.objective.formula));
+    let missing = report.networks["no-threes"].missing.as_ref().unwrap();
+    let (trained, shifted) = (&missing.trained, &missing.by_validation);
+    let row = format!(
+        "no-threes</th><td>3</td><td>{}</td><td>{}</td><td>{}</td><td>{} ({:+.2})</td>",
+        missing.images, trained.errors, trained.errors_of_missing, shifted.errors, shifted.shift
+    );
+    assert!(page.replace(',', "").contains(&row), "{row}");
+    let comparison = folder.path().join("comparison.html");
+    let compared = Comparison::of(&[folder.path().to_owned()]).unwrap();
+    distill_report::write_comparison(&compared, &comparison).unwrap();
+    let row =
+        format!("no-threes</th><td>3</td><td>{}</td><td>{}</td>", missing.images, trained.errors);
+    assert!(std::fs::read_to_string(&comparison).unwrap().contains(&row), "{row}");
     let loads = ["<script", "<link", "@import", "url(", "src=\"http", "href=\"http"];
     assert_eq!(loads.map(|load| page.contains(load)), [false; 6]);
 

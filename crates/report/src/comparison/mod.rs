@@ -10,6 +10,7 @@ use maud::{Markup, html};
 use crate::{
     figures::{percent, points, thousands},
     frame::Frame,
+    missing,
     sweep::{self, written},
 };
 
@@ -125,11 +126,13 @@ fn difference(difference: &Difference) -> String {
     format!("{}{deviation} points{interval}", points(difference.figure.mean))
 }
 
+/// Mean, with its deviation where there are several runs.
+pub(crate) fn number(figure: &Figure, digits: usize) -> String {
+    let deviation = figure.deviation.map_or(String::new(), |d| format!(" ± {d:.digits$}"));
+    format!("{:.digits$}{deviation}", figure.mean)
+}
+
 fn models(groups: &[Group], names: &[String]) -> Markup {
-    let number = |figure: &Figure, digits: usize| {
-        let deviation = figure.deviation.map_or(String::new(), |d| format!(" ± {d:.digits$}"));
-        format!("{:.digits$}{deviation}", figure.mean)
-    };
     let accuracy = ["Network", "Top-1", "Selected", "Agreement"];
     let calibration = ["NLL", "ECE", "T", "NLL at T", "ECE at T"];
     html! {
@@ -150,6 +153,7 @@ fn models(groups: &[Group], names: &[String]) -> Markup {
                     number(&model.nll_scaled, 4),
                     number(&model.ece_scaled, 4),
                 ]))
+                (missing::of_group(group))
             }
             p.note {
                 "Mean ± deviation over the runs. NLL (nats), ECE and agreement after the last epoch; T is the temperature that "
