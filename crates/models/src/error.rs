@@ -1,3 +1,5 @@
+//! Errors of networks and their files.
+
 use std::path::PathBuf;
 
 use thiserror::Error;

@@ -8,7 +8,7 @@ use burn::{
 };
 use rand_core::RngCore;
 
-use crate::{Network, state::Entry};
+use crate::{Network, graph::Draw, state::Entry};
 
 /// How weights are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,37 +27,28 @@ pub(crate) enum Initial {
 /// identity of its name.
 pub(crate) fn initialise(network: Network, initial: Initial, rng: &mut impl RngCore) -> Network {
     let entries = network.graph().entries().into_iter();
-    network.map(&mut Initialiser { rng, initial, entries, bound: 0.0 })
+    network.map(&mut Initialiser { rng, initial, entries })
 }
 
 struct Initialiser<'a, R, I> {
     rng: &'a mut R,
     initial: Initial,
     entries: I,
-    /// Of the last weight seen; its bias follows it.
-    bound: f64,
 }
 
 impl<R: RngCore, I: Iterator<Item = Entry>> ModuleMapper for Initialiser<'_, R, I> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let entry = self.entries.next().expect("the graph has every parameter of its module");
-        let mut bound = self.bound;
-        if let [outputs, inputs @ ..] = entry.shape.as_slice()
-            && !inputs.is_empty()
-        {
-            let fan_in: usize = inputs.iter().product();
-            self.bound = 1.0 / (fan_in as f64).sqrt();
-            bound = self.bound;
-            if let ([_, window @ ..], Initial::He) = (inputs, self.initial)
-                && !window.is_empty()
-            {
-                let fan_out = outputs * window.iter().product::<usize>();
-                bound = (6.0 / fan_out as f64).sqrt();
+        let bound = match (entry.draw, self.initial) {
+            (Draw::Window { fan_out, .. }, Initial::He) => (6.0 / fan_out as f64).sqrt(),
+            (Draw::Window { fan_in, .. } | Draw::Uniform { fan_in }, _) => {
+                1.0 / (fan_in as f64).sqrt()
             }
-        } else if !entry.is_bias {
-            let value = param.val();
-            return param.transform_for_load(value, entry.id());
-        }
+            (Draw::Constant | Draw::Statistic, _) => {
+                let value = param.val();
+                return param.transform_for_load(value, entry.id());
+            }
+        };
         let unit = |bits: u64| (bits >> 11) as f64 / (1_u64 << 53) as f64;
         let mut draw = || ((2.0 * unit(self.rng.next_u64()) - 1.0) * bound) as f32;
         let shape = param.lazy_shape();

@@ -1,3 +1,5 @@
+//! What goes into a network and comes out of it, and what it costs.
+
 use serde::{Deserialize, Serialize};
 
 /// What a network takes and gives.

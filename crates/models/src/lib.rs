@@ -8,6 +8,8 @@ mod network;
 mod norm;
 #[cfg(feature = "onnx")]
 pub mod onnx;
+#[cfg(feature = "onnx")]
+mod proto;
 mod recompute;
 mod state;
 mod taps;

@@ -3,27 +3,14 @@
 use std::{ops::Range, sync::Arc};
 
 use burn::{
-    module::{Module, Param},
-    nn::{
-        Dropout, DropoutConfig, Linear, LinearConfig, PaddingConfig2d,
-        conv::{Conv2d, Conv2dConfig},
-    },
-    tensor::{
-        DType, Device, FloatDType, Tensor,
-        activation::relu,
-        module::{avg_pool2d, linear, max_pool2d},
-        ops::{AvgPoolOptions, MaxPoolOptions},
-    },
+    module::Module,
+    tensor::{Device, FloatDType, Tensor},
 };
-use distill_kernels::{
-    After, ConvOptions, FeatureMaps, PackedWeights, conv2d, conv2d_then, dropout, max_pool_2x2,
-    pad_shortcut,
-};
+use distill_kernels::{After, FeatureMaps, PackedWeights};
 
 use crate::{
     Graph, ModelError, Tap,
-    graph::{Chain, Conv, Fusion, Node, Op, Pool},
-    norm::Norm,
+    graph::{Call, Fusion, Layer},
 };
 
 /// A network of the zoo.
@@ -56,14 +43,6 @@ struct Plan {
     fusions: [Fusion; 2],
 }
 
-#[derive(Module, Debug)]
-enum Layer {
-    Conv(Conv2d),
-    Norm(Norm),
-    Linear(Linear),
-    Dropout(Dropout),
-}
-
 impl Plan {
     fn new(graph: Graph, layers: Vec<Option<usize>>, watched: Vec<usize>) -> Self {
         let seen: Vec<usize> = watched.iter().map(|at| graph.taps[*at].1).collect();
@@ -75,16 +54,13 @@ impl Plan {
 impl Network {
     /// The graph's network on `device`, with Burn's initial weights.
     pub(crate) fn new(graph: Graph, device: &Device) -> Self {
-        let layers: Vec<Layer> =
-            graph.nodes.iter().filter_map(|node| layer(&node.op, device)).collect();
-        let mut next = 0;
-        let mut place = |node: &Node| {
-            has_layer(&node.op).then(|| {
-                next += 1;
-                next - 1
-            })
-        };
-        let layer_places = graph.nodes.iter().map(&mut place).collect();
+        let mut layers = Vec::new();
+        let mut layer_places = Vec::new();
+        for node in &graph.nodes {
+            let layer = node.op.layer(device);
+            layer_places.push(layer.is_some().then_some(layers.len()));
+            layers.extend(layer);
+        }
         let behind_activation = |at: &usize| !graph.taps[*at].0.ends_with(".preact");
         let watched = (0..graph.taps.len()).filter(behind_activation).collect();
         let plan = Plan::new(graph, layer_places, watched);
@@ -214,122 +190,129 @@ impl Network {
         fusion: &Fusion,
         values: &[Option<FeatureMaps>],
     ) -> (FeatureMaps, usize) {
-        let nodes = &self.graph().nodes;
-        let node = &nodes[index];
+        let node = &self.graph().nodes[index];
         let value = |at: usize| values[at].clone().expect("steps stand behind their inputs");
-        let layer = self.plan.layers[index].map(|layer| (&self.layers[layer], layer));
-        let x = value(node.inputs[0]);
-        match (layer, &node.op) {
-            (Some((Layer::Conv(conv), layer)), Op::Conv(config)) => {
-                let options = options(config);
-                let weights = (self.own(&conv.weight), conv.bias.as_ref().map(|b| self.own(b)));
-                let packed = Some(&self.packed[layer]);
-                let norm = fusion.norms[index].filter(|_| x.is_fast() && !x.is_autodiff());
-                let given = norm.and_then(|norm| match &self.layers[self.plan.layers[norm]?] {
-                    Layer::Norm(given) => Some((fusion.chains[norm]?, given.given()?)),
-                    _ => None,
-                });
-                let Some((chain, norm)) = given else {
-                    return (conv2d(x, weights.0, weights.1, options, packed), index);
-                };
-                let (residual, activation) = (chain.residual.map(value), chain.activation);
-                let y = conv2d_then(x, weights, options, packed, norm, residual, activation);
-                (if chain.pool { max_pool_2x2(y) } else { y }, chain.end)
-            }
-            (Some((Layer::Norm(norm), _)), _) => {
-                let chain = fusion.chains[index].expect("it is a norm");
-                let Chain { activation, pool, .. } = chain;
-                let residual = chain.residual.map(|at| value(at).cast(FloatDType::F32));
-                let after = After { residual, activation, pool };
-                let y = norm.forward_then(x.cast(FloatDType::F32), after);
-                (y.cast(self.precision), chain.end)
-            }
-            (Some((Layer::Dropout(layer), _)), _) => {
-                let is_training = layer.training.is_enabled();
-                (if is_training { dropout(x, layer.prob) } else { x }, index)
-            }
-            (Some((Layer::Linear(layer), _)), _) => {
-                let weights = (self.own(&layer.weight), layer.bias.as_ref().map(|b| self.own(b)));
-                (FeatureMaps::of_units(linear(x.means(), weights.0, weights.1)), index)
-            }
-            (_, Op::AveragePool(_) | Op::GlobalAveragePool) => {
-                (apply(node, x.cast(FloatDType::F32)).cast(self.precision), index)
-            }
-            (_, Op::Add) => (x.add(value(node.inputs[1])), index),
-            (_, Op::Concat) => (x.concat(value(node.inputs[1])), index),
-            _ => (apply(node, x), index),
-        }
+        let inputs: Vec<FeatureMaps> = node.inputs.iter().map(|at| value(*at)).collect();
+        // A convolution takes its norm with it where the fast operations run and nothing is learnt.
+        let norm = fusion.norms[index].filter(|_| inputs[0].is_fast() && !inputs[0].is_autodiff());
+        let given = norm.and_then(|norm| match self.layer(norm)? {
+            Layer::Norm(given) => Some((fusion.chains[norm]?, given.given()?)),
+            _ => None,
+        });
+        let (chain, norm) = match given {
+            Some((chain, norm)) => (Some(chain), Some(norm)),
+            None => (fusion.chains[index], None),
+        };
+        let after = chain.map_or_else(After::default, |chain| After {
+            residual: chain.residual.map(value),
+            activation: chain.activation,
+            pool: chain.pool,
+        });
+        let (layer, precision) = (self.layer(index), self.precision);
+        let packed = self.plan.layers[index].map(|layer| &self.packed[layer]);
+        let call = Call { inputs, layer, packed, norm, after, precision };
+        (node.op.forward(call), chain.map_or(index, |chain| chain.end))
     }
 
-    /// Weights as they are computed with.
-    fn own<const D: usize>(&self, weights: &Param<Tensor<D>>) -> Tensor<D> {
-        let weights = weights.val();
-        match weights.dtype() == DType::from(self.precision) {
-            true => weights,
-            false => weights.cast(self.precision),
-        }
+    /// Module of a step.
+    fn layer(&self, step: usize) -> Option<&Layer> {
+        self.plan.layers[step].map(|layer| &self.layers[layer])
     }
 }
 
-fn has_layer(op: &Op) -> bool {
-    matches!(op, Op::Conv(_) | Op::Norm { .. } | Op::Linear { .. } | Op::Dropout { .. })
-}
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{TensorData, module::conv2d, ops::ConvOptions};
+    use distill_testkit::{relative_l2, values};
+    use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-fn layer(op: &Op, device: &Device) -> Option<Layer> {
-    match op {
-        Op::Conv(conv) => Some(Layer::Conv(conv_layer(conv, device))),
-        Op::Norm { kind, channels } => Some(Layer::Norm(Norm::init(*kind, *channels, device))),
-        Op::Linear { inputs, outputs } => {
-            Some(Layer::Linear(LinearConfig::new(*inputs, *outputs).init(device)))
-        }
-        Op::Dropout { probability } => {
-            Some(Layer::Dropout(DropoutConfig::new(*probability).init()))
-        }
-        _ => None,
+    use super::*;
+    use crate::{
+        NormKind, Signature,
+        graph::{Builder, Conv},
+        initialise::{Initial, initialise},
+    };
+
+    const SIGNATURE: Signature = Signature { channels: 3, height: 32, width: 48, classes: 5 };
+
+    /// A convolution at the tap `conv`, its norm, and a classifier.
+    fn network(conv: Conv) -> Network {
+        let mut builder = Builder::new(&SIGNATURE, NormKind::Running);
+        let image = builder.image();
+        let mut x = builder.conv("conv", image, conv);
+        builder.tap("conv", x);
+        x = builder.norm("norm", x);
+        x = builder.relu(x);
+        x = builder.global_average_pool(x);
+        builder.classifier("fc", x);
+        let graph = builder.finish().expect("the image fits");
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        initialise(Network::new(graph, &Device::flex()), Initial::Uniform, &mut rng)
     }
-}
 
-fn conv_layer(conv: &Conv, device: &Device) -> Conv2d {
-    let padding = conv.padding();
-    Conv2dConfig::new([conv.inputs, conv.outputs], [conv.kernel; 2])
-        .with_stride([conv.stride; 2])
-        .with_padding(PaddingConfig2d::Explicit(padding, padding, padding, padding))
-        .with_groups(conv.groups)
-        .with_bias(conv.bias)
-        .init(device)
-}
+    fn image_values() -> Vec<f32> {
+        (0..2 * 3 * 32 * 48).map(|at| ((at * 37 % 101) as f32 - 50.0) / 50.0).collect()
+    }
 
-fn options(conv: &Conv) -> ConvOptions {
-    ConvOptions { stride: conv.stride, padding: conv.padding(), groups: conv.groups }
-}
+    #[test]
+    fn convolutions_of_any_window_stride_and_padding_are_burns() {
+        for (conv, [height, width]) in [
+            // Patches of an image.
+            (Conv { padding: 0, ..Conv::new(16, 24).stride(16) }, [2, 3]),
+            (Conv { padding: 0, ..Conv::new(16, 24).stride(16).with_bias() }, [2, 3]),
+            (Conv { padding: 0, ..Conv::new(2, 8).stride(2) }, [16, 24]),
+            (Conv::new(4, 8), [33, 49]),
+            (Conv { padding: 0, ..Conv::new(3, 16) }, [30, 46]),
+            (Conv { padding: 0, ..Conv::new(4, 6).groups(3).stride(3) }, [10, 15]),
+        ] {
+            let network = network(conv);
+            let cost = network.graph().layers().next().expect("the convolution").cost;
+            let weights = conv.outputs * 3 / conv.groups * conv.kernel * conv.kernel;
+            assert_eq!(cost.macs, (weights * height * width) as u64, "{conv:?}");
 
-/// A step of one input and without a layer.
-fn apply(node: &Node, x: FeatureMaps) -> FeatureMaps {
-    match &node.op {
-        Op::Relu => x.map(relu),
-        Op::Relu6 => x.map(|x| x.clamp(0.0, 6.0)),
-        Op::MaxPool(Pool { kernel: 2, stride: 2, padding: 0 }) => max_pool_2x2(x),
-        Op::MaxPool(pool) => x.map_tensor(|x| {
-            let options = MaxPoolOptions::new([pool.kernel; 2])
-                .with_stride([pool.stride; 2])
-                .with_padding([pool.padding; 2]);
-            max_pool2d(x, options)
-        }),
-        Op::AveragePool(pool) => x.map_tensor(|x| {
-            let options = AvgPoolOptions::new([pool.kernel; 2])
-                .with_stride([pool.stride; 2])
-                .with_padding([pool.padding; 2])
-                .with_count_include_pad(true);
-            avg_pool2d(x, options)
-        }),
-        Op::GlobalAveragePool => FeatureMaps::of_units(x.means()),
-        Op::Flatten => {
-            let [batch, channels, height, width] = x.dims();
-            FeatureMaps::of_units(x.into_tensor().reshape([batch, channels * height * width]))
+            let images = TensorData::new(image_values(), [2, 3, 32, 48]);
+            let images = Tensor::<4>::from_data(images, &Device::flex());
+            let logits = network.forward(images.clone());
+            let (_, taps) = network.forward_with_taps(images.clone());
+            assert_eq!(taps[0].features.dims(), [2, conv.outputs, height, width], "{conv:?}");
+
+            let Layer::Conv(layer) = &network.layers[0] else { panic!("a convolution") };
+            let options =
+                ConvOptions::new([conv.stride; 2], [conv.padding; 2], [1; 2], conv.groups);
+            let bias = layer.bias.as_ref().map(|bias| bias.val());
+            let expected = conv2d(images, layer.weight.val(), bias, options);
+            let off = relative_l2(&values(taps[0].features.clone()), &values(expected));
+            assert!(off < 1e-5, "{conv:?}: off by {off:e}");
+            survives_onnx(&network, &values(logits));
         }
-        Op::Channels { start, count } => x.channels(*start, *count),
-        Op::Shuffle { groups } => x.shuffle(*groups),
-        Op::PadShortcut { stride, before, after } => pad_shortcut(x, *stride, *before, *after),
-        _ => unreachable!("steps with two inputs or a layer are not made here"),
+    }
+
+    #[cfg(not(feature = "onnx"))]
+    fn survives_onnx(_network: &Network, _logits: &[f64]) {}
+
+    #[cfg(feature = "onnx")]
+    fn survives_onnx(network: &Network, logits: &[f64]) {
+        use std::{collections::HashMap, path::Path};
+
+        let path = Path::new("network.onnx");
+        let precision = crate::weights::Precision::Single;
+        let bytes = crate::onnx::to_onnx(network, precision, &HashMap::new(), path);
+        let bytes = bytes.expect("an ONNX file");
+        let read =
+            crate::onnx::OnnxNetwork::from_bytes(bytes, path).expect("the file just written");
+        let again = read.logits(&image_values(), &SIGNATURE).expect("the same network");
+        let again: Vec<f64> = again.into_iter().map(f64::from).collect();
+        let off = relative_l2(&again, logits);
+        assert!(off < 1e-5, "{:?}: off by {off:e}", network.graph());
+    }
+
+    #[test]
+    fn a_window_that_cannot_be_is_refused() {
+        for conv in [Conv::new(0, 8), Conv::new(3, 8).stride(0), Conv::new(3, 8).groups(2)] {
+            let mut builder = Builder::new(&SIGNATURE, NormKind::Running);
+            let image = builder.image();
+            builder.conv("conv", image, conv);
+            assert!(builder.finish().is_err(), "{conv:?}");
+        }
     }
 }

@@ -8,8 +8,8 @@ use burn::{
 };
 
 use crate::{
-    Graph, ModelError, Network, NormKind,
-    graph::{Conv, Op},
+    Graph, ModelError, Network,
+    graph::{Draw, Parameter},
 };
 
 /// Name and shape of a tensor of the state.
@@ -19,8 +19,8 @@ pub(crate) struct Entry {
     pub(crate) name: String,
     /// PyTorch's: a linear layer's weight is `[outputs, inputs]`.
     pub(crate) shape: Vec<usize>,
-    /// Whether it is the bias of a convolution or linear layer.
-    pub(crate) is_bias: bool,
+    /// Distribution of its initial values.
+    pub(crate) draw: Draw,
 }
 
 impl Entry {
@@ -45,33 +45,8 @@ impl Graph {
     pub(crate) fn entries(&self) -> Vec<Entry> {
         let mut entries = Vec::new();
         for node in &self.nodes {
-            let mut entry = |field: &str, shape: &[usize]| {
-                entries.push(Entry {
-                    name: format!("{}.{field}", node.name),
-                    shape: shape.to_vec(),
-                    is_bias: field == "bias" && !matches!(node.op, Op::Norm { .. }),
-                });
-            };
-            match &node.op {
-                Op::Conv(Conv { inputs, outputs, kernel, groups, bias, .. }) => {
-                    entry("weight", &[*outputs, inputs / groups, *kernel, *kernel]);
-                    if *bias {
-                        entry("bias", &[*outputs]);
-                    }
-                }
-                Op::Norm { kind, channels } => {
-                    entry("weight", &[*channels]);
-                    entry("bias", &[*channels]);
-                    if *kind == NormKind::Running {
-                        entry("running_mean", &[*channels]);
-                        entry("running_var", &[*channels]);
-                    }
-                }
-                Op::Linear { inputs, outputs } => {
-                    entry("weight", &[*outputs, *inputs]);
-                    entry("bias", &[*outputs]);
-                }
-                _ => {}
+            for Parameter { field, shape, draw } in node.op.parameters() {
+                entries.push(Entry { name: format!("{}.{field}", node.name), shape, draw });
             }
         }
         entries

@@ -1,3 +1,5 @@
+//! Features of a network at named places.
+
 use burn::tensor::Tensor;
 
 /// Features of a network at a named place, `[batch, channels, height, width]`; a perceptron's are

@@ -63,24 +63,56 @@ fn convolutions_agree() {
         (12, 12, 3, options(2, 1, 12)),
         (12, 18, 1, options(1, 0, 3)),
     ] {
-        for with_bias in [false, true] {
-            agree(&format!("{inputs} to {outputs}, {kernel}, {options:?}"), |device| {
-                let x = numbers([3, inputs, 7, 6], 1, device).require_grad();
-                let shape = [outputs, inputs / options.groups, kernel, kernel];
-                let weight = numbers(shape, 2, device).require_grad();
-                let bias = numbers([outputs], 3, device).require_grad();
-                let given = with_bias.then(|| bias.clone());
-                let maps = FeatureMaps::new(x.clone());
-                let y = conv2d(maps, weight.clone(), given, options, None).into_tensor();
-                let grads = (y.clone() * numbers(y.dims(), 4, device)).sum().backward();
-                let mut all = vec![values(y)];
-                all.push(values(x.grad(&grads).expect("x has one")));
-                all.push(values(weight.grad(&grads).expect("the weight has one")));
-                all.extend(bias.grad(&grads).map(values));
-                assert_eq!(all.len(), if with_bias { 4 } else { 3 });
-                all
-            });
-        }
+        convolution_agrees([inputs, outputs, kernel], [7, 6], options);
+    }
+}
+
+#[test]
+fn convolutions_of_any_window_stride_and_padding_agree() {
+    for (inputs, outputs, kernel, options) in [
+        // Patches of an image.
+        (3, 24, 16, options(16, 0, 1)),
+        (3, 16, 4, options(4, 0, 1)),
+        (16, 24, 2, options(1, 0, 1)),
+        (16, 24, 2, options(1, 1, 1)),
+        (16, 24, 2, options(2, 0, 1)),
+        (16, 24, 4, options(2, 1, 1)),
+        (16, 24, 4, options(3, 2, 1)),
+        (16, 24, 3, options(1, 0, 1)),
+        (16, 24, 3, options(1, 2, 1)),
+        (16, 24, 3, options(4, 0, 1)),
+        (16, 24, 1, options(1, 1, 1)),
+        (12, 12, 2, options(2, 0, 12)),
+        (12, 12, 4, options(1, 2, 12)),
+        (12, 12, 3, options(1, 0, 12)),
+        (12, 18, 4, options(2, 0, 3)),
+    ] {
+        convolution_agrees([inputs, outputs, kernel], [32, 33], options);
+    }
+}
+
+fn convolution_agrees(
+    [inputs, outputs, kernel]: [usize; 3],
+    [height, width]: [usize; 2],
+    options: ConvOptions,
+) {
+    for with_bias in [false, true] {
+        agree(&format!("{inputs} to {outputs}, {kernel}, {options:?}"), |device| {
+            let x = numbers([3, inputs, height, width], 1, device).require_grad();
+            let shape = [outputs, inputs / options.groups, kernel, kernel];
+            let weight = numbers(shape, 2, device).require_grad();
+            let bias = numbers([outputs], 3, device).require_grad();
+            let given = with_bias.then(|| bias.clone());
+            let maps = FeatureMaps::new(x.clone());
+            let y = conv2d(maps, weight.clone(), given, options, None).into_tensor();
+            let grads = (y.clone() * numbers(y.dims(), 4, device)).sum().backward();
+            let mut all = vec![values(y)];
+            all.push(values(x.grad(&grads).expect("x has one")));
+            all.push(values(weight.grad(&grads).expect("the weight has one")));
+            all.extend(bias.grad(&grads).map(values));
+            assert_eq!(all.len(), if with_bias { 4 } else { 3 });
+            all
+        });
     }
 }
 

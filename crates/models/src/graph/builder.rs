@@ -1,6 +1,12 @@
 //! How an architecture writes its graph.
 
-use super::{Conv, Graph, Node, Op, Pool};
+use super::{
+    Graph, Node, Op,
+    ops::{
+        Activation, Add, AveragePool, BatchNorm, Channels, Concat, Conv, Dropout, Flatten,
+        GlobalAveragePool, Image, Linear, MaxPool, PadShortcut, Shuffle, Window,
+    },
+};
 use crate::{ModelError, NormKind, Signature};
 
 /// Result of a step, to be given to later ones.
@@ -19,8 +25,8 @@ pub(crate) struct Builder {
 impl Builder {
     pub(crate) fn new(signature: &Signature, norm: NormKind) -> Self {
         let shape = [signature.channels, signature.height, signature.width];
-        let image =
-            Node { name: String::new(), op: Op::Image, inputs: Vec::new(), shape, last_use: 0 };
+        let op = Op::Image(Image { shape });
+        let image = Node { name: String::new(), op, inputs: Vec::new(), shape, last_use: 0 };
         let (nodes, taps) = (vec![image], Vec::new());
         let graph = Graph { signature: *signature, nodes, taps, aliases: &[] };
         Self { graph, norm, problem: None }
@@ -49,14 +55,14 @@ impl Builder {
     }
 
     pub(crate) fn norm(&mut self, name: impl Into<String>, x: Value) -> Value {
-        let op = Op::Norm { kind: self.norm, channels: self.channels(x) };
-        self.step(name, op, &[x])
+        let norm = BatchNorm { kind: self.norm, channels: self.channels(x) };
+        self.step(name, Op::BatchNorm(norm), &[x])
     }
 
     /// The linear layer `name` over `[batch, inputs, 1, 1]`.
     pub(crate) fn linear(&mut self, name: impl Into<String>, x: Value, outputs: usize) -> Value {
-        let op = Op::Linear { inputs: self.channels(x), outputs };
-        self.step(name, op, &[x])
+        let linear = Linear { inputs: self.channels(x), outputs };
+        self.step(name, Op::Linear(linear), &[x])
     }
 
     /// The last layer: a linear one with as many outputs as there are classes.
@@ -66,60 +72,66 @@ impl Builder {
 
     /// Nothing is added where the probability is 0.
     pub(crate) fn dropout(&mut self, x: Value, probability: f64) -> Value {
-        if probability > 0.0 { self.step("", Op::Dropout { probability }, &[x]) } else { x }
+        if probability > 0.0 {
+            self.step("", Op::Dropout(Dropout { probability }), &[x])
+        } else {
+            x
+        }
     }
 
     pub(crate) fn relu(&mut self, x: Value) -> Value {
-        self.step("", Op::Relu, &[x])
+        self.step("", Op::Activation(Activation::Relu), &[x])
     }
 
     pub(crate) fn relu6(&mut self, x: Value) -> Value {
-        self.step("", Op::Relu6, &[x])
+        self.step("", Op::Activation(Activation::Relu6), &[x])
     }
 
-    pub(crate) fn max_pool(&mut self, x: Value, pool: Pool) -> Value {
-        self.step("", Op::MaxPool(pool), &[x])
+    pub(crate) fn max_pool(&mut self, x: Value, window: Window) -> Value {
+        self.step("", Op::MaxPool(MaxPool(window)), &[x])
     }
 
-    pub(crate) fn average_pool(&mut self, x: Value, pool: Pool) -> Value {
-        self.step("", Op::AveragePool(pool), &[x])
+    pub(crate) fn average_pool(&mut self, x: Value, window: Window) -> Value {
+        self.step("", Op::AveragePool(AveragePool(window)), &[x])
     }
 
     /// Nothing is added where the map is one pixel already.
     pub(crate) fn global_average_pool(&mut self, x: Value) -> Value {
         match self.shape(x) {
             [_, 1, 1] => x,
-            _ => self.step("", Op::GlobalAveragePool, &[x]),
+            _ => self.step("", Op::GlobalAveragePool(GlobalAveragePool), &[x]),
         }
     }
 
     pub(crate) fn flatten(&mut self, x: Value) -> Value {
-        self.step("", Op::Flatten, &[x])
+        self.step("", Op::Flatten(Flatten), &[x])
     }
 
     pub(crate) fn add(&mut self, a: Value, b: Value) -> Value {
-        self.step("", Op::Add, &[a, b])
+        self.step("", Op::Add(Add), &[a, b])
     }
 
     pub(crate) fn concat(&mut self, a: Value, b: Value) -> Value {
-        self.step("", Op::Concat, &[a, b])
+        self.step("", Op::Concat(Concat), &[a, b])
     }
 
     /// The channels before `at`, and the others.
     pub(crate) fn split(&mut self, x: Value, at: usize) -> (Value, Value) {
         let rest = self.channels(x) - at;
-        let first = self.step("", Op::Channels { start: 0, count: at }, &[x]);
-        (first, self.step("", Op::Channels { start: at, count: rest }, &[x]))
+        let [first, rest] = [(0, at), (at, rest)]
+            .map(|(start, count)| self.step("", Op::Channels(Channels { start, count }), &[x]));
+        (first, rest)
     }
 
     pub(crate) fn shuffle(&mut self, x: Value, groups: usize) -> Value {
-        if groups == 1 { x } else { self.step("", Op::Shuffle { groups }, &[x]) }
+        if groups == 1 { x } else { self.step("", Op::Shuffle(Shuffle { groups }), &[x]) }
     }
 
     pub(crate) fn pad_shortcut(&mut self, x: Value, outputs: usize, stride: usize) -> Value {
         let missing = outputs.saturating_sub(self.channels(x));
         let before = missing / 2;
-        self.step("", Op::PadShortcut { stride, before, after: missing - before }, &[x])
+        let shortcut = PadShortcut { stride, before, after: missing - before };
+        self.step("", Op::PadShortcut(shortcut), &[x])
     }
 
     /// A convolution without bias, its norm and ReLU: `conv`, `norm` are their whole names.
@@ -153,8 +165,8 @@ impl Builder {
             before = self.graph.nodes[before].inputs[0];
         }
         match self.graph.nodes[before].op {
-            Op::Relu | Op::Relu6 => before = self.graph.nodes[before].inputs[0],
-            Op::Add | Op::Norm { .. } | Op::Conv(_) | Op::Linear { .. } => before = x.0,
+            Op::Activation(_) => before = self.graph.nodes[before].inputs[0],
+            Op::Add(_) | Op::BatchNorm(_) | Op::Conv(_) | Op::Linear(_) => before = x.0,
             // Parts with and without an activation, side by side.
             _ => return self.graph.taps.push((name, x.0)),
         }

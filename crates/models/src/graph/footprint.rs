@@ -1,6 +1,6 @@
 //! How many numbers a network holds while it learns and while it answers.
 
-use super::{Fusion, Graph, Op};
+use super::{Fusion, Graph, Op, ops::Saved};
 
 /// Numbers that a network holds for one image, weights aside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,26 +18,71 @@ impl Graph {
     /// on the CPU's own kernels. In several parts one part's values are kept at a time, and what each begins with.
     pub fn footprint(&self, fused: bool, parts: usize) -> Footprint {
         let fusion = Fusion::of(self, &[]);
-        let size = |at: usize| self.nodes[at].shape.iter().map(|n| *n as u64).product::<u64>();
+        let inside = match fused {
+            true => self.inside(&fusion),
+            false => vec![false; self.nodes.len()],
+        };
+        let steps = 0..self.nodes.len();
+        let kept: Vec<u64> = steps.clone().map(|at| self.kept(at, fused, &inside)).collect();
+        let cuts = self.cuts(&fusion, parts);
+        let starts = [0].into_iter().chain(cuts.iter().copied());
+        let ends = cuts.iter().copied().chain([self.nodes.len()]);
+        let of_parts = starts.zip(ends).map(|(start, end)| kept[start..end].iter().sum());
+        let largest: u64 = of_parts.max().unwrap_or(0);
+        Footprint {
+            kept: largest + cuts.iter().map(|cut| self.size(cut - 1)).sum::<u64>(),
+            backward: 2 * steps.map(|at| self.size(at)).max().unwrap_or(0),
+            answering: self.held_at_most(&inside),
+        }
+    }
+
+    /// Numbers of a step's result.
+    fn size(&self, at: usize) -> u64 {
+        self.nodes[at].shape.iter().map(|side| *side as u64).product()
+    }
+
+    /// By step, whether its result is no value of its own: it lies within a chain, in front of the end.
+    fn inside(&self, fusion: &Fusion) -> Vec<bool> {
         let mut inside = vec![false; self.nodes.len()];
-        for (at, chain) in fusion.chains.iter().enumerate().filter(|_| fused) {
+        for (at, chain) in fusion.chains.iter().enumerate() {
             let mut step = at;
             while let Some(chain) = chain.filter(|chain| chain.end != step) {
                 inside[step] = true;
                 step = fusion.next[step].unwrap_or(chain.end);
             }
         }
-        let is_dropout = |at: usize| matches!(self.nodes[at].op, Op::Dropout { .. });
-        // What is dropped from is not looked at again; a mask is, where it is not one of the CPU's own kernels that
-        // asks for it again.
-        let only_dropped = |at: usize| {
-            let mut readers = (0..self.nodes.len()).filter(|r| self.nodes[*r].inputs.contains(&at));
-            readers.next().is_some_and(is_dropout) && readers.all(is_dropout)
-        };
-        let is_kept =
-            |at: &usize| !inside[*at] && !only_dropped(*at) && (fused || self.is_looked_at(*at));
-        let kept = |at: usize| size(at) * (1 + u64::from(!fused && is_dropout(at)));
-        let held = |at: usize| if inside[at] { 0 } else { size(at) };
+        inside
+    }
+
+    /// Numbers that are kept of a step for the backward pass.
+    fn kept(&self, at: usize, fused: bool, inside: &[bool]) -> u64 {
+        if inside[at] || self.is_only_dropped_from(at) {
+            return 0;
+        }
+        match (fused, self.nodes[at].op.saved()) {
+            // A mask is made again by the CPU's own kernels.
+            (true, _) => self.size(at),
+            (false, Saved::Mask) => 2 * self.size(at),
+            (false, Saved::Result) => self.size(at),
+            (false, _) if self.readers(at).any(|op| op.saved() == Saved::Input) => self.size(at),
+            (false, _) => 0,
+        }
+    }
+
+    /// Whether dropout alone reads a value: what is dropped from is not looked at again.
+    fn is_only_dropped_from(&self, at: usize) -> bool {
+        let mut readers = self.readers(at).map(|op| op.saved() == Saved::Mask).peekable();
+        readers.peek().is_some() && readers.all(|is_mask| is_mask)
+    }
+
+    fn readers(&self, at: usize) -> impl Iterator<Item = &Op> {
+        let readers = self.nodes.iter().filter(move |node| node.inputs.contains(&at));
+        readers.map(|node| &node.op)
+    }
+
+    /// Numbers that are there at a time, at the most, where nothing is kept.
+    fn held_at_most(&self, inside: &[bool]) -> u64 {
+        let held = |at: usize| if inside[at] { 0 } else { self.size(at) };
         let (mut there, mut most) = (0, 0);
         for (at, node) in self.nodes.iter().enumerate() {
             there += held(at);
@@ -47,28 +92,7 @@ impl Graph {
             let gone = inputs.into_iter().filter(|input| self.nodes[*input].last_use <= at);
             there -= gone.map(held).sum::<u64>();
         }
-        let cuts = self.cuts(&fusion, parts);
-        let starts = [0].into_iter().chain(cuts.iter().copied());
-        let ends = cuts.iter().copied().chain([self.nodes.len()]);
-        let of_part = |(start, end): (usize, usize)| (start..end).filter(is_kept).map(kept).sum();
-        let largest: u64 = starts.zip(ends).map(of_part).max().unwrap_or(0);
-        Footprint {
-            kept: largest + cuts.iter().map(|cut| size(cut - 1)).sum::<u64>(),
-            backward: 2 * (0..self.nodes.len()).map(size).max().unwrap_or(0),
-            answering: most,
-        }
-    }
-
-    /// Whether a backward pass of separate operations looks at a value: those of sums and rearrangements do not.
-    fn is_looked_at(&self, at: usize) -> bool {
-        let reads = |op: &Op| {
-            matches!(
-                op,
-                Op::Conv(_) | Op::Linear { .. } | Op::Norm { .. } | Op::MaxPool(_) | Op::Relu6
-            )
-        };
-        let read = self.nodes.iter().any(|node| node.inputs.contains(&at) && reads(&node.op));
-        read || matches!(self.nodes[at].op, Op::Relu | Op::Dropout { .. })
+        most
     }
 }
 

@@ -2,7 +2,7 @@
 
 use distill_kernels::Activation;
 
-use super::{Graph, Op, Pool};
+use super::{Graph, Op};
 
 /// What follows a norm, as far as nobody else looks at the values between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,15 +52,14 @@ impl Fusion {
                 let plain = chain.activation == Activation::Identity && !chain.pool;
                 match &node.op {
                     // What is added has to be there before the norm is made.
-                    Op::Add if plain && chain.residual.is_none() => {
+                    Op::Add(_) if plain && chain.residual.is_none() => {
                         let other = node.inputs.iter().copied().find(|input| *input != chain.end);
                         let Some(other) = other.filter(|other| *other < norm) else { break };
                         chain.residual = Some(other);
                     }
-                    Op::Relu if plain => chain.activation = Activation::Relu,
-                    Op::Relu6 if plain => chain.activation = Activation::Relu6,
-                    Op::MaxPool(Pool { kernel: 2, stride: 2, padding: 0 })
-                        if !chain.pool && chain.residual.is_none() =>
+                    Op::Activation(activation) if plain => chain.activation = *activation,
+                    Op::MaxPool(pool)
+                        if pool.halves() && !chain.pool && chain.residual.is_none() =>
                     {
                         chain.pool = true;
                     }
@@ -70,7 +69,7 @@ impl Fusion {
             }
             chain
         };
-        let is_norm = |index: usize| matches!(nodes[index].op, Op::Norm { .. });
+        let is_norm = |index: usize| matches!(nodes[index].op, Op::BatchNorm(_));
         let chains = (0..nodes.len()).map(|index| is_norm(index).then(|| chain(index))).collect();
         let norm_of = |index: usize| {
             let is_conv = matches!(nodes[index].op, Op::Conv(_));

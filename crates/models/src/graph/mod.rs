@@ -7,12 +7,14 @@ mod builder;
 mod cuts;
 mod footprint;
 mod fusion;
-mod op;
+mod ops;
 
 pub(crate) use builder::{Builder, Value};
 pub use footprint::Footprint;
-pub(crate) use fusion::{Chain, Fusion};
-pub(crate) use op::{Conv, Op, Pool};
+pub(crate) use fusion::Fusion;
+#[cfg(feature = "onnx")]
+pub(crate) use ops::{BatchNorm, OnnxNodes, OnnxStep};
+pub(crate) use ops::{Call, Conv, Draw, Layer, Op, Parameter, Window};
 
 use crate::{Cost, Signature};
 

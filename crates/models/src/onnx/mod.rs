@@ -1,6 +1,5 @@
 //! ONNX, out and back.
 
-mod proto;
 mod run;
 mod write;
 

@@ -6,8 +6,7 @@ use prost::Message;
 use rten::Model;
 use rten_tensor::{AsView, Layout, NdTensor};
 
-use super::proto;
-use crate::{ModelError, Signature};
+use crate::{ModelError, Signature, proto};
 
 /// A network read from an ONNX file, run by [rten](https://docs.rs/rten) on the CPU.
 pub struct OnnxNetwork {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Family, Initial, Overrides, set};
 use crate::{
     ModelError,
-    graph::{Builder, Conv, Pool, Value},
+    graph::{Builder, Conv, Value, Window},
     norm::NormKind,
 };
 
@@ -59,7 +59,7 @@ impl Family for ResNetConfig {
         let (stages, expansion) = self.plan().expect("checked");
         let image = graph.image();
         let mut x = graph.conv_norm_relu(["conv1", "bn1"], image, Conv::new(7, 64).stride(2));
-        x = graph.max_pool(x, Pool { kernel: 3, stride: 2, padding: 1 });
+        x = graph.max_pool(x, Window { kernel: 3, stride: 2, padding: 1 });
         for (stage, blocks) in stages.into_iter().enumerate() {
             let width = 64 << stage;
             for block in 0..blocks {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Family, Initial, Overrides, set};
 use crate::{
     ModelError,
-    graph::{Builder, Conv, Pool, Value},
+    graph::{Builder, Conv, Value, Window},
     norm::NormKind,
 };
 
@@ -71,7 +71,7 @@ fn block(graph: &mut Builder, name: &str, x: Value, channels: usize, first: bool
     let inner = graph.conv_norm_relu(names(2), inner, depthwise);
     let inner = graph.conv_norm(names(3), inner, Conv::new(1, outputs).groups(GROUPS));
     let joined = if first {
-        let shortcut = graph.average_pool(x, Pool { kernel: 3, stride: 2, padding: 1 });
+        let shortcut = graph.average_pool(x, Window { kernel: 3, stride: 2, padding: 1 });
         graph.concat(inner, shortcut)
     } else {
         graph.add(inner, x)

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{Family, Overrides, check_dropout, set};
 use crate::{
     ModelError,
-    graph::{Builder, Conv, Pool},
+    graph::{Builder, Conv, Window},
     norm::NormKind,
 };
 
@@ -133,7 +133,7 @@ impl VggConfig {
     }
 }
 
-const HALVE: Pool = Pool { kernel: 2, stride: 2, padding: 0 };
+const HALVE: Window = Window { kernel: 2, stride: 2, padding: 0 };
 
 impl Family for VggConfig {
     fn set(&mut self, overrides: &mut Overrides) {
