@@ -222,7 +222,10 @@ impl Network {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{TensorData, module::conv2d, ops::ConvOptions};
+    use burn::{
+        module::Param,
+        tensor::{TensorData, module::conv2d, ops::ConvOptions},
+    };
     use distill_testkit::{relative_l2, values};
     use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
@@ -279,7 +282,7 @@ mod tests {
             let Layer::Conv(layer) = &network.layers[0] else { panic!("a convolution") };
             let options =
                 ConvOptions::new([conv.stride; 2], [conv.padding; 2], [1; 2], conv.groups);
-            let bias = layer.bias.as_ref().map(|bias| bias.val());
+            let bias = layer.bias.as_ref().map(Param::val);
             let expected = conv2d(images, layer.weight.val(), bias, options);
             let off = relative_l2(&values(taps[0].features.clone()), &values(expected));
             assert!(off < 1e-5, "{conv:?}: off by {off:e}");
