@@ -1,3 +1,5 @@
+//! Batches in host memory and on the device.
+
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::{ImageShape, Normalisation};

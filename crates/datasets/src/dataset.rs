@@ -1,3 +1,5 @@
+//! Images with labels in memory, and the splits of a dataset.
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,

@@ -1,3 +1,5 @@
+//! Errors of datasets.
+
 use std::path::PathBuf;
 
 use thiserror::Error;

@@ -1,3 +1,5 @@
+//! Errors of a run.
+
 use std::path::PathBuf;
 
 use distill_datasets::DataError;

@@ -1,3 +1,5 @@
+//! Activation functions that follow a norm.
+
 /// The nonlinearity behind a layer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Activation {

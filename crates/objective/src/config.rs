@@ -1,3 +1,5 @@
+//! Configuration of every loss term by its name in recipes.
+
 use serde::{Deserialize, Serialize};
 
 use crate::{ConfigError, Schedule, Term};

@@ -1,3 +1,5 @@
+//! Errors of configurations and of signals.
+
 use std::borrow::Cow;
 
 use thiserror::Error;

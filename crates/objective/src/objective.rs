@@ -1,3 +1,5 @@
+//! The weighted sum of loss terms.
+
 use burn::tensor::Tensor;
 use rand_core::RngCore;
 

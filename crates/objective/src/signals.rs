@@ -1,3 +1,5 @@
+//! Signals: the logits, labels and features of one batch.
+
 use burn::tensor::{Bool, DType, Device, FloatDType, Int, Tensor};
 
 use crate::{Features, SignalError, TapShape, features::Contrast};

@@ -1,3 +1,5 @@
+//! One loss term: its trait and what it may look at.
+
 use std::fmt::Debug;
 
 use burn::tensor::Tensor;

@@ -1,3 +1,5 @@
+//! Finite differences and relative errors.
+
 /// Central differences of `f` at `x`, one coordinate at a time.
 ///
 /// `f` runs in `f32` inside Burn, so `step` wants to be about the cube root of its precision:

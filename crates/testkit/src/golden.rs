@@ -1,3 +1,5 @@
+//! Golden files: recorded inputs, losses and gradients.
+
 use std::path::Path;
 
 use serde::Deserialize;

@@ -1,3 +1,5 @@
+//! `distill cache`: list, verify and clear the teacher cache.
+
 use anyhow::ensure;
 use distill_driver::{CacheEntry, cache_clear, cache_list, cache_verify};
 

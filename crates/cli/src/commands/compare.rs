@@ -1,3 +1,5 @@
+//! `distill compare`: finished runs beside one another.
+
 use std::path::{Path, PathBuf};
 
 use distill_driver::{ClassFigures, Comparison, Difference, Figure, Group, MissingFigures, Over};

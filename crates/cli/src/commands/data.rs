@@ -1,3 +1,5 @@
+//! `distill data`: datasets in the data folder.
+
 use distill_datasets::{
     DATASETS, DataError, LoadConfig,
     catalogue::{self, sha256_of},

@@ -1,3 +1,5 @@
+//! `distill evaluate`: the accuracy of trained weights on a dataset.
+
 use std::{
     path::{Path, PathBuf},
     sync::Arc,

@@ -1,3 +1,5 @@
+//! `distill export`: the student of a finished run as files for other programs.
+
 use distill_driver::{ExportConfig, ExportFormat, export};
 use distill_models::weights::Precision;
 

@@ -1,3 +1,5 @@
+//! `distill list`: models, datasets, recipes and objectives by name.
+
 use distill_backends::BACKENDS;
 use distill_datasets::DATASETS;
 use distill_driver::recipe::BUILTIN;

@@ -1,3 +1,5 @@
+//! `distill predict`: the likeliest classes of image files.
+
 use burn::tensor::{Device, Tensor, TensorData};
 use distill_datasets::{ImageShape, Normalisation, folder::read_image};
 use distill_driver::{Classifier, DriverError, ModelCard, evaluate::log_softmax, is_onnx};

@@ -1,3 +1,5 @@
+//! `distill run`: a recipe from data to report.
+
 use std::{
     path::PathBuf,
     sync::{

@@ -1,3 +1,5 @@
+//! Built-in recipes by name.
+
 use crate::DriverError;
 
 /// A recipe that is compiled in.

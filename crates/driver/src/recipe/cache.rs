@@ -1,3 +1,5 @@
+//! `[cache]` of a recipe: the teacher cache.
+
 use serde::{Deserialize, Serialize};
 
 /// `[cache]` of a recipe: the teacher's answers to each training image are computed once, kept on disk and

@@ -1,3 +1,5 @@
+//! `[optimizer]` of a recipe.
+
 use burn::optim::{
     AdamConfig, AdamWConfig, ModuleOptimizer, SgdConfig, decay::WeightDecayConfig,
     momentum::MomentumConfig,

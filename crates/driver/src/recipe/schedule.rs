@@ -1,3 +1,5 @@
+//! `[schedule]` of a recipe: the learning rate over the steps.
+
 use serde::{Deserialize, Serialize};
 
 use super::optimizer::Refusal;
