@@ -19,7 +19,7 @@ pub(crate) struct Conv {
     pub(crate) inputs: usize,
     /// Channels out.
     pub(crate) outputs: usize,
-    /// Pixels of a side, at least 1.
+    /// Kernel size: rows and columns, at least 1.
     pub(crate) kernel: usize,
     /// Step, at least 1.
     pub(crate) stride: usize,

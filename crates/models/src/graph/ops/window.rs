@@ -3,7 +3,7 @@
 /// A square window that moves over the maps.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Window {
-    /// Pixels of a side, at least 1.
+    /// Kernel size: rows and columns, at least 1.
     pub(crate) kernel: usize,
     /// Step, at least 1.
     pub(crate) stride: usize,
