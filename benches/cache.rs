@@ -9,7 +9,10 @@ use distill_datasets::{
     digits::{DigitsConfig, digits},
     keyed::{KeyedRng, Operation},
 };
-use distill_driver::{AnswerCache, Filling, Silent, Teacher, View, recipe::CacheSection};
+use distill_driver::{
+    Silent, View,
+    teacher::{CacheConfig, CacheRequest, OutputCache, Teacher},
+};
 use distill_models::{Architecture, Overrides, Signature};
 use distill_objective::TapShape;
 
@@ -43,9 +46,9 @@ fn cache(criterion: &mut Criterion) {
         let mut teacher = teacher();
         let names: Vec<&str> = taps.iter().map(|tap| tap.name.as_str()).collect();
         teacher.watch(&names).expect("a tap of it");
-        let filling = Filling {
+        let filling = CacheRequest {
             cache: &folder,
-            section: &CacheSection::default(),
+            section: &CacheConfig::default(),
             classes: 10,
             taps,
             inputs: serde_json::json!({ "bench": name }),
@@ -54,14 +57,14 @@ fn cache(criterion: &mut Criterion) {
             plain: None,
             device: &device,
         };
-        let kept = filling.run(&teacher, &AtomicBool::new(false), &mut Silent).expect("it fits");
+        let kept = filling.fill(&teacher, &AtomicBool::new(false), &mut Silent).expect("it fits");
         group.bench_function(format!("kept/{name}"), |b| b.iter(|| read(&kept, &batch)));
     }
     group.finish();
     std::fs::remove_dir_all(&folder).expect("the folder is this bench's own");
 }
 
-fn read(kept: &AnswerCache, batch: &HostBatch) -> usize {
+fn read(kept: &OutputCache, batch: &HostBatch) -> usize {
     let (logits, taps) = kept.answers(batch.view, &batch.samples).expect("they are there");
     logits.dims()[0] + taps.len()
 }

@@ -28,9 +28,10 @@ fn built(command: &str, arguments: &[String]) -> anyhow::Result<Command> {
     Ok(distill)
 }
 
-/// The whole workspace is selected so that its tests and this build share what they compile.
+/// Arguments of `cargo build` for the binary with one backend. The package is named because the tests of the whole
+/// workspace bring in ndarray, which takes half as long to compile as everything else.
 pub(crate) fn build_arguments(backend: &str) -> Vec<String> {
-    let fixed = ["build", "--release", "--workspace", "--bin", "distill", "--features"];
+    let fixed = ["build", "--release", "--package", "distill", "--bin", "distill", "--features"];
     let feature = format!("distill/{backend}");
     fixed.into_iter().map(str::to_owned).chain([feature]).collect()
 }

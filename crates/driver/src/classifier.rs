@@ -8,7 +8,7 @@ use burn::{
 };
 use distill_models::{Network, Signature, onnx::OnnxNetwork};
 
-use crate::{DriverError, ModelCard, View};
+use crate::{DriverError, View, records::ModelCard};
 
 /// A network in evaluation mode with its own view of the images.
 #[derive(Debug)]

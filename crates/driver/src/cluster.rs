@@ -1,6 +1,6 @@
 //! Classes that a network confuses, put together: Hinton, Vinyals and Dean 2015, arXiv:1503.02531, section 5.2.
 
-use crate::evaluate::{Predictions, softmax};
+use crate::evaluation::{Predictions, softmax};
 
 /// It ends after a few; nearly equal sums might let it go in a circle.
 const ROUNDS: usize = 1000;

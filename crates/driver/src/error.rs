@@ -7,8 +7,6 @@ use distill_models::ModelError;
 use distill_objective::{ConfigError, SignalError};
 use thiserror::Error;
 
-use crate::{pipeline::gigabytes, recipe::Stored};
-
 /// What can stop a run.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -45,16 +43,16 @@ pub enum DriverError {
         /// The way out.
         hint: String,
     },
-    /// The loss is no longer a number.
+    /// The loss is NaN or infinite.
     #[error(
         "the {what} is `{value}` in epoch {epoch}, step {step}{}, expected a finite number{}\n\
          hint: lower `optimizer.learning_rate` or set `optimizer.clip_norm`; given weights may hold it too; \
-         `non_finite = \"skip\"` leaves such batches out",
+         `non_finite = \"skip\"` skips such batches",
         some_of(samples),
         saved.as_ref().map_or(String::new(), |path| format!("; the last good checkpoint is {}", path.display()))
     )]
     NonFinite {
-        /// What is no number.
+        /// What is NaN or infinite.
         what: &'static str,
         /// What it is.
         value: f64,
@@ -71,7 +69,7 @@ pub enum DriverError {
     /// The teacher says something that cannot be kept.
     #[error(
         "the teacher answers image {sample} in view {view} with `{value}`, expected a finite number that \
-         `{stored:?}` can hold\nhint: check the teacher's weights, or set `cache.precision = \"f32\"`"
+         `{precision}` can hold\nhint: check the teacher's weights, or set `cache.precision = \"f32\"`"
     )]
     Answers {
         /// The logit or feature.
@@ -80,8 +78,8 @@ pub enum DriverError {
         sample: u32,
         /// Number of its view.
         view: u64,
-        /// How answers are kept.
-        stored: Stored,
+        /// Precision of the cache.
+        precision: &'static str,
     },
     /// Student and teacher do not fit together.
     #[error(transparent)]
@@ -157,6 +155,11 @@ impl DriverError {
         let path = path.into();
         |source| Self::Io { path, source }
     }
+}
+
+/// Bytes as a person reads them.
+pub(crate) fn gigabytes(bytes: u64) -> String {
+    format!("{:.1} GB", bytes as f64 / 1e9)
 }
 
 /// What to do about a system's reason, where there is something.

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use distill_models::{Footprint, Graph};
 
-use crate::recipe::{OptimizerKind, ResolvedOptimizer};
+use crate::training::{OptimizerConfig, OptimizerKind};
 
 /// Bytes of a number in single precision. Networks that compute in half precision keep what their norms look at in
 /// single precision too, and take about as much.
@@ -40,7 +40,7 @@ impl StageMemory {
     /// With `batch` images of a step, or of each part of one, and `evaluated` images in batches of evaluation.
     pub(crate) fn of(
         networks: &StageNetworks<'_>,
-        optimizer: &ResolvedOptimizer,
+        optimizer: &OptimizerConfig,
         batch: usize,
         evaluated: usize,
     ) -> Self {

@@ -17,13 +17,13 @@ use crate::{DriverError, Stage};
 pub enum Line {
     /// Means over some steps.
     Steps(StepsRecord),
-    /// A batch that was left out.
+    /// A skipped batch.
     Skipped(SkippedRecord),
     /// An epoch.
     Epoch(EpochRecord),
 }
 
-/// A batch that was left out, for its loss or gradient was no number.
+/// A batch skipped for a NaN or infinite loss or gradient.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SkippedRecord {
     /// Epoch, from 1.

@@ -6,12 +6,12 @@ use distill_objective::TermConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DriverError, ModelCard, Stage, StageRecord,
-    evaluate::{Calibration, Latency, MissingClasses, Scores},
-    files::{read_json, write_json},
-    recipe::{Compute, Recipe},
-    run_folder::{DatasetRecord, RunRecord},
-    stage::{ClassRecord, TestRecord},
+    DriverError, Stage,
+    evaluation::{Calibration, Latency, MissingClasses, Scores},
+    recipe::Recipe,
+    records::{ClassRecord, DatasetRecord, ModelCard, RunRecord, StageRecord, TestRecord},
+    store::{read_json, require, unfinished, write_json},
+    training::Precision,
 };
 
 /// A whole report.
@@ -74,14 +74,14 @@ pub struct ModelReport {
     pub epochs: usize,
     /// What it was trained in.
     #[serde(default)]
-    pub precision: Compute,
+    pub precision: Precision,
     /// Seconds spent in training steps.
     pub seconds: f64,
     /// Seconds of these that went by waiting for batches.
     pub waiting_seconds: f64,
     /// Seconds in which the teacher computed while the student learnt; none where its answers were kept.
     pub teacher_seconds: f64,
-    /// Batches left out, for their loss or gradient was no number.
+    /// Batches skipped for a NaN or infinite loss or gradient.
     pub skipped: u64,
     /// Training images a second, for the student with the teacher's answers; none where weights were
     /// given.
@@ -233,19 +233,4 @@ fn term(config: &TermConfig) -> serde_json::Map<String, serde_json::Value> {
         _ => (key, value),
     };
     fields.into_iter().map(rename).collect()
-}
-
-pub(crate) fn require<T: serde::de::DeserializeOwned>(
-    folder: &Path,
-    file: &str,
-) -> Result<T, DriverError> {
-    read_json(&folder.join(file))?.ok_or_else(|| unfinished(folder, file))
-}
-
-pub(crate) fn unfinished(folder: &Path, file: &str) -> DriverError {
-    DriverError::Folder {
-        path: folder.to_owned(),
-        problem: format!("there is no `{file}`, expected the folder of a finished run"),
-        hint: "finish it with `distill run RECIPE --out FOLDER --resume`".to_owned(),
-    }
 }

@@ -14,7 +14,8 @@ use std::{
 use burn::tensor::Device;
 use common::config;
 use distill_driver::{
-    Event, Observer, Report, RunConfig, Silent, cache_clear, cache_list, cache_verify, run,
+    Event, Observer, Report, RunConfig, Silent, run,
+    teacher::{cache_clear, cache_list, cache_verify},
 };
 use survival::{Notes, bits, metrics};
 

@@ -148,7 +148,7 @@ fn a_recipe_may_leave_such_batches_out() {
     let report = run(&config, &mut notes, &AtomicBool::new(false)).unwrap();
     assert_eq!(report.models.student.skipped, 3, "once an epoch");
     assert!(report.models.student.test.last.nll.is_finite());
-    let told = notes.0.iter().filter(|note| note.contains("left out, for its loss")).count();
+    let told = notes.0.iter().filter(|note| note.contains("skipped, its loss")).count();
     assert_eq!(told, 3, "{:?}", notes.0);
     let lines = metrics(&config.out, "student");
     let bad = bad(&config);

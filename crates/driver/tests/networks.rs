@@ -10,8 +10,8 @@ use std::{fs, path::Path, sync::atomic::AtomicBool};
 use burn::tensor::Device;
 use common::{config, refused};
 use distill_driver::{
-    Comparison, DriverError, EVALUATION_BATCH, ModelCard, Report, RunConfig, Silent, Stage,
-    Teacher, run,
+    Comparison, DriverError, EVALUATION_BATCH, ModelCard, Report, RunConfig, Silent, Stage, run,
+    teacher::Teacher,
 };
 use survival::{Notes, StopIn, metrics};
 

@@ -1,4 +1,4 @@
-//! Mixed precision: learning goes on as in single precision, overflows are left out and nothing else changes.
+//! Mixed precision: learning goes on as in single precision, overflows are skipped and nothing else changes.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
@@ -9,7 +9,7 @@ use std::{path::Path, sync::atomic::AtomicBool};
 
 use burn::tensor::Device;
 use common::config;
-use distill_driver::{Report, RunConfig, Silent, Stage, metrics::Line, recipe::Compute, run};
+use distill_driver::{Report, RunConfig, Silent, Stage, metrics::Line, run, training::Precision};
 use survival::{StopIn, bits, metrics};
 
 /// The device draws from one generator a process, so runs that are compared take turns.
@@ -20,7 +20,7 @@ fn complete(out: &Path, settings: &[&str]) -> Report {
     run(&config, &mut Silent, &AtomicBool::new(false)).unwrap()
 }
 
-/// The loss of each step, none for one that was left out.
+/// The loss of each step, none for a skipped one.
 fn losses(out: &Path, stage: &str) -> Vec<Option<f64>> {
     let lines = metrics(out, stage);
     let lines = lines.lines().map(|line| serde_json::from_str(line).unwrap());
@@ -39,8 +39,8 @@ fn losses_are_those_of_single_precision_within_its_rounding() {
     let folder = tempfile::tempdir().unwrap();
     let single = folder.path().join("f32");
     let report = complete(&single, &[]);
-    assert_eq!(report.models.student.precision, Compute::F32);
-    for (name, precision) in [("bf16", Compute::Bf16), ("f16", Compute::F16)] {
+    assert_eq!(report.models.student.precision, Precision::F32);
+    for (name, precision) in [("bf16", Precision::Bf16), ("f16", Precision::F16)] {
         let out = folder.path().join(name);
         let report = complete(&out, &[&format!("optimizer.precision={name}")]);
         assert_eq!(report.models.student.precision, precision);

@@ -8,7 +8,7 @@ use std::{
 
 use burn::tensor::Device;
 use distill_datasets::{LoadConfig, Loader, load};
-use distill_driver::{Classifier, ModelCard, evaluate::Predictions};
+use distill_driver::{Classifier, ModelCard, evaluation::Predictions};
 use distill_models::{Architecture, Overrides, Signature};
 use distill_testkit::cpu_devices;
 

@@ -40,7 +40,7 @@ fn another_kind_of_optimizer_inherits_only_what_it_has() {
     let sgd = ["optimizer.kind=sgd", "optimizer.momentum=0.8", "student.optimizer.kind=adam"];
     let resolved = resolve(&sgd).unwrap();
     assert_eq!(teacher(&resolved).optimizer.momentum, 0.8);
-    assert_eq!(resolved.student.optimizer.kind, recipe::OptimizerKind::Adam);
+    assert_eq!(resolved.student.optimizer.kind, distill_driver::training::OptimizerKind::Adam);
 }
 
 #[test]

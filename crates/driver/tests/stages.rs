@@ -10,7 +10,7 @@ use std::{path::Path, sync::atomic::AtomicBool};
 use burn::tensor::Device;
 use common::config;
 use distill_driver::{
-    DriverError, Event, Observer, Report, RunConfig, Silent, Stage, cache_list, run,
+    DriverError, Event, Observer, Report, RunConfig, Silent, Stage, run, teacher::cache_list,
 };
 use survival::{StopIn, bits, metrics};
 

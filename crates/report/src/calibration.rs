@@ -1,6 +1,6 @@
 //! How sure the networks are against how often they are right.
 
-use distill_driver::evaluate::{Bin, Calibration};
+use distill_driver::evaluation::{Bin, Calibration};
 use maud::{Markup, html};
 use plotters::prelude::*;
 

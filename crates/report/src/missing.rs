@@ -1,6 +1,6 @@
 //! What networks say of classes that they never saw: Hinton, Vinyals and Dean 2015, section 3.
 
-use distill_driver::{Group, Report, Stage, evaluate::Shifted};
+use distill_driver::{Group, Report, Stage, evaluation::Shifted};
 use maud::{Markup, html};
 
 use crate::{comparison::number, figures::thousands};

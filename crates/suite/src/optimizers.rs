@@ -5,7 +5,7 @@ use burn::{
     optim::{GradientsParams, ModuleOptimizer},
     tensor::{Device, Tensor},
 };
-use distill_driver::recipe::{OptimizerKind, ResolvedOptimizer};
+use distill_driver::training::{OptimizerConfig, OptimizerKind};
 use distill_models::{ModelInfo, Network, Signature};
 
 use crate::{
@@ -67,7 +67,7 @@ impl Trained {
 
 /// Adam divides by what may be next to nothing after one step, where digits decide on signs: with this ε it does not.
 pub(crate) fn optimizer(kind: OptimizerKind) -> ModuleOptimizer {
-    let resolved = ResolvedOptimizer {
+    let resolved = OptimizerConfig {
         kind,
         learning_rate: LEARNING_RATE,
         batch: 8,
@@ -76,7 +76,7 @@ pub(crate) fn optimizer(kind: OptimizerKind) -> ModuleOptimizer {
         nesterov: false,
         betas: [0.9, 0.999],
         epsilon: 1e-3,
-        precision: distill_driver::recipe::Compute::F32,
+        precision: distill_driver::training::Precision::F32,
         accumulate: 1,
         gradient_checkpoints: 0,
         clip_norm: None,

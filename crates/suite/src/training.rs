@@ -12,7 +12,7 @@ use burn::tensor::{Device, FloatDType};
 use distill_driver::{
     DriverError, Event, Observer, RunConfig,
     metrics::Line,
-    recipe::{self, Compute, Resolved},
+    recipe::{self, Precision, Resolved},
     run as run_recipe,
 };
 
@@ -38,11 +38,11 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<Item>> {
     let Context { device, flex, backend, .. } = context;
     let folder = tempfile::tempdir()?;
     let teacher = folder.path().join("flex/teacher/selected.bpk");
-    let of_flex = losses(&folder.path().join("flex"), flex, "flex", None, Compute::F32)?;
+    let of_flex = losses(&folder.path().join("flex"), flex, "flex", None, Precision::F32)?;
     // Both students have one teacher: two that were trained apart have drifted apart.
-    let ours = losses(&folder.path().join("ours"), device, backend, None, Compute::F32)?;
+    let ours = losses(&folder.path().join("ours"), device, backend, None, Precision::F32)?;
     let taught =
-        losses(&folder.path().join("taught"), device, backend, Some(&teacher), Compute::F32)?;
+        losses(&folder.path().join("taught"), device, backend, Some(&teacher), Precision::F32)?;
     let rows = [
         ("teacher", &ours[0], &of_flex[0]),
         ("baseline", &ours[1], &of_flex[1]),
@@ -53,13 +53,13 @@ pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<Item>> {
     };
     let mut items = rows.map(item).to_vec();
 
-    let again = losses(&folder.path().join("again"), device, backend, None, Compute::F32)?;
+    let again = losses(&folder.path().join("again"), device, backend, None, Precision::F32)?;
     // On the CPU a sum is cut by the shapes alone.
     let allowed = if matches!(*backend, "flex" | "ndarray") { 0.0 } else { 1e-3 };
     let name = "twenty losses of teacher, baseline and student, run again";
     items.push(Item::of(name, &again.concat(), &ours.concat(), allowed));
 
-    for precision in Compute::of_device(backend, device) {
+    for precision in Precision::of_device(backend, device) {
         if precision.dtype() == FloatDType::F32 {
             continue;
         }
@@ -88,7 +88,7 @@ fn losses(
     device: &Device,
     backend: &str,
     teacher: Option<&Path>,
-    precision: Compute,
+    precision: Precision,
 ) -> anyhow::Result<Vec<Vec<f64>>> {
     let mut settings = SETTINGS.map(str::to_owned).to_vec();
     settings.push(format!("optimizer.precision={}", precision.name()));

@@ -1,7 +1,7 @@
 //! `distill cache`: list, verify and clear the teacher cache.
 
 use anyhow::ensure;
-use distill_driver::{CacheEntry, cache_clear, cache_list, cache_verify};
+use distill_driver::teacher::{CacheEntry, cache_clear, cache_list, cache_verify};
 
 use super::{cache_folder, print_json};
 use crate::{

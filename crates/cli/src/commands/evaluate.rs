@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context;
 use distill_datasets::{ImageShape, LoadConfig, Loader, Normalisation, load};
 use distill_driver::{
-    Classifier, DriverError, EVALUATION_BATCH, Event, ModelCard, Observer, evaluate::Predictions,
+    Classifier, DriverError, EVALUATION_BATCH, Event, ModelCard, Observer, evaluation::Predictions,
     is_onnx,
 };
 use serde_json::json;

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use distill_datasets::{ImageShape, Normalisation, folder::read_image};
-use distill_driver::{Classifier, DriverError, ModelCard, evaluate::log_softmax, is_onnx};
+use distill_driver::{Classifier, DriverError, ModelCard, evaluation::log_softmax, is_onnx};
 use distill_models::{ModelInfo, NormKind, Signature};
 use serde::Serialize;
 

@@ -1,6 +1,6 @@
 //! The table at the end of a run.
 
-use distill_driver::{Report, evaluate::Shifted};
+use distill_driver::{Report, evaluation::Shifted};
 
 use super::{plain_table, right_align_from, thousands};
 

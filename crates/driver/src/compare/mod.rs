@@ -12,11 +12,12 @@ use serde::Serialize;
 pub use statistics::{Difference, Figure, Over};
 
 use crate::{
-    DriverError, Report, Stage, StageRecord,
-    evaluate::MissingClasses,
-    files::write_json,
+    DriverError, Report, Stage,
+    evaluation::MissingClasses,
     recipe::Recipe,
+    records::StageRecord,
     report::{ClassReport, ModelReport},
+    store::write_json,
 };
 
 /// Runs in groups that differ by nothing but the seed.

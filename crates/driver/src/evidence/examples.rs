@@ -5,7 +5,7 @@ use distill_datasets::ImageSet;
 use serde::{Deserialize, Serialize};
 
 use super::Three;
-use crate::evaluate::{Predictions, softmax};
+use crate::evaluation::{Predictions, softmax};
 
 /// Images of each kind, of different classes.
 const EACH: usize = 4;

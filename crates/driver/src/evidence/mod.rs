@@ -13,8 +13,8 @@ pub use similarity::Similarity;
 
 use crate::{
     DriverError,
-    evaluate::{Bin, Predictions, softmax},
-    files::read_json,
+    evaluation::{Bin, Predictions, softmax},
+    store::read_json,
 };
 
 /// Its name in a run's folder.

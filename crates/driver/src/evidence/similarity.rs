@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Three;
-use crate::evaluate::{Predictions, softmax};
+use crate::evaluation::{Predictions, softmax};
 
 /// As many classes as a person can tell apart in a square.
 const SHOWN: usize = 20;

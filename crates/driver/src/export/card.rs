@@ -8,10 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::ExportFormat;
 use crate::{
-    DriverError, ModelCard, Stage, StageRecord, TestReport,
-    files::read_json,
-    run_folder::{DatasetRecord, RunRecord},
-    stage::TestRecord,
+    DriverError, Stage, TestReport,
+    records::{DatasetRecord, ModelCard, RunRecord, StageRecord, TestRecord},
+    store::read_json,
 };
 
 /// `export/model.json`: the student's [`ModelCard`] and where it comes from.

@@ -24,9 +24,9 @@ use serde::{Deserialize, Serialize};
 pub use card::{ExportCard, Origin};
 
 use crate::{
-    DriverError, ExportedFile, ModelCard, Stage,
-    files::{WRITING, read_json, remove_unfinished, sha256, write_atomic, write_json},
-    run_folder,
+    DriverError, Stage,
+    records::{ExportedFile, ModelCard, lock},
+    store::{WRITING, read_json, remove_unfinished, sha256, write_atomic, write_json},
 };
 
 /// A kind of file that a student leaves as.
@@ -89,7 +89,7 @@ pub fn export(
     if !run.join("run.json").is_file() {
         return Err(no_student(run));
     }
-    let _lock = run_folder::lock(run)?;
+    let _lock = lock(run)?;
     export_locked(run, config, device)
 }
 

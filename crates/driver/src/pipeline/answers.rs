@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use super::Pipeline;
 use crate::{
-    Answers, DriverError, Event, Learner, Observer, Stage, Teacher,
-    cache::Filling,
-    learner::{taps, try_connection},
-    recipe::{CacheSection, Reference},
-    run_folder::{BURN, device_name},
+    DriverError, Event, Observer, Stage,
+    recipe::Reference,
+    records::{BURN, device_name},
+    teacher::{CacheConfig, CacheRequest, Teacher, TeacherOutputs},
+    training::{Learner, taps, try_connection},
 };
 
 /// What the answers of one key are may change with this toolkit: then this does.
@@ -20,11 +20,11 @@ const FORMAT: u32 = 1;
 
 impl Pipeline<'_> {
     /// The recipe's `[cache]`, if it has one.
-    pub(super) fn cache(&self) -> Option<&CacheSection> {
+    pub(super) fn cache(&self) -> Option<&CacheConfig> {
         self.config.recipe.recipe.cache.as_ref()
     }
 
-    /// Answers of `teacher`, which is `reference` and watches what `objective` compares, to what a stage sees.
+    /// TeacherOutputs of `teacher`, which is `reference` and watches what `objective` compares, to what a stage sees.
     pub(super) fn answers(
         &self,
         stage: Stage,
@@ -33,8 +33,8 @@ impl Pipeline<'_> {
         objective: &Objective,
         batches: Loader,
         observer: &mut dyn Observer,
-    ) -> Result<Answers, DriverError> {
-        let Some(section) = self.cache() else { return Ok(Answers::live(teacher)) };
+    ) -> Result<TeacherOutputs, DriverError> {
+        let Some(section) = self.cache() else { return Ok(TeacherOutputs::live(teacher)) };
         let (epochs, augment) = (self.settings(stage).epochs, &self.settings(stage).augment);
         let views = section.views_of(epochs);
         if views < epochs {
@@ -49,7 +49,7 @@ impl Pipeline<'_> {
         }
         let identity = self.identity(reference)?;
         let filling = self.filling(stage, reference, section, objective, batches, identity)?;
-        Ok(Answers::kept(filling.run(&teacher, self.interrupt, observer)?))
+        Ok(TeacherOutputs::kept(filling.fill(&teacher, self.interrupt, observer)?))
     }
 
     /// Refuses answers for which there is no room, before any teacher is trained.
@@ -84,11 +84,11 @@ impl Pipeline<'_> {
         &'a self,
         stage: Stage,
         reference: Reference,
-        section: &'a CacheSection,
+        section: &'a CacheConfig,
         objective: &Objective,
         batches: Loader,
         identity: Value,
-    ) -> Result<Filling<'a>, DriverError> {
+    ) -> Result<CacheRequest<'a>, DriverError> {
         let (recipe, own) = (&self.config.recipe, self.settings(stage));
         let images = &self.sets[&stage].images;
         let teacher = recipe.stage(reference.stage);
@@ -121,7 +121,7 @@ impl Pipeline<'_> {
             inputs["computed_in"] = json!(own.optimizer.precision);
         }
         let plain = (!watched.is_empty()).then(|| Learner::dry_run(images));
-        Ok(Filling {
+        Ok(CacheRequest {
             cache: &self.config.cache,
             section,
             classes: self.dataset.classes.len(),

@@ -5,9 +5,11 @@ use serde_json::{Value, json};
 
 use super::Pipeline;
 use crate::{
-    DriverError, StageRecord, Teacher,
+    DriverError,
     recipe::{Reference, ResolvedEnsemble, ResolvedNetwork},
-    stage::{fingerprint, weights_identity},
+    records::{StageRecord, weights_identity},
+    store::fingerprint,
+    teacher::Teacher,
 };
 
 impl Pipeline<'_> {

@@ -4,8 +4,10 @@ use std::{fs, path::Path};
 
 use super::{RunConfig, given};
 use crate::{
-    DriverError, Report, Silent, Stage, StageRecord, files::to_json, recipe::Recipe,
-    stage::hash_file,
+    DriverError, Report, Silent, Stage,
+    recipe::Recipe,
+    records::StageRecord,
+    store::{hash_file, to_json},
 };
 
 impl RunConfig {

@@ -15,10 +15,10 @@ use serde_json::json;
 
 use super::{Pipeline, RunConfig, WEIGHTS_FORMAT};
 use crate::{
-    DriverError, Event, ModelCard, Observer, Stage, StageRecord, View,
-    files::write_atomic,
+    DriverError, Event, Observer, Stage, View,
     recipe::{Resolved, ResolvedStage},
-    stage::{check_size, fingerprint, hash_file},
+    records::{ModelCard, StageRecord, check_size},
+    store::{fingerprint, hash_file, write_atomic},
 };
 
 /// The file of a network that is given: beside the recipe, else below the data folder, else fetched there.

@@ -5,12 +5,13 @@ use std::{rc::Rc, sync::atomic::Ordering, time::Instant};
 use distill_datasets::Loader;
 
 use crate::{
-    DriverError, Event, Observer, Stage, Teacher,
-    evaluate::{Calibration, Latency, MissingClasses, Predictions},
+    DriverError, Event, Observer, Stage,
+    evaluation::{Calibration, Latency, MissingClasses, Predictions},
     evidence::{EVIDENCE, Evidence, Three},
-    files::{read_json, write_json},
-    recipe::{Reference, Weights},
-    stage::{ClassRecord, TestRecord},
+    recipe::Reference,
+    records::{ClassRecord, TestRecord},
+    store::{Weights, read_json, write_json},
+    teacher::Teacher,
 };
 
 use super::Pipeline;
@@ -175,7 +176,7 @@ impl Pipeline<'_> {
         Predictions::collect(images, &self.config.device, |images| {
             self.go_on(of)?;
             done += images.dims()[0] as u64;
-            let logits = Predictions::logits(&network, images);
+            let logits = network.logits_on_host(images);
             let images_per_second = done as f64 / started.elapsed().as_secs_f64();
             observer.on(Event::Evaluated { stage: of.stage, done, total, images_per_second });
             Ok(logits)
@@ -183,7 +184,9 @@ impl Pipeline<'_> {
     }
 
     fn latency(&self, of: Reference) -> Result<Latency, DriverError> {
-        Ok(Latency::of(&self.judged(of)?, self.image(), &self.config.device))
+        let network = self.judged(of)?;
+        let forward = |images| network.logits(images);
+        Ok(Latency::of(forward, self.image(), &self.config.device))
     }
 
     fn judged(&self, of: Reference) -> Result<Teacher, DriverError> {

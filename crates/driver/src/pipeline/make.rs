@@ -1,23 +1,19 @@
 //! Making a stage: skipped, resumed or started anew.
 
 use std::{
-    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
 
-use distill_datasets::Loader;
-use distill_models::Network;
-use distill_objective::{Negatives, Objective};
-
 use super::Pipeline;
 use crate::{
-    DriverError, Event, Learner, ModelCard, Observer, Stage, StageRecord, Teacher, Training,
-    checkpoint,
-    files::{create_dir, read_json, write_json},
-    recipe::{Reference, ResolvedStage, Weights},
-    stage::{differences, fingerprint, hash_file},
-    train::peer_file,
+    DriverError, Event, Observer, Stage,
+    recipe::ResolvedStage,
+    records::{ModelCard, StageRecord},
+    store::{
+        Weights, create_dir, differences, fingerprint, hash_file, peer_file, read_json, write_json,
+    },
+    training::checkpoint,
 };
 
 /// What a stage was begun with.
@@ -93,114 +89,6 @@ impl Pipeline<'_> {
             dataset: self.dataset.name.clone(),
             files: Default::default(),
         }
-    }
-
-    pub(super) fn train(
-        &self,
-        stage: Stage,
-        inputs: &serde_json::Value,
-        observer: &mut dyn Observer,
-    ) -> Result<StageRecord, DriverError> {
-        let (config, folder) = (self.settings(stage), self.folder(stage));
-        let recipe = &self.config.recipe;
-        let mut objective = Objective::new(&recipe.terms(stage))
-            .map_err(|e| DriverError::objective(&recipe.file, &e))?;
-        let (seed, device, view) = (self.seed(stage), &self.config.device, self.view(stage));
-        let set = match self.begun_with(stage)? {
-            Some(own) => self.specialist_set(stage, &own.own).images,
-            None => self.sets[&stage].images.clone(),
-        };
-        let validation = self.seen_by(stage, &self.validation)?;
-        let (batch, augment) = (config.optimizer.batch, config.augment.clone());
-        let mut train =
-            Loader::shuffled(set.clone(), batch, seed, augment).with_workers(self.config.workers);
-        let precision = config.optimizer.precision.dtype();
-        let mut network = self.initial(stage)?.computing_in(precision);
-        if let Some(specialist) = config.specialist {
-            network = self.as_generalist(network, specialist)?;
-        }
-        let mut teacher = match recipe.learns_from(stage) {
-            Some(reference) => Some((reference, self.teacher(reference)?.computing_in(precision))),
-            None => None,
-        };
-        let with_features = teacher.is_some() && objective.needs_features();
-        if let Some((_, teacher)) = teacher.as_mut().filter(|_| with_features) {
-            network = Learner::watch(network, &mut objective, teacher)?;
-        }
-        let ask = |(reference, teacher): (Reference, Teacher)| {
-            self.answers(stage, reference, teacher, &objective, train.clone(), observer)
-        };
-        let teacher = teacher.map(ask).transpose()?;
-        let learner = match &teacher {
-            Some(teacher) if with_features => {
-                Learner::connected(network, &mut objective, teacher, &set, view, seed, device)?
-            }
-            _ => {
-                let initial = |peer: &Stage| self.initial(*peer);
-                let peers: Vec<Network> =
-                    self.peers(stage).iter().map(initial).collect::<Result<_, _>>()?;
-                let peers = peers.into_iter().map(|peer| peer.computing_in(precision));
-                Learner::with_peers(network, peers)
-            }
-        };
-        if let Some(views) = recipe.reused_views(stage) {
-            train = train.with_views(views as u64);
-        }
-        let negatives = objective.negatives().map(|_| {
-            let labels: Vec<i32> = set.labels().iter().map(|label| i32::from(*label)).collect();
-            Negatives::new(&labels, self.class_names(stage).len())
-        });
-        let cost = config.architecture.cost(&self.signature(stage))?;
-        observer.on(Event::StageStarted {
-            stage,
-            model: &config.model,
-            parameters: cost.parameters,
-            formula: &objective.formula(),
-            epochs: config.epochs,
-        });
-        let fingerprint = fingerprint(inputs);
-        let nothing = BTreeSet::new();
-        // The baseline has the student's settings, and nobody learns from its epochs.
-        let keep = if stage == Stage::Baseline { &nothing } else { &config.keep };
-        let training = Training {
-            stage,
-            config,
-            keep,
-            objective: &objective,
-            teacher: teacher.as_ref(),
-            negatives: negatives.as_ref(),
-            train: &train,
-            validation: &validation,
-            view,
-            seed,
-            log_every: recipe.recipe.log_every,
-            checkpoint_every: recipe.recipe.checkpoint_every,
-            non_finite: recipe.recipe.non_finite,
-            device,
-            folder: &folder,
-            fingerprint: &fingerprint,
-            interrupt: self.interrupt,
-        };
-        let trained = training.run(learner, observer)?;
-        let selected = folder.join("selected.bpk");
-        Ok(StageRecord {
-            fingerprint,
-            inputs: inputs.clone(),
-            model: config.model.clone(),
-            cost,
-            bytes: fs::metadata(&selected).map_err(DriverError::io(&selected))?.len(),
-            epochs: config.epochs,
-            seconds: trained.seconds,
-            images_per_second: Some(trained.images_per_second),
-            waiting_seconds: trained.waiting_seconds,
-            teacher_seconds: trained.teacher_seconds,
-            skipped: trained.skipped,
-            selected: Some(trained.best),
-            selected_sha256: hash_file(&selected)?,
-            last_sha256: hash_file(&folder.join("last.bpk"))?,
-            peers: self.peer_records(stage, &trained)?,
-            kept_sha256: trained.kept_sha256,
-        })
     }
 
     pub(super) fn weights_are_whole(

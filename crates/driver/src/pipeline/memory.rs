@@ -8,6 +8,7 @@ use distill_models::Graph;
 use super::{EVALUATION_BATCH, Pipeline};
 use crate::{
     DriverError, Event, Observer, Stage,
+    error::gigabytes,
     memory::{StageMemory, StageNetworks, free, on_host},
     recipe::{Reference, ResolvedNetwork},
 };
@@ -93,11 +94,6 @@ impl Pipeline<'_> {
 fn evaluated(sets: [usize; 2]) -> usize {
     let of_set = |images: usize| [images.min(EVALUATION_BATCH), images % EVALUATION_BATCH];
     sets.into_iter().flat_map(of_set).collect::<BTreeSet<_>>().into_iter().sum()
-}
-
-/// For a person.
-pub(crate) fn gigabytes(bytes: u64) -> String {
-    format!("{:.1} GB", bytes as f64 / 1e9)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod peers;
 mod prepare;
 mod reuse;
 mod specialists;
+mod train;
 
 use std::{
     collections::BTreeMap,
@@ -28,14 +29,13 @@ use distill_models::{Network, Signature, weights};
 use serde_json::json;
 
 use crate::{
-    DriverError, Event, ExportConfig, Observer, Report, Stage, StageRecord, View, export,
-    files::{read_json, sha256, write_atomic, write_json},
+    DriverError, Event, ExportConfig, Observer, Report, Stage, View, export,
     recipe::{Reference, Resolved, ResolvedStage},
-    run_folder::{self, BURN, DatasetRecord, Host, RunRecord, device_name},
+    records::{self, BURN, DatasetRecord, Host, RunRecord, StageRecord, device_name},
+    store::{read_json, sha256, write_atomic, write_json},
 };
 
 pub use self::forecast::{Forecast, StageForecast, forecast};
-pub(crate) use self::memory::gigabytes;
 use self::prepare::{TrainingSet, effective_formula, training_sets};
 
 /// Names and layout of the numbers in files of weights; stages with files of another one are made again.
@@ -87,8 +87,7 @@ pub fn run(
     pipeline.check_cache()?;
     let is_due = |stage| !pipeline.folder(stage).join("stage.json").exists();
     let estimate = pipeline.check_memory(is_due, observer)?;
-    let _lock =
-        run_folder::prepare(&config.out, &config.recipe.recipe.name, pipeline.bytes_needed())?;
+    let _lock = records::prepare(&config.out, &config.recipe.recipe.name, pipeline.bytes_needed())?;
     export::clean_up(&config.out);
     pipeline.write_head(estimate)?;
 

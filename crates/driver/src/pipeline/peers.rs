@@ -6,11 +6,10 @@ use serde_json::{Value, json};
 
 use super::Pipeline;
 use crate::{
-    DriverError, Stage, StageRecord,
-    files::write_atomic,
-    recipe::Weights,
-    stage::{PeerRecord, fingerprint, hash_file},
-    train::{Trained, peer_file},
+    DriverError, Stage,
+    records::{PeerRecord, StageRecord},
+    store::{Weights, fingerprint, hash_file, peer_file, write_atomic},
+    training::Trained,
 };
 
 impl Pipeline<'_> {

@@ -8,8 +8,8 @@ use distill_objective::Objective;
 use super::RunConfig;
 use crate::{
     DriverError, Event, Observer, Stage, View,
-    learner::try_connection,
     recipe::{Resolved, ResolvedStage},
+    training::try_connection,
 };
 
 impl RunConfig {

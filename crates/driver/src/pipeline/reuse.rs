@@ -8,8 +8,9 @@ use std::{
 
 use super::Pipeline;
 use crate::{
-    DriverError, Event, Observer, Stage, StageRecord, TestRecord,
-    files::{WRITING, create_dir, read_json, sync_folder, write_json},
+    DriverError, Event, Observer, Stage,
+    records::{StageRecord, TestRecord},
+    store::{WRITING, create_dir, read_json, sync_folder, write_json},
 };
 
 /// Written when a stage is done.

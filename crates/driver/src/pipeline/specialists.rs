@@ -12,10 +12,11 @@ use serde_json::{Value, json};
 
 use super::{Pipeline, TrainingSet};
 use crate::{
-    DriverError, Observer, Stage, Teacher,
+    DriverError, Observer, Stage,
     cluster::clusters,
-    files::read_json,
     recipe::{Reference, ResolvedSpecialist, ResolvedSpecialists},
+    store::read_json,
+    teacher::Teacher,
 };
 
 /// A specialist's classes, as its stage was begun with them.

@@ -1,14 +1,13 @@
 //! Recipes: what a run does, as TOML.
 
 mod builtin;
-mod cache;
+mod device;
 mod network;
 mod optimizer;
 mod order;
-mod precision;
+mod reference;
 mod rehearsal;
 mod resolve;
-mod schedule;
 mod settings;
 mod single;
 mod specialists;
@@ -26,18 +25,21 @@ use distill_objective::TermConfig;
 use serde::{Deserialize, Serialize};
 
 pub use builtin::{BUILTIN, Builtin};
-pub use cache::{CacheSection, Stored};
 pub use network::{
-    EnsembleSection, Reference, ResolvedEnsemble, ResolvedNetwork, ResolvedSpecialist,
-    ResolvedSpecialists, SpecialistSection, SpecialistsSection, Weights,
+    EnsembleSection, ResolvedEnsemble, ResolvedNetwork, ResolvedSpecialists, SpecialistSection,
+    SpecialistsSection,
 };
-pub use optimizer::{OptimizerKind, OptimizerSection, ResolvedOptimizer};
-pub use precision::Compute;
+pub use optimizer::OptimizerSection;
+pub use reference::Reference;
 pub use resolve::Resolved;
-pub use schedule::{ScheduleKind, ScheduleSection};
-pub use single::ResolvedStage;
+pub use single::{ResolvedSpecialist, ResolvedStage};
 
-use crate::{DriverError, report::unfinished};
+use crate::{
+    DriverError,
+    store::unfinished,
+    teacher::CacheConfig,
+    training::{NonFinite, ScheduleConfig},
+};
 
 /// A recipe as it is written. Unknown fields are refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,7 +64,7 @@ pub struct Recipe {
     /// Training steps between two checkpoints, beside those at the end of an epoch and after five minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint_every: Option<usize>,
-    /// What happens where a loss is no number. Default `stop`.
+    /// Reaction to a loss that is NaN or infinite. Default `stop`.
     #[serde(default, skip_serializing_if = "NonFinite::is_default")]
     pub non_finite: NonFinite,
     /// The data.
@@ -80,31 +82,12 @@ pub struct Recipe {
     pub optimizer: OptimizerSection,
     /// Learning rate schedule of all stages, unless a stage says otherwise.
     #[serde(default)]
-    pub schedule: ScheduleSection,
+    pub schedule: ScheduleConfig,
     /// Keeps the teacher's answers on disk. Without it the teacher answers in each training step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cache: Option<CacheSection>,
+    pub cache: Option<CacheConfig>,
     /// Terms of the student's loss.
     pub objective: Vec<TermConfig>,
-}
-
-/// What happens where a loss is no number.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum NonFinite {
-    /// The run stops and names the batch; where the step before ruined the weights, that is the next one.
-    #[default]
-    Stop,
-    /// The batch is left out, and one whose gradient is no number too; ten in a row stop the run. Each step
-    /// then waits for its loss.
-    Skip,
-}
-
-impl NonFinite {
-    pub(crate) fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// The data of a recipe.
@@ -222,7 +205,7 @@ pub struct StageSection {
     pub optimizer: OptimizerSection,
     /// Fields that win over the recipe's `[schedule]`.
     #[serde(default)]
-    pub schedule: ScheduleSection,
+    pub schedule: ScheduleConfig,
 }
 
 impl Recipe {

@@ -1,11 +1,9 @@
 //! Networks beside teacher and student: who learns from whom, and ensembles.
 
-use std::fmt;
-
 use distill_objective::Average;
 use serde::{Deserialize, Serialize};
 
-use super::ResolvedStage;
+use super::{Reference, ResolvedStage};
 use crate::Stage;
 
 /// `[teacher.ensemble]`, or that of one of the `[networks]`: several networks that answer as one.
@@ -84,17 +82,6 @@ fn one() -> usize {
     1
 }
 
-/// A specialist's classes, before it is known which these are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ResolvedSpecialist {
-    /// The generalist.
-    pub of: Reference,
-    /// Its cluster, from 1.
-    pub cluster: usize,
-    /// How many there are.
-    pub clusters: usize,
-}
-
 /// A generalist with its specialists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolvedSpecialists {
@@ -115,65 +102,6 @@ pub enum ResolvedNetwork {
     Ensemble(ResolvedEnsemble),
     /// One and others that know some classes better.
     Specialists(ResolvedSpecialists),
-}
-
-/// A network that another one learns from, as a recipe names it: `NAME`, `NAME@EPOCH` or `NAME@last`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Reference {
-    /// Which network.
-    pub stage: Stage,
-    /// Its weights.
-    pub weights: Weights,
-}
-
-/// Which weights of a network's training are meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weights {
-    /// Those of the epoch that the validation split selected.
-    Selected,
-    /// Those after the last epoch.
-    Last,
-    /// Those after this epoch, from 1.
-    After(usize),
-}
-
-impl Reference {
-    /// The selected weights of a network.
-    pub fn selected(stage: Stage) -> Self {
-        Self { stage, weights: Weights::Selected }
-    }
-
-    /// Reads `NAME`, `NAME@EPOCH` or `NAME@last`.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let (name, weights) = match text.split_once('@') {
-            None => (text, Weights::Selected),
-            Some((name, "last")) => (name, Weights::Last),
-            Some((name, epoch)) => (name, Weights::After(epoch.parse().ok()?)),
-        };
-        Some(Self { stage: Stage::named(name), weights })
-    }
-}
-
-impl fmt::Display for Reference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.stage.name();
-        match self.weights {
-            Weights::Selected => write!(f, "{name}"),
-            Weights::Last => write!(f, "{name}@last"),
-            Weights::After(epoch) => write!(f, "{name}@{epoch}"),
-        }
-    }
-}
-
-impl Weights {
-    /// Their file in the stage's folder.
-    pub(crate) fn file(self) -> String {
-        match self {
-            Self::Selected => "selected.bpk".to_owned(),
-            Self::Last => "last.bpk".to_owned(),
-            Self::After(epoch) => format!("epoch-{epoch:07}.bpk"),
-        }
-    }
 }
 
 impl ResolvedNetwork {
@@ -199,19 +127,5 @@ impl ResolvedNetwork {
                 members.chain([all.generalist]).collect()
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reference_is_a_name_and_an_epoch() {
-        for text in ["teacher", "small-1@last", "a@5"] {
-            assert_eq!(Reference::parse(text).unwrap().to_string(), text);
-        }
-        assert_eq!(Reference::parse("a@x"), None);
-        assert_eq!(Reference::parse("a@5").unwrap().weights.file(), "epoch-0000005.bpk");
     }
 }

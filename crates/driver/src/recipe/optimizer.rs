@@ -1,26 +1,8 @@
 //! `[optimizer]` of a recipe.
 
-use burn::optim::{
-    AdamConfig, AdamWConfig, ModuleOptimizer, SgdConfig, decay::WeightDecayConfig,
-    momentum::MomentumConfig,
-};
 use serde::{Deserialize, Serialize};
 
-use super::Compute;
-
-/// Kinds of optimizer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum OptimizerKind {
-    /// Kingma and Ba 2014, arXiv:1412.6980; weight decay is added to the gradient.
-    #[default]
-    Adam,
-    /// Loshchilov and Hutter 2017, arXiv:1711.05101; weight decay is decoupled.
-    AdamW,
-    /// Stochastic gradient descent with momentum, as PyTorch computes it (no dampening).
-    Sgd,
-}
+use crate::training::{OptimizerConfig, OptimizerKind, Precision, Refusal};
 
 /// Optimizer fields of a recipe; what is not said comes from the recipe's `[optimizer]`, then from
 /// the defaults.
@@ -35,7 +17,7 @@ pub enum OptimizerKind {
 /// | `nesterov` | false | `sgd` only, with momentum |
 /// | `betas` | 0.9, 0.999 | `[0, 1)`, `adam` and `adamw` only |
 /// | `epsilon` | 1e-8 | `(0, ∞)`, `adam` and `adamw` only |
-/// | `precision` | `f32` | `f32`, `tf32`, `bf16`, `f16`: [`Compute`] |
+/// | `precision` | `f32` | `f32`, `tf32`, `bf16`, `f16`: [`Precision`] |
 /// | `accumulate` | 1 | from 1: parts of a batch, one in memory at a time, whose gradients are summed |
 /// | `gradient_checkpoints` | 0 | values of a network that are kept; others are computed twice. 0 keeps all |
 /// | `clip_norm` | none | `(0, ∞)`, norm over all gradients |
@@ -62,7 +44,7 @@ pub struct OptimizerSection {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epsilon: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub precision: Option<Compute>,
+    pub precision: Option<Precision>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accumulate: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -72,32 +54,6 @@ pub struct OptimizerSection {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_norm: Option<f64>,
 }
-
-/// An optimizer with every field known and in range.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[expect(missing_docs, reason = "the fields are those of `OptimizerSection`")]
-pub struct ResolvedOptimizer {
-    pub kind: OptimizerKind,
-    pub learning_rate: f64,
-    pub batch: usize,
-    pub weight_decay: f64,
-    pub momentum: f64,
-    pub nesterov: bool,
-    pub betas: [f64; 2],
-    pub epsilon: f64,
-    #[serde(default, skip_serializing_if = "Compute::is_default")]
-    pub precision: Compute,
-    #[serde(default = "one", skip_serializing_if = "is_one")]
-    pub accumulate: usize,
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub gradient_checkpoints: usize,
-    pub clip_norm: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_norm: Option<f64>,
-}
-
-/// A field out of its range: name, value, what is allowed.
-pub(crate) type Refusal = (String, String, &'static str);
 
 impl OptimizerSection {
     pub(super) fn over(&self, base: &Self) -> Self {
@@ -126,7 +82,7 @@ impl OptimizerSection {
     }
 
     /// Fills in the defaults and checks the ranges.
-    pub(crate) fn resolve(&self) -> Result<ResolvedOptimizer, Refusal> {
+    pub(crate) fn resolve(&self) -> Result<OptimizerConfig, Refusal> {
         let kind = self.kind.unwrap_or_default();
         let foreign = match kind {
             OptimizerKind::Sgd => {
@@ -138,7 +94,7 @@ impl OptimizerSection {
             let expected = "to be left out: this kind of optimizer has no such field";
             return Err((field.to_owned(), "given".to_owned(), expected));
         }
-        let resolved = ResolvedOptimizer {
+        let resolved = OptimizerConfig {
             kind,
             learning_rate: self.learning_rate.unwrap_or(1e-3),
             batch: self.batch.unwrap_or(64),
@@ -190,53 +146,5 @@ impl OptimizerSection {
     }
 }
 
-fn one() -> usize {
-    1
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_one(value: &usize) -> bool {
-    *value == 1
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_zero(value: &usize) -> bool {
-    *value == 0
-}
-
 const POSITIVE: &str = "a finite number above 0 in single precision";
 const FRACTION: &str = "a number in [0, 1)";
-
-impl ResolvedOptimizer {
-    /// Burn's optimizer with this configuration.
-    pub fn build(&self) -> ModuleOptimizer {
-        let decay = (self.weight_decay > 0.0).then_some(self.weight_decay as f32);
-        let [beta_1, beta_2] = self.betas.map(|beta| beta as f32);
-        let epsilon = self.epsilon as f32;
-        match self.kind {
-            OptimizerKind::Adam => AdamConfig::new()
-                .with_beta_1(beta_1)
-                .with_beta_2(beta_2)
-                .with_epsilon(epsilon)
-                .with_weight_decay(decay.map(WeightDecayConfig::new))
-                .init(),
-            OptimizerKind::AdamW => AdamWConfig::new()
-                .with_beta_1(beta_1)
-                .with_beta_2(beta_2)
-                .with_epsilon(epsilon)
-                .with_weight_decay(decay.unwrap_or(0.0))
-                .init(),
-            OptimizerKind::Sgd => {
-                // Burn's dampening of 0.1 by default is not PyTorch's.
-                let momentum = MomentumConfig::new()
-                    .with_momentum(self.momentum)
-                    .with_dampening(0.0)
-                    .with_nesterov(self.nesterov);
-                SgdConfig::new()
-                    .with_momentum((self.momentum > 0.0).then_some(momentum))
-                    .with_weight_decay(decay.map(WeightDecayConfig::new))
-                    .init()
-            }
-        }
-    }
-}

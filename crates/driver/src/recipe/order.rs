@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Reference, ResolvedNetwork, ResolvedStage, Weights};
-use crate::{DriverError, Stage};
+use super::{Reference, ResolvedNetwork, ResolvedStage};
+use crate::{DriverError, Stage, store::Weights};
 
 /// The order of the stages, with each reference checked and the weights that it names marked to be kept.
 pub(super) fn in_order(

@@ -1,6 +1,7 @@
 //! A recipe cut short: every stage for one epoch of a few images.
 
-use super::{Reference, Resolved, ResolvedNetwork, ResolvedStage, Weights};
+use super::{Reference, Resolved, ResolvedNetwork, ResolvedStage};
+use crate::store::Weights;
 
 impl Resolved {
     /// The same networks that learn from one another in the same way, each for one epoch of so many training images.

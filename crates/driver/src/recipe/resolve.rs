@@ -8,7 +8,7 @@ use distill_datasets::{
 use distill_objective::{Objective, Schedule, TermConfig};
 
 use super::{
-    CacheSection, DataSection, Recipe, Reference, ResolvedNetwork, ResolvedStage, Source,
+    CacheConfig, DataSection, Recipe, Reference, ResolvedNetwork, ResolvedStage, Source,
     order::in_order,
     single::{check_doubled, check_size, label_objective},
     stages::{networks, student},
@@ -57,8 +57,7 @@ impl Resolved {
             return Err(DriverError::field(&file, "checkpoint_every", 0, "at least 1"));
         }
         check_data(&recipe.data, &file)?;
-        if let Some(Err((field, value, expected))) = recipe.cache.as_ref().map(CacheSection::check)
-        {
+        if let Some(Err((field, value, expected))) = recipe.cache.as_ref().map(CacheConfig::check) {
             return Err(DriverError::field(&file, &format!("cache.{field}"), value, expected));
         }
         if recipe.objective.len() > 64 {

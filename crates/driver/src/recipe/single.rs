@@ -6,11 +6,11 @@ use distill_datasets::Augment;
 use distill_models::Architecture;
 use distill_objective::{CrossEntropyConfig, TermConfig};
 
-use super::{
-    OptimizerSection, Recipe, Reference, ResolvedOptimizer, ResolvedSpecialist, ScheduleSection,
-    Source, StageSection,
+use super::{OptimizerSection, Recipe, Reference, Source, StageSection};
+use crate::{
+    DriverError, Stage,
+    training::{OptimizerConfig, ScheduleConfig},
 };
-use crate::{DriverError, Stage};
 
 /// A network and its training, whole.
 #[derive(Debug, Clone)]
@@ -52,9 +52,20 @@ pub struct ResolvedStage {
     /// Its own deviation of each channel.
     pub std: Option<Vec<f32>>,
     /// The optimizer.
-    pub optimizer: ResolvedOptimizer,
+    pub optimizer: OptimizerConfig,
     /// The schedule.
-    pub schedule: ScheduleSection,
+    pub schedule: ScheduleConfig,
+}
+
+/// A specialist's classes, before it is known which these are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResolvedSpecialist {
+    /// The generalist.
+    pub of: Reference,
+    /// Its cluster, from 1.
+    pub cluster: usize,
+    /// How many there are.
+    pub clusters: usize,
 }
 
 /// The objective of networks that learn from labels alone: the recipe's cross entropy with weight one, or the

@@ -1,10 +1,10 @@
 //! A recipe with its defaults written out.
 
-use super::{
-    OptimizerKind, OptimizerSection, Recipe, Resolved, ResolvedOptimizer, ResolvedStage,
-    StageSection,
+use super::{OptimizerSection, Recipe, Resolved, ResolvedStage, StageSection};
+use crate::{
+    Stage,
+    training::{OptimizerConfig, OptimizerKind},
 };
-use crate::Stage;
 
 impl Resolved {
     /// The recipe with optimizer, schedule and views of each network in its own table, as they count there: it runs
@@ -39,7 +39,7 @@ fn fill(section: &mut StageSection, single: &ResolvedStage) {
     section.schedule.kind = Some(single.schedule.kind.unwrap_or_default());
 }
 
-impl ResolvedOptimizer {
+impl OptimizerConfig {
     /// As a recipe writes it, with the fields that its kind has.
     fn section(&self) -> OptimizerSection {
         let is_sgd = self.kind == OptimizerKind::Sgd;

@@ -1,0 +1,158 @@
+//! Training of a stage: what it is made of, and the record of what came out.
+
+use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
+
+use distill_datasets::{ImageSet, Loader};
+use distill_models::Network;
+use distill_objective::{Negatives, Objective};
+
+use super::Pipeline;
+use crate::{
+    DriverError, Event, Observer, Stage, StageRecord,
+    store::{Weights, fingerprint, hash_file},
+    teacher::TeacherOutputs,
+    training::{Context, Learner, Trained, TrainingConfig, TrainingData, train},
+};
+
+impl Pipeline<'_> {
+    /// Trains the network of a stage and gives its record.
+    pub(super) fn train(
+        &self,
+        stage: Stage,
+        inputs: &serde_json::Value,
+        observer: &mut dyn Observer,
+    ) -> Result<StageRecord, DriverError> {
+        let (settings, folder) = (self.settings(stage), self.folder(stage));
+        let recipe = &self.config.recipe;
+        let mut objective = Objective::new(&recipe.terms(stage))
+            .map_err(|e| DriverError::objective(&recipe.file, &e))?;
+        let set = match self.begun_with(stage)? {
+            Some(own) => self.specialist_set(stage, &own.own).images,
+            None => self.sets[&stage].images.clone(),
+        };
+        let validation = self.seen_by(stage, &self.validation)?;
+        let (batch, augment) = (settings.optimizer.batch, settings.augment.clone());
+        let mut batches = Loader::shuffled(set.clone(), batch, self.seed(stage), augment)
+            .with_workers(self.config.workers);
+        let (learner, teacher) = self.learner(stage, &set, &mut objective, &batches, observer)?;
+        if let Some(views) = recipe.reused_views(stage) {
+            batches = batches.with_views(views as u64);
+        }
+        let negatives = objective.negatives().map(|_| {
+            let labels: Vec<i32> = set.labels().iter().map(|label| i32::from(*label)).collect();
+            Negatives::new(&labels, self.class_names(stage).len())
+        });
+        observer.on(Event::StageStarted {
+            stage,
+            model: &settings.model,
+            parameters: settings.architecture.cost(&self.signature(stage))?.parameters,
+            formula: &objective.formula(),
+            epochs: settings.epochs,
+        });
+        let data = TrainingData {
+            train: &batches,
+            validation: &validation,
+            preprocessing: self.view(stage),
+            negatives: negatives.as_ref(),
+        };
+        let config = self.training_config(stage);
+        let fingerprint = fingerprint(inputs);
+        let mut context = Context {
+            stage,
+            folder: &folder,
+            fingerprint: &fingerprint,
+            seed: self.seed(stage),
+            device: &self.config.device,
+            interrupt: self.interrupt,
+            observer,
+        };
+        let trained = train(learner, &data, &objective, teacher.as_ref(), &config, &mut context)?;
+        self.trained_record(stage, inputs, &folder, trained)
+    }
+
+    /// The network with what is trained beside it, and its teacher's outputs where the objective asks for them.
+    fn learner(
+        &self,
+        stage: Stage,
+        set: &Arc<ImageSet>,
+        objective: &mut Objective,
+        batches: &Loader,
+        observer: &mut dyn Observer,
+    ) -> Result<(Learner, Option<TeacherOutputs>), DriverError> {
+        let settings = self.settings(stage);
+        let (seed, device) = (self.seed(stage), &self.config.device);
+        let precision = settings.optimizer.precision.dtype();
+        let mut network = self.initial(stage)?.computing_in(precision);
+        if let Some(specialist) = settings.specialist {
+            network = self.as_generalist(network, specialist)?;
+        }
+        let Some(reference) = self.config.recipe.learns_from(stage) else {
+            let mut peers: Vec<Network> = Vec::new();
+            for peer in self.peers(stage) {
+                peers.push(self.initial(*peer)?.computing_in(precision));
+            }
+            return Ok((Learner::with_peers(network, peers), None));
+        };
+        let mut teacher = self.teacher(reference)?.computing_in(precision);
+        let with_features = objective.needs_features();
+        if with_features {
+            network = Learner::watch(network, objective, &mut teacher)?;
+        }
+        let outputs =
+            self.answers(stage, reference, teacher, objective, batches.clone(), observer)?;
+        let learner = match with_features {
+            true => {
+                let view = self.view(stage);
+                Learner::connected(network, objective, &outputs, set, view, seed, device)?
+            }
+            false => Learner::new(network),
+        };
+        Ok((learner, Some(outputs)))
+    }
+
+    fn training_config(&self, stage: Stage) -> TrainingConfig {
+        let (settings, recipe) = (self.settings(stage), &self.config.recipe.recipe);
+        TrainingConfig {
+            epochs: settings.epochs,
+            optimizer: settings.optimizer.clone(),
+            schedule: settings.schedule.clone(),
+            non_finite: recipe.non_finite,
+            log_every: recipe.log_every,
+            checkpoint_every: recipe.checkpoint_every,
+            // The baseline has the student's settings, and nobody learns from its epochs.
+            keep: match stage {
+                Stage::Baseline => BTreeSet::new(),
+                _ => settings.keep.clone(),
+            },
+        }
+    }
+
+    fn trained_record(
+        &self,
+        stage: Stage,
+        inputs: &serde_json::Value,
+        folder: &Path,
+        trained: Trained,
+    ) -> Result<StageRecord, DriverError> {
+        let settings = self.settings(stage);
+        let selected = folder.join(Weights::Selected.file());
+        Ok(StageRecord {
+            fingerprint: fingerprint(inputs),
+            inputs: inputs.clone(),
+            model: settings.model.clone(),
+            cost: settings.architecture.cost(&self.signature(stage))?,
+            bytes: fs::metadata(&selected).map_err(DriverError::io(&selected))?.len(),
+            epochs: settings.epochs,
+            seconds: trained.seconds,
+            images_per_second: Some(trained.images_per_second),
+            waiting_seconds: trained.waiting_seconds,
+            teacher_seconds: trained.teacher_seconds,
+            skipped: trained.skipped,
+            selected: Some(trained.best),
+            selected_sha256: hash_file(&selected)?,
+            last_sha256: hash_file(&folder.join(Weights::Last.file()))?,
+            peers: self.peer_records(stage, &trained)?,
+            kept_sha256: trained.kept_sha256,
+        })
+    }
+}

@@ -1,0 +1,28 @@
+//! What a recipe asks of the device.
+
+use burn::tensor::Device;
+
+use super::Resolved;
+use crate::{DriverError, training::Precision};
+
+impl Resolved {
+    /// Checks what needs the device: what it can compute in.
+    ///
+    /// # Errors
+    /// [`DriverError`] naming file, field, value and what was expected.
+    pub fn check_device(&self, backend: &str, device: &Device) -> Result<(), DriverError> {
+        let can = Precision::of_device(backend, device);
+        let trained = self.singles().filter(|(_, single)| single.epochs > 0);
+        for (_, single) in trained {
+            let precision = single.optimizer.precision;
+            if !can.contains(&precision) {
+                let names: Vec<&str> = can.iter().map(|compute| compute.name()).collect();
+                let expected =
+                    format!("{}, which this device of `{backend}` has", names.join(" or "));
+                let field = format!("{}: optimizer.precision", single.table);
+                return Err(DriverError::field(&self.file, &field, precision.name(), &expected));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,12 @@
+//! Records of a run: what each stage was made from and gave, model cards, `run.json`.
+
+mod card;
+mod run;
+mod stage;
+
+pub(crate) use card::check_size;
+pub use card::{ExportedFile, ModelCard};
+pub(crate) use run::{BURN, device_name, lock, prepare};
+pub use run::{DatasetRecord, Host, RunRecord};
+pub(crate) use stage::weights_identity;
+pub use stage::{ClassRecord, PeerRecord, StageRecord, TestRecord};

@@ -1,0 +1,45 @@
+//! Settings of a training.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::{OptimizerConfig, ScheduleConfig};
+
+/// Length, optimizer and records of a training.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainingConfig {
+    /// Passes over the training set, at least 1.
+    pub epochs: usize,
+    /// Optimizer, with gradient accumulation, checkpointing, clipping and precision.
+    pub optimizer: OptimizerConfig,
+    /// Learning rate schedule.
+    pub schedule: ScheduleConfig,
+    /// Reaction to a loss that is NaN or infinite.
+    pub non_finite: NonFinite,
+    /// Steps between two lines of `metrics.jsonl`, at least 1.
+    pub log_every: usize,
+    /// Steps between two checkpoints, beside those at the end of an epoch and after five minutes.
+    pub checkpoint_every: Option<usize>,
+    /// Epochs whose weights are kept, each in a file of its own.
+    pub keep: BTreeSet<usize>,
+}
+
+/// Reaction to a loss that is NaN or infinite.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum NonFinite {
+    /// The run stops and names the batch; where the step before ruined the weights, that is the next one.
+    #[default]
+    Stop,
+    /// The batch is skipped, and one whose gradient is NaN or infinite too; ten in a row stop the run. Each step
+    /// then waits for its loss.
+    Skip,
+}
+
+impl NonFinite {
+    pub(crate) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}

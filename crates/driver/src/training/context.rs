@@ -1,0 +1,62 @@
+//! What a training is given beside network, objective and settings, and what it gives back.
+
+use std::{collections::BTreeMap, path::Path, sync::atomic::AtomicBool};
+
+use burn::tensor::Device;
+use distill_datasets::Loader;
+use distill_objective::Negatives;
+
+use super::Best;
+use crate::{Observer, Stage, View};
+
+/// Batches of a training.
+#[derive(Debug)]
+pub struct TrainingData<'a> {
+    /// Batches of the training set.
+    pub train: &'a Loader,
+    /// Batches of the validation set, which selects the epoch.
+    pub validation: &'a Loader,
+    /// Input preprocessing of the network.
+    pub preprocessing: &'a View,
+    /// Negative samples, for objectives that contrast samples.
+    pub negatives: Option<&'a Negatives>,
+}
+
+/// Place, device and company of a training.
+pub struct Context<'a> {
+    /// Name of the training, for events and errors.
+    pub stage: Stage,
+    /// Folder of its checkpoints, `metrics.jsonl`, `last.bpk` and `selected.bpk`.
+    pub folder: &'a Path,
+    /// Identity of everything that the result depends on: a checkpoint with another one is refused.
+    pub fingerprint: &'a str,
+    /// Seed of the device's random numbers.
+    pub seed: u64,
+    /// Device, without autodiff.
+    pub device: &'a Device,
+    /// Request to stop after the current step, with everything saved.
+    pub interrupt: &'a AtomicBool,
+    /// Receiver of events.
+    pub observer: &'a mut dyn Observer,
+}
+
+/// Result of a training; its weights are in the folder.
+#[derive(Debug)]
+pub struct Trained {
+    /// Seconds spent in training steps.
+    pub seconds: f64,
+    /// Throughput in images/s, without the first steps of each process where there are others.
+    pub images_per_second: f64,
+    /// Seconds of training steps spent waiting for batches.
+    pub waiting_seconds: f64,
+    /// Seconds in which the teacher computed; 0 with a teacher cache.
+    pub teacher_seconds: f64,
+    /// Batches skipped for a NaN or infinite loss or gradient.
+    pub skipped: u64,
+    /// Epoch whose weights are in `selected.bpk`.
+    pub best: Best,
+    /// The same of each peer, for `peer-1-selected.bpk` and so on.
+    pub peers_best: Vec<Best>,
+    /// sha256 of the weights after each epoch that is kept.
+    pub kept_sha256: BTreeMap<usize, String>,
+}

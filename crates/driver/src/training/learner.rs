@@ -1,0 +1,161 @@
+//! What learns in a stage, and how it is put together.
+
+use std::sync::Arc;
+
+use burn::{
+    module::{Module, ModuleMapper, Param, ParamId},
+    tensor::{Device, Int, Tensor},
+};
+use distill_datasets::{
+    ImageSet, Loader,
+    keyed::{KeyedRng, Operation},
+};
+use distill_models::{Graph, Network, Tap};
+use distill_objective::{
+    Connectors, Contrast, Features, Objective, SignalError, Signals, TapShape,
+};
+
+use crate::{
+    DriverError, View,
+    teacher::{Teacher, TeacherOutputs},
+};
+
+/// A network, and what is trained beside it so that its features can be compared.
+#[derive(Module, Debug)]
+pub struct Learner {
+    /// What a stage is there for.
+    pub network: Network,
+    /// What ends with it.
+    pub connectors: Connectors,
+    /// Networks that learn together with it, each from the others.
+    pub peers: Vec<Network>,
+}
+
+impl Learner {
+    /// A network alone.
+    pub fn new(network: Network) -> Self {
+        Self { network, connectors: Connectors::none(), peers: Vec::new() }
+    }
+
+    /// A network and others that learn together with it.
+    pub fn with_peers(network: Network, peers: impl IntoIterator<Item = Network>) -> Self {
+        let apart = |(at, peer): (u64, Network)| peer.map(&mut Apart { of: at + 1 });
+        let peers = (0..).zip(peers).map(apart).collect();
+        Self { peers, ..Self::new(network) }
+    }
+
+    /// A network with what `objective` compares: the connectors are made by a dry run over
+    /// the first images. The networks [watch](Self::watch) already.
+    ///
+    /// # Errors
+    /// [`DriverError`] for features that cannot be compared.
+    pub fn connected(
+        network: Network,
+        objective: &mut Objective,
+        teacher: &TeacherOutputs,
+        train: &Arc<ImageSet>,
+        view: &View,
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self, DriverError> {
+        let batch = Self::dry_run(train).epoch(0, 0).next().expect("a training set has images");
+        let (of, samples) = (batch.view, batch.samples.clone());
+        let batch = batch.to_device(device);
+        let (_, theirs) = teacher.to(of, &samples, &batch.images, true)?;
+        let (logits, ours) = network.valid().forward_with_taps(view.apply(batch.images));
+        let (ours, theirs) = (features(ours, |map| map), features(theirs, |map| map));
+        let signals = Signals::new(logits, batch.labels)?.with_features(ours, theirs);
+        let signals = signals.with_contrast(places(train.len(), device));
+        let mut rng = KeyedRng::new(seed, 0, CONNECTORS, Operation::Weights);
+        let connectors = objective.connect(&signals, &mut rng)?;
+        Ok(Self { connectors, ..Self::new(network) })
+    }
+
+    /// Fixes which features `objective` compares, and has both networks watch them.
+    ///
+    /// # Errors
+    /// [`DriverError`] for features that are not there.
+    pub fn watch(
+        network: Network,
+        objective: &mut Objective,
+        teacher: &mut Teacher,
+    ) -> Result<Network, DriverError> {
+        let resolved = objective.resolve(&taps(network.graph()), &taps(teacher.graph()));
+        resolved.map_err(SignalError::from)?;
+        let [ours, theirs] = objective.taps();
+        teacher.watch(&theirs)?;
+        Ok(network.watching(&ours)?)
+    }
+
+    /// The images that connectors are made from: the first of the training images, as they are.
+    pub(crate) fn dry_run(train: &ImageSet) -> Loader {
+        Loader::in_order(Arc::new(train.first(DRY_RUN)), DRY_RUN)
+    }
+}
+
+/// Fixes which features `objective` compares and tries whether it can, without weights or data.
+///
+/// # Errors
+/// [`DriverError`] for features that are not there or cannot be compared.
+pub(crate) fn try_connection(
+    objective: &mut Objective,
+    [student, teacher]: [&Graph; 2],
+    device: &Device,
+) -> Result<(), DriverError> {
+    let (ours, theirs) = (taps(student), taps(teacher));
+    objective.resolve(&ours, &theirs).map_err(SignalError::from)?;
+    let [watched, watched_there] = objective.taps();
+    let zeros = |taps: &[TapShape], names: &[&str]| -> Features {
+        let named = taps.iter().filter(|tap| names.contains(&tap.name.as_str()));
+        let map = |tap: &TapShape| Tensor::zeros([1, tap.channels, tap.height, tap.width], device);
+        named.map(|tap| (tap.name.clone(), map(tap))).collect()
+    };
+    let logits = Tensor::zeros([1, student.signature().classes], device);
+    let signals = Signals::new(logits, Tensor::<1, Int>::zeros([1], device))?
+        .with_features(zeros(&ours, &watched), zeros(&theirs, &watched_there))
+        .with_contrast(places(1, device));
+    let mut rng = KeyedRng::new(0, 0, CONNECTORS, Operation::Weights);
+    objective.connect(&signals, &mut rng)?;
+    Ok(())
+}
+
+/// Gives a peer's parameters identities of their own: networks name their parameters alike, and one optimizer
+/// keeps a state for each identity.
+struct Apart {
+    of: u64,
+}
+
+impl ModuleMapper for Apart {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let id = param.id.val().rotate_left(17).wrapping_add(self.of);
+        let value = param.val();
+        param.transform_for_load(value, ParamId::from(id))
+    }
+}
+
+/// Images of the dry run.
+const DRY_RUN: usize = 256;
+/// Connectors' place among what weights are drawn for: after teacher and student.
+const CONNECTORS: u64 = 2;
+
+/// All places of a network.
+pub(crate) fn taps(graph: &Graph) -> Vec<TapShape> {
+    let shape = |(name, [channels, height, width]): (&str, [usize; 3])| TapShape {
+        name: name.to_owned(),
+        channels,
+        height,
+        width,
+    };
+    graph.taps().map(shape).collect()
+}
+
+/// Features by name.
+pub(super) fn features(taps: Vec<Tap>, change: impl Fn(Tensor<4>) -> Tensor<4>) -> Features {
+    taps.into_iter().map(|tap| (tap.name, change(tap.features))).collect()
+}
+
+/// Banks for so many samples.
+fn places(samples: usize, device: &Device) -> Contrast {
+    let positives = Tensor::zeros([1], device);
+    Contrast { samples, positives, negatives: Tensor::zeros([1, 1], device) }
+}

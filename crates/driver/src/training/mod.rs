@@ -1,0 +1,40 @@
+//! Training of a network from batches, an objective and a teacher: [`train`]. It knows no recipes.
+
+mod backward;
+pub(crate) mod checkpoint;
+mod clip;
+mod config;
+mod context;
+mod epoch;
+mod epoch_end;
+mod forward;
+mod learner;
+mod loss_scale;
+mod max_norm;
+mod mutual;
+mod non_finite;
+mod optimizer;
+mod pace;
+mod precision;
+mod progress;
+mod refusal;
+mod resume;
+mod schedule;
+mod setup;
+mod shares;
+mod state;
+mod step;
+mod step_metrics;
+mod sums;
+mod train;
+
+pub use config::{NonFinite, TrainingConfig};
+pub use context::{Context, Trained, TrainingData};
+pub use learner::Learner;
+pub(crate) use learner::{taps, try_connection};
+pub use optimizer::{OptimizerConfig, OptimizerKind};
+pub use precision::Precision;
+pub use progress::Best;
+pub(crate) use refusal::Refusal;
+pub use schedule::{ScheduleConfig, ScheduleKind};
+pub use train::train;

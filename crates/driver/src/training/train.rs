@@ -1,0 +1,80 @@
+//! A whole training: from its checkpoint or the start to the last epoch.
+
+use std::time::Instant;
+
+use burn::module::Module;
+use distill_models::weights;
+use distill_objective::Objective;
+
+use super::{
+    Context, Learner, Precision, Trained, TrainingConfig, TrainingData, epoch::run_epoch,
+    pace::Pace, resume::start_or_resume, setup::Setup, state::State,
+};
+use crate::{
+    DriverError, Event,
+    metrics::{METRICS, MetricsFile},
+    store::{Weights, peer_file, write_atomic},
+    teacher::TeacherOutputs,
+};
+
+/// Trains a network, and what learns beside it, from its checkpoint, or from the start where there is none.
+///
+/// Leaves `last.bpk` with the weights after the last epoch and `selected.bpk` with those of the epoch with the
+/// best validation accuracy; of equal ones, the lower negative log-likelihood, then the earlier. `teacher` is
+/// needed where the objective has terms that compare with one.
+///
+/// # Errors
+/// [`DriverError::Interrupted`], [`DriverError::NonFinite`], [`DriverError::Signals`] where the objective misses
+/// a signal, and failures of files.
+pub fn train(
+    learner: Learner,
+    data: &TrainingData<'_>,
+    objective: &Objective,
+    teacher: Option<&TeacherOutputs>,
+    config: &TrainingConfig,
+    context: &mut Context<'_>,
+) -> Result<Trained, DriverError> {
+    let setup = Setup { data, objective, teacher, config };
+    let (learner, optimizer, mut progress) = start_or_resume(learner, &setup, context)?;
+    let metrics = context.folder.join(METRICS);
+    let there = std::fs::metadata(&metrics).map_or(0, |meta| meta.len());
+    if there < progress.metrics_bytes {
+        let (path, expected) = (metrics.display(), progress.metrics_bytes);
+        context.observer.on(Event::Note(format!(
+            "warning: {path}: {there} bytes, expected {expected}; lines that were there are lost"
+        )));
+    }
+    if config.optimizer.precision == Precision::F16 {
+        progress.loss_scale.get_or_insert_default();
+    }
+    let mut state = State {
+        learner: learner.train(),
+        optimizer,
+        metrics: MetricsFile::open(&metrics, progress.metrics_bytes)?,
+        pending: Vec::new(),
+        saved: Instant::now(),
+        teacher_seconds: progress.teacher_seconds,
+        progress,
+    };
+    let mut pace = Pace::start();
+    while state.progress.epoch <= config.epochs {
+        run_epoch(&setup, &mut state, &mut pace, context)?;
+    }
+    let State { learner, progress, .. } = state;
+    let peers = learner.peers.iter().enumerate();
+    let peers = peers.map(|(at, peer)| (peer_file(at, Weights::Last), peer));
+    for (name, network) in peers.chain([(Weights::Last.file(), &learner.network)]) {
+        let path = context.folder.join(name);
+        write_atomic(&path, &weights::to_bytes(network, weights::Precision::Single, &path)?)?;
+    }
+    Ok(Trained {
+        seconds: progress.seconds,
+        images_per_second: progress.images_per_second(),
+        waiting_seconds: progress.waiting_seconds,
+        teacher_seconds: progress.teacher_seconds,
+        skipped: progress.skipped,
+        best: progress.best.expect("a training has at least one epoch"),
+        kept_sha256: progress.kept_sha256,
+        peers_best: progress.peers_best.iter().map(|(best, _)| *best).collect(),
+    })
+}
