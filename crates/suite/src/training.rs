@@ -12,8 +12,9 @@ use burn::tensor::{Device, FloatDType};
 use distill_driver::{
     DriverError, Event, Observer, RunConfig,
     metrics::Line,
-    recipe::{self, Precision, Resolved},
+    recipe::{self, Resolved},
     run as run_recipe,
+    training::Precision,
 };
 
 use crate::{Context, item::Item};

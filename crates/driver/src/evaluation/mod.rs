@@ -5,7 +5,7 @@ mod latency;
 mod missing;
 
 use burn::tensor::{Device, Tensor};
-use distill_datasets::Loader;
+use distill_datasets::{DataError, Loader, Part};
 use serde::{Deserialize, Serialize};
 
 pub use calibration::{Bin, Calibration};
@@ -51,16 +51,17 @@ impl Predictions {
     /// `[batch, channels, height, width]`, pixels as fractions in `[0, 1]`.
     ///
     /// # Errors
-    /// The first error of `answer`.
-    pub fn collect<E>(
+    /// The first error of `loader` or `answer`.
+    pub fn collect<E: From<DataError>>(
         loader: &Loader,
         device: &Device,
         mut answer: impl FnMut(Tensor<4>) -> Result<Vec<f32>, E>,
     ) -> Result<Self, E> {
         let (mut logits, mut labels): (Vec<f32>, Vec<i32>) = Default::default();
-        for batch in loader.epoch(1, 0) {
-            labels.extend_from_slice(&batch.labels);
-            logits.extend(answer(batch.to_device(device).images)?);
+        for batch in loader.epoch(1, 0, Part::whole())? {
+            let batch = batch?;
+            labels.extend_from_slice(batch.classes()?);
+            logits.extend(answer(batch.to_device(device)?.images)?);
         }
         let classes = logits.len() / labels.len().max(1);
         Ok(Self { logits, labels, classes })

@@ -146,7 +146,9 @@ impl<'a> Pipeline<'a> {
         let all = dataset.train.as_ref().clone();
         let held_out_from = all.len() - validation;
         let (rest, held_out) = all.split_at(held_out_from);
-        let loader = |set| Loader::in_order(set, EVALUATION_BATCH).with_workers(config.workers);
+        let loader = |set: Arc<ImageSet>| {
+            Loader::in_order(set, EVALUATION_BATCH).with_workers(config.workers)
+        };
         let train = Arc::new(rest.truncated(train));
         Ok(Self {
             config,

@@ -24,7 +24,7 @@ pub(super) fn end_epoch(
     learning_rate: f64,
     context: &mut Context<'_>,
 ) -> Result<(), DriverError> {
-    let scores = validate(&state.learner.network, setup, context);
+    let scores = validate(&state.learner.network, setup, context)?;
     let progress = &mut state.progress;
     if !scores.nll.is_finite() {
         return Err(non_finite::state("validation loss", scores.nll, progress, context));
@@ -74,7 +74,7 @@ fn select_peers(
     context: &Context<'_>,
 ) -> Result<(), DriverError> {
     for (at, peer) in peers.iter().enumerate() {
-        let scores = validate(peer, setup, context);
+        let scores = validate(peer, setup, context)?;
         if !scores.nll.is_finite() {
             let what = "validation loss of a peer";
             return Err(non_finite::state(what, scores.nll, progress, context));
@@ -93,9 +93,13 @@ fn select_peers(
     Ok(())
 }
 
-fn validate(network: &Network, setup: &Setup<'_>, context: &Context<'_>) -> Scores {
+fn validate(
+    network: &Network,
+    setup: &Setup<'_>,
+    context: &Context<'_>,
+) -> Result<Scores, DriverError> {
     let network = Teacher::new(network, setup.data.preprocessing.clone());
-    network.predictions(setup.data.validation, context.device).scores(None)
+    Ok(network.predictions(setup.data.validation, context.device)?.scores(None))
 }
 
 /// Writes weights into the folder and gives their sha256.
