@@ -1,8 +1,8 @@
-//! Configuration of every loss term by its name in recipes.
+//! Every loss term: its configuration by its name in recipes, and the table of all.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ConfigError, Schedule, Term};
+use crate::{ConfigError, Schedule, Term, TermInfo, features, logits};
 
 /// Every term, once: its variant and what it is.
 macro_rules! terms {
@@ -86,10 +86,28 @@ terms! {
     Review(ReviewConfig),
 }
 
-pub(crate) fn one() -> Schedule {
-    Schedule::constant(1.0)
-}
-
-pub(crate) fn four() -> Schedule {
-    Schedule::constant(4.0)
-}
+/// Every term this crate offers: of logits, then of features, each in the order of what they need.
+pub const TERMS: &[TermInfo] = &[
+    logits::cross_entropy::INFO,
+    logits::soft_targets::INFO,
+    logits::soft_cross_entropy::INFO,
+    logits::logit_mse::INFO,
+    logits::weighted_soft_targets::INFO,
+    logits::decoupled::INFO,
+    logits::dist::INFO,
+    logits::top_k::INFO,
+    logits::reverse_kl::INFO,
+    logits::jensen_shannon::INFO,
+    logits::skewed_kl::INFO,
+    features::hint::INFO,
+    features::attention::INFO,
+    features::nst::INFO,
+    features::pkt::INFO,
+    features::similarity::INFO,
+    features::correlation::INFO,
+    features::rkd::INFO,
+    features::vid::INFO,
+    features::overhaul::INFO,
+    features::crd::INFO,
+    features::review::INFO,
+];

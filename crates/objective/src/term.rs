@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use burn::tensor::Tensor;
 use rand_core::RngCore;
 
-use crate::{ConfigError, Connector, Places, SignalError, Signals};
+use crate::{ConfigError, Connector, Layer, Places, SignalError, Signals};
 
 /// What a term is given for one batch.
 #[derive(Debug)]
@@ -25,13 +25,29 @@ impl Inputs<'_> {
     /// # Panics
     /// Without any pair: a term that compares features has one.
     pub fn sum(self, loss: impl FnMut([Tensor<4>; 2]) -> Tensor<1>) -> Tensor<1> {
-        sum(self.features.into_iter().map(loss))
+        let losses = self.features.into_iter().map(loss);
+        losses.reduce(|sum, loss| sum + loss).expect("at least one pair")
     }
-}
 
-/// Sum of at least one loss.
-pub(crate) fn sum(losses: impl Iterator<Item = Tensor<1>>) -> Tensor<1> {
-    losses.reduce(|sum, loss| sum + loss).expect("at least one pair")
+    /// Sum of a loss over all pairs, `[1]`, each with its part of the connector. The loss is nothing where the
+    /// layers are not those that [`Term::connect`] makes.
+    ///
+    /// # Errors
+    /// [`SignalError::NoConnector`] where there are no such layers, with the name of the asking `term`.
+    pub fn sum_connected(
+        self,
+        term: &'static str,
+        mut loss: impl FnMut([Tensor<4>; 2], &[Layer]) -> Option<Tensor<1>>,
+    ) -> Result<Tensor<1>, SignalError> {
+        let parts = match self.connector {
+            Some(connector) if connector.parts.len() == self.features.len() => &connector.parts,
+            _ => return Err(SignalError::NoConnector { term }),
+        };
+        let pairs = self.features.into_iter().zip(parts);
+        let losses: Option<Vec<_>> = pairs.map(|(pair, layers)| loss(pair, layers)).collect();
+        let sum = losses.into_iter().flatten().reduce(|sum, loss| sum + loss);
+        sum.ok_or(SignalError::NoConnector { term })
+    }
 }
 
 /// One loss: a function of signals, without a weight.

@@ -14,19 +14,16 @@
 //! numbers, and batch · N for a step.
 
 use burn::{
-    module::{Module, Param},
+    module::Param,
     tensor::{IndexingUpdateOp, Int, Tensor},
 };
 use rand_core::RngCore;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Contrast,
-    maps::{pooled, unit},
-};
+use super::maps::{pooled, unit};
 use crate::{
-    ConfigError, Connector, Inputs, Places, Rule, Schedule, SignalError, Term, TermInfo,
-    connect::draw,
+    ConfigError, Connector, Contrast, Inputs, Layer, Linear, Places, Rule, Schedule, SignalError,
+    Term, TermInfo, connect::draw,
 };
 
 const NAME: &str = "crd";
@@ -117,48 +114,61 @@ pub struct Crd {
     momentum: f64,
 }
 
-/// Embeddings of both networks, and what they were for each sample.
-#[derive(Module, Debug)]
-pub struct Banks {
-    student: Embedding,
-    teacher: Embedding,
-}
-
-#[derive(Module, Debug)]
-struct Embedding {
+/// One network's part of the connector.
+struct Embedding<'a> {
     /// `[features, dim]`.
-    weight: Param<Tensor<2>>,
-    bias: Param<Tensor<1>>,
+    linear: &'a Linear,
     /// `[samples, dim]`, drawn at random, of norm 1 once their sample was seen. Not learnt.
-    bank: Param<Tensor<2>>,
+    bank: &'a mut Param<Tensor<2>>,
     /// Z of this network's embeddings, `[1]`; below zero before the first batch. Not learnt.
-    normaliser: Param<Tensor<1>>,
+    normaliser: &'a mut Param<Tensor<1>>,
 }
 
-impl Embedding {
-    fn new(features: &Tensor<4>, samples: usize, dim: usize, rng: &mut dyn RngCore) -> Self {
+impl<'a> Embedding<'a> {
+    fn layers(
+        features: &Tensor<4>,
+        samples: usize,
+        dim: usize,
+        rng: &mut dyn RngCore,
+    ) -> Vec<Layer> {
         let device = &features.device();
         let [_, inputs, ..] = features.dims();
-        let bound = 1.0 / (inputs as f64).sqrt();
-        let weight = Param::from_tensor(draw([inputs, dim], bound, rng, device));
-        let bias = Param::from_tensor(draw([dim], bound, rng, device));
+        let linear = Linear::new(inputs, dim, rng, device);
         let bank = draw([samples, dim], 1.0 / (dim as f64 / 3.0).sqrt(), rng, device);
-        let fixed = |bank| Param::from_tensor(bank).set_require_grad(false);
         let normaliser = Param::from_tensor(Tensor::full([1], -1.0, device));
-        Self { weight, bias, bank: fixed(bank), normaliser: normaliser.set_require_grad(false) }
+        vec![
+            Layer::Linear(linear),
+            Layer::Matrix(Param::from_tensor(bank).set_require_grad(false)),
+            Layer::Vector(normaliser.set_require_grad(false)),
+        ]
+    }
+
+    /// Of both networks; nothing where the layers are others.
+    fn of_both(connector: &'a mut Connector) -> Option<[Self; 2]> {
+        let [student, teacher] = &mut connector.parts[..] else { return None };
+        Some([Self::of(student)?, Self::of(teacher)?])
+    }
+
+    fn of(layers: &'a mut [Layer]) -> Option<Self> {
+        match layers {
+            [Layer::Linear(linear), Layer::Matrix(bank), Layer::Vector(normaliser)] => {
+                Some(Self { linear, bank, normaliser })
+            }
+            _ => None,
+        }
     }
 
     fn embed(&self, features: Tensor<4>) -> Tensor<2> {
-        unit(pooled(features).matmul(self.weight.val()) + self.bias.val().unsqueeze(), 1)
+        unit(self.linear.forward(pooled(features)), 1)
     }
 
     /// The bank's rows of these samples follow their new embeddings.
-    fn follow(&mut self, samples: Tensor<1, Int>, embeddings: Tensor<2>, momentum: f64) {
+    fn follow(self, samples: Tensor<1, Int>, embeddings: Tensor<2>, momentum: f64) {
         let bank = self.bank.val().detach();
         let old = bank.clone().select(0, samples.clone());
         let new = unit(old.clone() * momentum + embeddings.detach() * (1.0 - momentum), 1);
         let bank = bank.select_assign(0, samples, new - old, IndexingUpdateOp::Add);
-        self.bank = self.bank.clone().map(|_| bank);
+        *self.bank = self.bank.clone().map(|_| bank);
     }
 }
 
@@ -221,21 +231,22 @@ impl Term for Crd {
     ) -> Result<Option<Connector>, SignalError> {
         let samples = dry_run.signals.contrast(NAME)?.samples;
         let [student, teacher] = &dry_run.features[0];
-        let mut embedding = |features| Embedding::new(features, samples, self.dim, rng);
-        let (student, teacher) = (embedding(student), embedding(teacher));
-        Ok(Some(Connector::Crd(Banks { student, teacher })))
+        let student = Embedding::layers(student, samples, self.dim, rng);
+        let teacher = Embedding::layers(teacher, samples, self.dim, rng);
+        Ok(Some(Connector { parts: vec![student, teacher] }))
     }
 
     fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let Some(Connector::Crd(Banks { student, teacher })) = inputs.connector else {
+        let embeddings = inputs.connector.as_mut().and_then(Embedding::of_both);
+        let Some([student, teacher]) = embeddings else {
             return Err(SignalError::NoConnector { term: NAME });
         };
         let contrast = inputs.signals.contrast(NAME)?;
         let [of_student, of_teacher] = inputs.features[0].clone();
         let (v_s, v_t) = (student.embed(of_student), teacher.embed(of_teacher));
         let (bank_s, bank_t) = (student.bank.val(), teacher.bank.val());
-        let loss_s = self.contrast(v_s.clone(), bank_t, &mut student.normaliser, contrast);
-        let loss_t = self.contrast(v_t.clone(), bank_s, &mut teacher.normaliser, contrast);
+        let loss_s = self.contrast(v_s.clone(), bank_t, student.normaliser, contrast);
+        let loss_t = self.contrast(v_t.clone(), bank_s, teacher.normaliser, contrast);
         student.follow(contrast.positives.clone(), v_s, self.momentum);
         teacher.follow(contrast.positives.clone(), v_t, self.momentum);
         Ok(loss_s + loss_t)

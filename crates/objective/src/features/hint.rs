@@ -11,17 +11,13 @@
 //! RepDistiller's `HintLoss` and `ConvReg`, with the hint beside the other losses. The norm uses the
 //! statistics of the batch, for the regressor lives in training alone.
 
-use burn::{
-    module::Module,
-    tensor::{Tensor, activation::relu},
-};
+use burn::tensor::{Tensor, activation::relu};
 use rand_core::RngCore;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, Connector, Inputs, Places, Rule, Schedule, SignalError, Term, TermInfo,
-    connect::{Conv, Norm},
-    term::sum,
+    ConfigError, Connector, Conv, Inputs, Layer, Norm, Places, Rule, Schedule, SignalError, Term,
+    TermInfo,
 };
 
 const NAME: &str = "hint";
@@ -77,39 +73,6 @@ pub struct Hint {
     taps: Vec<[String; 2]>,
 }
 
-/// What makes the student's features comparable: convolution, norm, ReLU.
-#[derive(Module, Debug)]
-pub struct Regressor {
-    conv: Conv,
-    norm: Norm,
-}
-
-impl Regressor {
-    fn new(
-        [student, teacher]: &[Tensor<4>; 2],
-        rng: &mut dyn RngCore,
-    ) -> Result<Self, SignalError> {
-        let device = &student.device();
-        let ([_, from, h_s, w_s], [_, to, h_t, w_t]) = (student.dims(), teacher.dims());
-        let conv = if (h_s, w_s) == (2 * h_t, 2 * w_t) {
-            Conv::new([to, from, 3, 3], 2, 1, rng, device).with_bias(rng)
-        } else if (2 * h_s, 2 * w_s) == (h_t, w_t) {
-            Conv::doubling(from, to, rng, device)
-        } else if h_s >= h_t && w_s >= w_t {
-            let window = [to, from, 1 + h_s - h_t, 1 + w_s - w_t];
-            Conv::new(window, 1, 0, rng, device).with_bias(rng)
-        } else {
-            return Err(SignalError::Features {
-                term: NAME,
-                student: student.dims(),
-                teacher: teacher.dims(),
-                expected: "a student's map at least as large as the teacher's, or half as large",
-            });
-        };
-        Ok(Self { conv, norm: Norm::new(to, device) })
-    }
-}
-
 impl Term for Hint {
     fn name(&self) -> &'static str {
         NAME
@@ -128,18 +91,40 @@ impl Term for Hint {
         dry_run: Inputs<'_>,
         rng: &mut dyn RngCore,
     ) -> Result<Option<Connector>, SignalError> {
-        let regressors = dry_run.features.iter().map(|pair| Regressor::new(pair, rng));
-        Ok(Some(Connector::Hint(regressors.collect::<Result<_, _>>()?)))
+        let parts = dry_run.features.iter().map(|pair| regressor(pair, rng));
+        Ok(Some(Connector { parts: parts.collect::<Result<_, _>>()? }))
     }
 
     fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let Some(Connector::Hint(regressors)) = inputs.connector else {
-            return Err(SignalError::NoConnector { term: NAME });
-        };
-        let loss = |([student, teacher], regressor): ([Tensor<4>; 2], &Regressor)| {
-            let guess = relu(regressor.norm.forward(regressor.conv.forward(student)));
-            (guess - teacher).powi_scalar(2).mean()
-        };
-        Ok(sum(inputs.features.into_iter().zip(regressors.iter()).map(loss)))
+        inputs.sum_connected(NAME, |[student, teacher], layers| {
+            let [Layer::Conv(conv), Layer::Norm(norm)] = layers else { return None };
+            let guess = relu(norm.forward(conv.forward(student)));
+            Some((guess - teacher).powi_scalar(2).mean())
+        })
     }
+}
+
+/// What makes the student's features comparable: convolution, norm, ReLU.
+fn regressor(
+    [student, teacher]: &[Tensor<4>; 2],
+    rng: &mut dyn RngCore,
+) -> Result<Vec<Layer>, SignalError> {
+    let device = &student.device();
+    let ([_, from, h_s, w_s], [_, to, h_t, w_t]) = (student.dims(), teacher.dims());
+    let conv = if (h_s, w_s) == (2 * h_t, 2 * w_t) {
+        Conv::new([to, from, 3, 3], 2, 1, rng, device).with_bias(rng)
+    } else if (2 * h_s, 2 * w_s) == (h_t, w_t) {
+        Conv::doubling(from, to, rng, device)
+    } else if h_s >= h_t && w_s >= w_t {
+        let window = [to, from, 1 + h_s - h_t, 1 + w_s - w_t];
+        Conv::new(window, 1, 0, rng, device).with_bias(rng)
+    } else {
+        return Err(SignalError::Features {
+            term: NAME,
+            student: student.dims(),
+            teacher: teacher.dims(),
+            expected: "a student's map at least as large as the teacher's, or half as large",
+        });
+    };
+    Ok(vec![Layer::Conv(conv), Layer::Norm(Norm::new(to, device))])
 }

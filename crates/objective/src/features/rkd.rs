@@ -47,7 +47,7 @@ pub struct RkdConfig {
     #[serde(default = "angle")]
     pub angle: f64,
     /// Factor of this term in the sum.
-    #[serde(default = "crate::config::one")]
+    #[serde(default = "crate::schedule::one")]
     pub weight: Schedule,
 }
 
@@ -65,7 +65,7 @@ impl Default for RkdConfig {
             taps: Vec::new(),
             distance: distance(),
             angle: angle(),
-            weight: crate::config::one(),
+            weight: crate::schedule::one(),
         }
     }
 }

@@ -30,7 +30,7 @@ pub(crate) const INFO: TermInfo = TermInfo {
 #[serde(deny_unknown_fields)]
 pub struct CrossEntropyConfig {
     /// Factor of this term in the sum.
-    #[serde(default = "crate::config::one")]
+    #[serde(default = "crate::schedule::one")]
     pub weight: Schedule,
     /// Probability mass ε that is spread evenly over all classes.
     #[serde(default)]
@@ -39,7 +39,7 @@ pub struct CrossEntropyConfig {
 
 impl Default for CrossEntropyConfig {
     fn default() -> Self {
-        Self { weight: crate::config::one(), label_smoothing: 0.0 }
+        Self { weight: crate::schedule::one(), label_smoothing: 0.0 }
     }
 }
 

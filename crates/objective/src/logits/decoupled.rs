@@ -41,7 +41,7 @@ pub(crate) const INFO: TermInfo = TermInfo {
 #[serde(deny_unknown_fields)]
 pub struct DecoupledConfig {
     /// Softening temperature T.
-    #[serde(default = "crate::config::four")]
+    #[serde(default = "crate::schedule::four")]
     pub temperature: Schedule,
     /// Factor α of the target class's part.
     #[serde(default = "one")]
@@ -53,7 +53,7 @@ pub struct DecoupledConfig {
     #[serde(default)]
     pub standardise: bool,
     /// Factor of this term in the sum; T² is not part of it.
-    #[serde(default = "crate::config::one")]
+    #[serde(default = "crate::schedule::one")]
     pub weight: Schedule,
 }
 
@@ -68,11 +68,11 @@ fn eight() -> f64 {
 impl Default for DecoupledConfig {
     fn default() -> Self {
         Self {
-            temperature: crate::config::four(),
+            temperature: crate::schedule::four(),
             target: one(),
             non_target: eight(),
             standardise: false,
-            weight: crate::config::one(),
+            weight: crate::schedule::one(),
         }
     }
 }

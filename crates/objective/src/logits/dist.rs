@@ -40,7 +40,7 @@ pub(crate) const INFO: TermInfo = TermInfo {
 #[serde(deny_unknown_fields)]
 pub struct DistConfig {
     /// Softening temperature T: 4 for CIFAR, 1 for ImageNet in the paper.
-    #[serde(default = "crate::config::four")]
+    #[serde(default = "crate::schedule::four")]
     pub temperature: Schedule,
     /// Factor β of the relations among classes.
     #[serde(default = "one")]
@@ -67,7 +67,7 @@ fn two() -> Schedule {
 impl Default for DistConfig {
     fn default() -> Self {
         Self {
-            temperature: crate::config::four(),
+            temperature: crate::schedule::four(),
             inter: one(),
             intra: one(),
             standardise: false,

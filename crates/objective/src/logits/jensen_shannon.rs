@@ -37,7 +37,7 @@ pub(crate) const INFO: TermInfo = TermInfo {
 #[serde(deny_unknown_fields)]
 pub struct JensenShannonConfig {
     /// Softening temperature T.
-    #[serde(default = "crate::config::one")]
+    #[serde(default = "crate::schedule::one")]
     pub temperature: Schedule,
     /// The teacher's share β of the mixture.
     #[serde(default = "half")]
@@ -46,7 +46,7 @@ pub struct JensenShannonConfig {
     #[serde(default)]
     pub standardise: bool,
     /// Factor of this term in the sum; T² is not part of it.
-    #[serde(default = "crate::config::one")]
+    #[serde(default = "crate::schedule::one")]
     pub weight: Schedule,
 }
 
@@ -56,7 +56,7 @@ fn half() -> f64 {
 
 impl Default for JensenShannonConfig {
     fn default() -> Self {
-        let one = crate::config::one();
+        let one = crate::schedule::one();
         Self { temperature: one, mixing: half(), standardise: false, weight: one }
     }
 }

@@ -30,13 +30,13 @@ pub(crate) const INFO: TermInfo = TermInfo {
 #[serde(deny_unknown_fields)]
 pub struct LogitMseConfig {
     /// Factor of this term in the sum.
-    #[serde(default = "crate::config::one")]
+    #[serde(default = "crate::schedule::one")]
     pub weight: Schedule,
 }
 
 impl Default for LogitMseConfig {
     fn default() -> Self {
-        Self { weight: crate::config::one() }
+        Self { weight: crate::schedule::one() }
     }
 }
 

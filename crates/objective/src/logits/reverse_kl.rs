@@ -34,19 +34,19 @@ pub(crate) const INFO: TermInfo = TermInfo {
 #[serde(deny_unknown_fields)]
 pub struct ReverseKlConfig {
     /// Softening temperature T.
-    #[serde(default = "crate::config::one")]
+    #[serde(default = "crate::schedule::one")]
     pub temperature: Schedule,
     /// Whether both networks' logits are [standardised](crate::standardise) first.
     #[serde(default)]
     pub standardise: bool,
     /// Factor of this term in the sum; T² is not part of it.
-    #[serde(default = "crate::config::one")]
+    #[serde(default = "crate::schedule::one")]
     pub weight: Schedule,
 }
 
 impl Default for ReverseKlConfig {
     fn default() -> Self {
-        let one = crate::config::one();
+        let one = crate::schedule::one();
         Self { temperature: one, standardise: false, weight: one }
     }
 }

@@ -38,7 +38,7 @@ pub(crate) const INFO: TermInfo = TermInfo {
 #[serde(deny_unknown_fields)]
 pub struct SkewedKlConfig {
     /// Softening temperature T.
-    #[serde(default = "crate::config::one")]
+    #[serde(default = "crate::schedule::one")]
     pub temperature: Schedule,
     /// Share α that the mixture takes from the distribution that it is compared with.
     #[serde(default = "tenth")]
@@ -50,7 +50,7 @@ pub struct SkewedKlConfig {
     #[serde(default)]
     pub standardise: bool,
     /// Factor of this term in the sum; T² is not part of it.
-    #[serde(default = "crate::config::one")]
+    #[serde(default = "crate::schedule::one")]
     pub weight: Schedule,
 }
 
@@ -60,7 +60,7 @@ fn tenth() -> f64 {
 
 impl Default for SkewedKlConfig {
     fn default() -> Self {
-        let one = crate::config::one();
+        let one = crate::schedule::one();
         Self { temperature: one, skew: tenth(), reverse: false, standardise: false, weight: one }
     }
 }

@@ -32,19 +32,19 @@ pub(crate) const INFO: TermInfo = TermInfo {
 #[serde(deny_unknown_fields)]
 pub struct SoftCrossEntropyConfig {
     /// Softening temperature T.
-    #[serde(default = "crate::config::four")]
+    #[serde(default = "crate::schedule::four")]
     pub temperature: Schedule,
     /// Whether both networks' logits are [standardised](crate::standardise) first.
     #[serde(default)]
     pub standardise: bool,
     /// Factor of this term in the sum; T² is not part of it.
-    #[serde(default = "crate::config::one")]
+    #[serde(default = "crate::schedule::one")]
     pub weight: Schedule,
 }
 
 impl Default for SoftCrossEntropyConfig {
     fn default() -> Self {
-        let (temperature, weight) = (crate::config::four(), crate::config::one());
+        let (temperature, weight) = (crate::schedule::four(), crate::schedule::one());
         Self { temperature, standardise: false, weight }
     }
 }

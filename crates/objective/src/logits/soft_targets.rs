@@ -34,22 +34,22 @@ pub(crate) const INFO: TermInfo = TermInfo {
 #[serde(deny_unknown_fields)]
 pub struct SoftTargetsConfig {
     /// Softening temperature T.
-    #[serde(default = "crate::config::four")]
+    #[serde(default = "crate::schedule::four")]
     pub temperature: Schedule,
     /// Whether both networks' logits are [standardised](crate::standardise) first.
     #[serde(default)]
     pub standardise: bool,
     /// Factor of this term in the sum; T² is not part of it.
-    #[serde(default = "crate::config::one")]
+    #[serde(default = "crate::schedule::one")]
     pub weight: Schedule,
 }
 
 impl Default for SoftTargetsConfig {
     fn default() -> Self {
         Self {
-            temperature: crate::config::four(),
+            temperature: crate::schedule::four(),
             standardise: false,
-            weight: crate::config::one(),
+            weight: crate::schedule::one(),
         }
     }
 }

@@ -63,13 +63,13 @@ pub struct TopKConfig {
     #[serde(default)]
     pub remainder: Remainder,
     /// Softening temperature T.
-    #[serde(default = "crate::config::four")]
+    #[serde(default = "crate::schedule::four")]
     pub temperature: Schedule,
     /// Whether both networks' logits are [standardised](crate::standardise) first.
     #[serde(default)]
     pub standardise: bool,
     /// Factor of this term in the sum; T² is not part of it.
-    #[serde(default = "crate::config::one")]
+    #[serde(default = "crate::schedule::one")]
     pub weight: Schedule,
 }
 
@@ -82,9 +82,9 @@ impl Default for TopKConfig {
         Self {
             k: five(),
             remainder: Remainder::default(),
-            temperature: crate::config::four(),
+            temperature: crate::schedule::four(),
             standardise: false,
-            weight: crate::config::one(),
+            weight: crate::schedule::one(),
         }
     }
 }
