@@ -129,16 +129,6 @@ impl From<f64> for Schedule {
     }
 }
 
-/// The default of most weights.
-pub(crate) fn one() -> Schedule {
-    Schedule::constant(1.0)
-}
-
-/// The default of most temperatures.
-pub(crate) fn four() -> Schedule {
-    Schedule::constant(4.0)
-}
-
 /// The table of a schedule that is no plain number.
 #[derive(Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -52,14 +52,15 @@ impl Inputs<'_> {
 
 /// One loss: a function of signals, without a weight.
 ///
-/// A term of one's own needs [`name`](Self::name), [`formula`](Self::formula) and [`forward`](Self::forward),
-/// and goes into [`Objective::of`](crate::Objective::of).
+/// A term of one's own needs [`name`](Self::name) and [`forward`](Self::forward), and goes into [`Objective::of`](crate::Objective::of).
 pub trait Term: Debug + Send + Sync {
     /// Name in recipes and records.
     fn name(&self) -> &'static str;
 
-    /// Effective formula without the weight: `T²·KL(T=5)`.
-    fn formula(&self) -> String;
+    /// Effective formula without the weight: `T²·KL(T=5)`. Its name where a term does not say.
+    fn formula(&self) -> String {
+        self.name().to_owned()
+    }
 
     /// Whether it reads the teacher's logits or features.
     fn needs_teacher(&self) -> bool {

@@ -18,62 +18,42 @@ use burn::{
     tensor::{IndexingUpdateOp, Int, Tensor},
 };
 use rand_core::RngCore;
-use serde::{Deserialize, Serialize};
 
 use super::maps::{pooled, unit};
 use crate::{
-    ConfigError, Connector, Contrast, Inputs, Layer, Linear, Places, Rule, Schedule, SignalError,
-    Term, TermInfo, connect::draw,
+    ConfigError, Connector, Contrast, Inputs, Layer, Linear, Places, Rule, SignalError, Term,
+    TermInfo, config::config, connect::draw,
 };
 
-const NAME: &str = "crd";
-
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "crd",
     formula: "−mean_b [log h(P₊) + Σ_k log(1 − h(P_k))] of both networks",
     needs: "features, trains embeddings, keeps memory banks",
     source: "Tian et al. 2020, arXiv:1910.10699 (CRD)",
 };
 
-/// Configuration of [`Crd`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `taps` | the deepest of each | one pair of [student, teacher] |
-/// | `dim` | 128 | from 1 to 65536 |
-/// | `negatives` | 16384 | from 1 to 1000000 |
-/// | `temperature` | 0.07 | `[0.02, 100]` |
-/// | `momentum` | 0.5 | `[0, 1)` |
-/// | `weight` | 0.8 | `[0, ∞)` |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
-pub struct CrdConfig {
-    /// Names of the features that are compared, [student, teacher].
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub taps: Vec<[String; 2]>,
-    /// Size of the embeddings.
-    pub dim: usize,
-    /// Samples K of other classes that each sample is held apart from.
-    pub negatives: usize,
-    /// Temperature τ of the products.
-    pub temperature: f64,
-    /// Share μ that a bank keeps of an old embedding.
-    pub momentum: f64,
-    /// Factor of this term in the sum.
-    pub weight: Schedule,
-}
-
-impl Default for CrdConfig {
-    fn default() -> Self {
-        Self {
-            taps: Vec::new(),
-            dim: 128,
-            negatives: 16_384,
-            temperature: 0.07,
-            momentum: 0.5,
-            weight: Schedule::constant(0.8),
-        }
+config! {
+    /// Configuration of [`Crd`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `taps` | the deepest of each | one pair of [student, teacher] |
+    /// | `dim` | 128 | from 1 to 65536 |
+    /// | `negatives` | 16384 | from 1 to 1000000 |
+    /// | `temperature` | 0.07 | `[0.02, 100]` |
+    /// | `momentum` | 0.5 | `[0, 1)` |
+    /// | `weight` | 0.8 | `[0, ∞)` |
+    CrdConfig {
+        taps,
+        /// Size of the embeddings.
+        dim: usize = 128,
+        /// Samples K of other classes that each sample is held apart from.
+        negatives: usize = 16_384,
+        /// Temperature τ of the products.
+        temperature: f64 = 0.07,
+        /// Share μ that a bank keeps of an old embedding.
+        momentum: f64 = 0.5,
+        weight = 0.8,
     }
 }
 
@@ -209,7 +189,7 @@ const EPSILON: f64 = 1e-7;
 
 impl Term for Crd {
     fn name(&self) -> &'static str {
-        NAME
+        INFO.name
     }
 
     fn formula(&self) -> String {
@@ -229,7 +209,7 @@ impl Term for Crd {
         dry_run: Inputs<'_>,
         rng: &mut dyn RngCore,
     ) -> Result<Option<Connector>, SignalError> {
-        let samples = dry_run.signals.contrast(NAME)?.samples;
+        let samples = dry_run.signals.contrast(INFO.name)?.samples;
         let [student, teacher] = &dry_run.features[0];
         let student = Embedding::layers(student, samples, self.dim, rng);
         let teacher = Embedding::layers(teacher, samples, self.dim, rng);
@@ -239,9 +219,9 @@ impl Term for Crd {
     fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         let embeddings = inputs.connector.as_mut().and_then(Embedding::of_both);
         let Some([student, teacher]) = embeddings else {
-            return Err(SignalError::NoConnector { term: NAME });
+            return Err(SignalError::NoConnector { term: INFO.name });
         };
-        let contrast = inputs.signals.contrast(NAME)?;
+        let contrast = inputs.signals.contrast(INFO.name)?;
         let [of_student, of_teacher] = inputs.features[0].clone();
         let (v_s, v_t) = (student.embed(of_student), teacher.embed(of_teacher));
         let (bank_s, bank_t) = (student.bank.val(), teacher.bank.val());

@@ -13,47 +13,29 @@
 
 use burn::tensor::{Tensor, activation::relu};
 use rand_core::RngCore;
-use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, Connector, Conv, Inputs, Layer, Norm, Places, Rule, Schedule, SignalError, Term,
-    TermInfo,
+    ConfigError, Connector, Conv, Inputs, Layer, Norm, Places, Rule, SignalError, Term, TermInfo,
+    config::config,
 };
 
-const NAME: &str = "hint";
-
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "hint",
     formula: "Σ mean (ReLU(BN(conv(f_s))) − f_t)²",
     needs: "features, trains regressors",
     source: "Romero et al. 2015, arXiv:1412.6550 (FitNets)",
 };
 
-/// Configuration of [`Hint`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `taps` | the middle one of the pairs with maps of one size | pairs of [student, teacher] |
-/// | `weight` | 100 | `[0, ∞)` |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct HintConfig {
-    /// Names of the features that are compared, [student, teacher].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub taps: Vec<[String; 2]>,
-    /// Factor of this term in the sum.
-    #[serde(default = "weight")]
-    pub weight: Schedule,
-}
-
-fn weight() -> Schedule {
-    Schedule::constant(100.0)
-}
-
-impl Default for HintConfig {
-    fn default() -> Self {
-        Self { taps: Vec::new(), weight: weight() }
+config! {
+    /// Configuration of [`Hint`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `taps` | the middle one of the pairs with maps of one size | pairs of [student, teacher] |
+    /// | `weight` | 100 | `[0, ∞)` |
+    HintConfig {
+        taps,
+        weight = 100.0,
     }
 }
 
@@ -75,11 +57,7 @@ pub struct Hint {
 
 impl Term for Hint {
     fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn formula(&self) -> String {
-        NAME.to_owned()
+        INFO.name
     }
 
     fn places(&self) -> Option<Places> {
@@ -96,7 +74,7 @@ impl Term for Hint {
     }
 
     fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        inputs.sum_connected(NAME, |[student, teacher], layers| {
+        inputs.sum_connected(INFO.name, |[student, teacher], layers| {
             let [Layer::Conv(conv), Layer::Norm(norm)] = layers else { return None };
             let guess = relu(norm.forward(conv.forward(student)));
             Some((guess - teacher).powi_scalar(2).mean())
@@ -120,7 +98,7 @@ fn regressor(
         Conv::new(window, 1, 0, rng, device).with_bias(rng)
     } else {
         return Err(SignalError::Features {
-            term: NAME,
+            term: INFO.name,
             student: student.dims(),
             teacher: teacher.dims(),
             expected: "a student's map at least as large as the teacher's, or half as large",

@@ -14,47 +14,29 @@
 
 use burn::{module::Param, tensor::Tensor};
 use rand_core::RngCore;
-use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, Connector, Conv, Inputs, Layer, Norm, Places, Rule, Schedule, SignalError, Term,
-    TermInfo,
+    ConfigError, Connector, Conv, Inputs, Layer, Norm, Places, Rule, SignalError, Term, TermInfo,
+    config::config,
 };
 
-const NAME: &str = "overhaul";
-
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "overhaul",
     formula: "Σ_i 2^−(n−1−i)·mean_b Σ (x − t)²·[x > t or f_t > 0],  t = max(f_t, m)",
     needs: "features before activations, trains regressors",
     source: "Heo et al. 2019, arXiv:1904.01866 (OFD)",
 };
 
-/// Configuration of [`Overhaul`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `taps` | pairs with maps of one size before the activation | pairs of [student, teacher], shallow to deep |
-/// | `weight` | 0.001 | `[0, ∞)` |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct OverhaulConfig {
-    /// Names of the features that are compared, [student, teacher], shallow to deep.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub taps: Vec<[String; 2]>,
-    /// Factor of this term in the sum.
-    #[serde(default = "weight")]
-    pub weight: Schedule,
-}
-
-fn weight() -> Schedule {
-    Schedule::constant(1e-3)
-}
-
-impl Default for OverhaulConfig {
-    fn default() -> Self {
-        Self { taps: Vec::new(), weight: weight() }
+config! {
+    /// Configuration of [`Overhaul`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `taps` | pairs with maps of one size before the activation | pairs of [student, teacher], shallow to deep |
+    /// | `weight` | 0.001 | `[0, ∞)` |
+    OverhaulConfig {
+        taps from shallow to deep,
+        weight = 0.001,
     }
 }
 
@@ -76,11 +58,7 @@ pub struct Overhaul {
 
 impl Term for Overhaul {
     fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn formula(&self) -> String {
-        NAME.to_owned()
+        INFO.name
     }
 
     fn places(&self) -> Option<Places> {
@@ -99,7 +77,7 @@ impl Term for Overhaul {
     fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         let shallower = inputs.features.len().saturating_sub(1);
         let mut factor = 0.5_f64.powi(shallower as i32);
-        inputs.sum_connected(NAME, |[student, teacher], layers| {
+        inputs.sum_connected(INFO.name, |[student, teacher], layers| {
             let [Layer::Conv(conv), Layer::Norm(norm), Layer::Vector(margin)] = layers else {
                 return None;
             };
@@ -120,7 +98,7 @@ fn regressor(
     let ([_, from, h_s, w_s], [batch, to, h_t, w_t]) = (student.dims(), teacher.dims());
     if (h_s, w_s) != (h_t, w_t) {
         return Err(SignalError::Features {
-            term: NAME,
+            term: INFO.name,
             student: student.dims(),
             teacher: teacher.dims(),
             expected: "maps of one size",

@@ -15,52 +15,33 @@
 
 use burn::tensor::{Tensor, activation::sigmoid, module::adaptive_avg_pool2d};
 use rand_core::RngCore;
-use serde::{Deserialize, Serialize};
 
 use super::maps::nearest;
 use crate::{
-    ConfigError, Connector, Conv, Inputs, Layer, Norm, Places, Rule, Schedule, SignalError, Term,
-    TermInfo,
+    ConfigError, Connector, Conv, Inputs, Layer, Norm, Places, Rule, SignalError, Term, TermInfo,
+    config::config,
 };
 
-const NAME: &str = "review";
-
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "review",
     formula: "Σ HCL(ABF(f_s, deeper levels), f_t)",
     needs: "features before activations, trains fusions",
     source: "Chen et al. 2021, arXiv:2104.09044 (ReviewKD)",
 };
 
-/// Configuration of [`Review`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `taps` | pairs with maps of one size before the activation | pairs of [student, teacher], shallow to deep |
-/// | `pooled` | true | |
-/// | `weight` | 1 | `[0, ∞)`; 5 for ResNet-32x4 and wide ResNets, 0.6 for ResNet-56 in the paper |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct ReviewConfig {
-    /// Names of the features that are compared, [student, teacher], shallow to deep.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub taps: Vec<[String; 2]>,
-    /// Whether the deepest pair, averaged over the map, is a level too.
-    #[serde(default = "yes")]
-    pub pooled: bool,
-    /// Factor of this term in the sum.
-    #[serde(default = "crate::schedule::one")]
-    pub weight: Schedule,
-}
-
-fn yes() -> bool {
-    true
-}
-
-impl Default for ReviewConfig {
-    fn default() -> Self {
-        Self { taps: Vec::new(), pooled: yes(), weight: crate::schedule::one() }
+config! {
+    /// Configuration of [`Review`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `taps` | pairs with maps of one size before the activation | pairs of [student, teacher], shallow to deep |
+    /// | `pooled` | true | |
+    /// | `weight` | 1 | `[0, ∞)`; 5 for ResNet-32x4 and wide ResNets, 0.6 for ResNet-56 in the paper |
+    ReviewConfig {
+        taps from shallow to deep,
+        /// Whether the deepest pair, averaged over the map, is a level too.
+        pooled: bool = true,
+        weight = 1.0,
     }
 }
 
@@ -98,11 +79,7 @@ impl Review {
 
 impl Term for Review {
     fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn formula(&self) -> String {
-        NAME.to_owned()
+        INFO.name
     }
 
     fn places(&self) -> Option<Places> {
@@ -124,7 +101,7 @@ impl Term for Review {
     fn forward(&self, mut inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         inputs.features = self.levels(inputs.features);
         let mut below = None;
-        inputs.sum_connected(NAME, |[student, teacher], layers| {
+        inputs.sum_connected(INFO.name, |[student, teacher], layers| {
             let [_, _, height, width] = teacher.dims();
             let (out, x) = through(layers, student, below.take(), [height, width])?;
             below = Some(x);

@@ -15,44 +15,30 @@ use burn::{
     tensor::{Tensor, activation::relu},
 };
 use rand_core::RngCore;
-use serde::{Deserialize, Serialize};
 
 use super::maps::at_smaller_size;
 use crate::{
-    ConfigError, Connector, Conv, Inputs, Layer, Places, Rule, Schedule, SignalError, Term,
-    TermInfo,
+    ConfigError, Connector, Conv, Inputs, Layer, Places, Rule, SignalError, Term, TermInfo,
+    config::config,
 };
 
-const NAME: &str = "vid";
-
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "vid",
     formula: "Σ mean ½((μ(f_s) − f_t)²/σ² + log σ²)",
     needs: "features, trains regressors",
     source: "Ahn et al. 2019, arXiv:1904.05835 (VID)",
 };
 
-/// Configuration of [`Vid`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `taps` | all pairs with maps of one size | pairs of [student, teacher] |
-/// | `weight` | 1 | `[0, ∞)` |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct VidConfig {
-    /// Names of the features that are compared, [student, teacher].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub taps: Vec<[String; 2]>,
-    /// Factor of this term in the sum.
-    #[serde(default = "crate::schedule::one")]
-    pub weight: Schedule,
-}
-
-impl Default for VidConfig {
-    fn default() -> Self {
-        Self { taps: Vec::new(), weight: crate::schedule::one() }
+config! {
+    /// Configuration of [`Vid`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `taps` | all pairs with maps of one size | pairs of [student, teacher] |
+    /// | `weight` | 1 | `[0, ∞)` |
+    VidConfig {
+        taps,
+        weight = 1.0,
     }
 }
 
@@ -78,11 +64,7 @@ const INITIAL_VARIANCE: f64 = 5.0;
 
 impl Term for Vid {
     fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn formula(&self) -> String {
-        NAME.to_owned()
+        INFO.name
     }
 
     fn places(&self) -> Option<Places> {
@@ -99,7 +81,7 @@ impl Term for Vid {
     }
 
     fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        inputs.sum_connected(NAME, |pair, layers| {
+        inputs.sum_connected(INFO.name, |pair, layers| {
             let [Layer::Conv(a), Layer::Conv(b), Layer::Conv(c), Layer::Vector(scale)] = layers
             else {
                 return None;
