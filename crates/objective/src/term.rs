@@ -52,7 +52,8 @@ impl Inputs<'_> {
 
 /// One loss: a function of signals, without a weight.
 ///
-/// A term of one's own needs [`name`](Self::name) and [`forward`](Self::forward), and goes into [`Objective::of`](crate::Objective::of).
+/// A term of one's own needs [`name`](Self::name) and [`forward`](Self::forward), and goes into
+/// [`Objective::of`](crate::Objective::of).
 pub trait Term: Debug + Send + Sync {
     /// Name in recipes and records.
     fn name(&self) -> &'static str;
