@@ -5,7 +5,7 @@ use rand_core::RngCore;
 
 use crate::{
     ConfigError, Connectors, Inputs, Places, Schedule, SignalError, Signals, TapShape, Term,
-    TermConfig,
+    terms::TermConfig,
 };
 
 /// A weighted sum of named terms.
