@@ -11,11 +11,20 @@ use super::{
 };
 use crate::{
     DriverError, Event,
-    evaluation::Scores,
+    evaluation::{
+        Metric, evaluate,
+        metrics::{NegativeLogLikelihood, TopK},
+    },
     metrics::{EpochRecord, Line},
     store::{Weights, peer_file, sha256, write_atomic},
     teacher::Teacher,
 };
+
+/// Figures that select an epoch.
+struct Validation {
+    top1: f64,
+    nll: f64,
+}
 
 /// Closes the epoch at hand and opens the next one.
 pub(super) fn end_epoch(
@@ -97,9 +106,13 @@ fn validate(
     network: &Network,
     setup: &Setup<'_>,
     context: &Context<'_>,
-) -> Result<Scores, DriverError> {
+) -> Result<Validation, DriverError> {
     let network = Teacher::new(network, setup.data.preprocessing.clone());
-    Ok(network.predictions(setup.data.validation, context.device)?.scores(None))
+    let (mut top1, mut nll) = (TopK::new(1), NegativeLogLikelihood::default());
+    let forward = |images| Ok::<_, DriverError>(network.logits_on_host(images));
+    let metrics: &mut [&mut dyn Metric] = &mut [&mut top1, &mut nll];
+    evaluate(setup.data.validation, context.device, forward, metrics)?;
+    Ok(Validation { top1: top1.value(), nll: nll.value() })
 }
 
 /// Writes weights into the folder and gives their sha256.
