@@ -129,17 +129,8 @@ fn peer(
     (lead, of): (Stage, &StageSection),
     source: &Source,
 ) -> Result<ResolvedNetwork, DriverError> {
-    let architecture = |section: &StageSection| StageSection {
-        model: section.model.clone(),
-        blocks: section.blocks.clone(),
-        norm: section.norm,
-        hidden: section.hidden.clone(),
-        dropout: section.dropout,
-        input_dropout: section.input_dropout,
-        shortcut: section.shortcut,
-        ..Default::default()
-    };
-    let own = architecture(section);
+    let (model, overrides) = (section.model.clone(), section.overrides());
+    let own = StageSection::default().with_network(model.clone(), overrides.clone());
     if own != *section {
         let lead = lead.name();
         let problem = format!(
@@ -147,19 +138,8 @@ fn peer(
         );
         return Err(DriverError::recipe(&source.file, problem));
     }
-    let StageSection { model, blocks, norm, hidden, dropout, input_dropout, shortcut, .. } = own;
-    let whole = StageSection {
-        model,
-        blocks,
-        norm,
-        hidden,
-        dropout,
-        input_dropout,
-        shortcut,
-        peers: Vec::new(),
-        paired: false,
-        ..of.clone()
-    };
+    let whole = StageSection { peers: Vec::new(), paired: false, ..of.clone() };
+    let whole = whole.with_network(model, overrides);
     let mut single = single(recipe, &whole, table, source)?;
     single.lead = Some(lead);
     single.objective = of.objective.clone().unwrap_or_else(|| recipe.objective.clone());
