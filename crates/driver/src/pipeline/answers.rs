@@ -59,8 +59,7 @@ impl Pipeline<'_> {
         let mut asked = BTreeMap::new();
         for (stage, single) in recipe.singles() {
             let Some(reference) = recipe.learns_from(stage) else { continue };
-            let mut objective = Objective::new(&single.objective)
-                .map_err(|e| DriverError::objective(&recipe.file, &e))?;
+            let mut objective = single.objective.built().clone();
             if objective.needs_features() {
                 let graph = |stage| self.settings(stage).architecture.graph(&self.signature(stage));
                 let graphs = [&graph(stage)?, &graph(reference.stage)?];

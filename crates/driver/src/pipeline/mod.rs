@@ -30,7 +30,7 @@ use serde_json::json;
 
 use crate::{
     DriverError, Event, ExportConfig, Observer, Report, Stage, View, export,
-    recipe::{Reference, Resolved, ResolvedStage},
+    recipe::{Reference, Resolved, ResolvedStage, StageObjective},
     records::{self, BURN, DatasetRecord, Host, RunRecord, StageRecord, device_name},
     store::{read_json, sha256, write_atomic, write_json},
 };
@@ -258,7 +258,7 @@ impl<'a> Pipeline<'a> {
             "epochs": settings.epochs,
             "optimizer": settings.optimizer,
             "schedule": settings.schedule,
-            "objective": self.config.recipe.terms(stage),
+            "objective": self.objective(stage).terms,
         });
         if !settings.without.is_empty() {
             inputs["without"] = json!(settings.without);
@@ -321,6 +321,11 @@ impl<'a> Pipeline<'a> {
     /// What a stage that is no ensemble trains.
     fn settings(&self, stage: Stage) -> &ResolvedStage {
         self.config.recipe.stage(stage).expect("a stage with weights of its own")
+    }
+
+    /// What a stage that is no ensemble minimises.
+    fn objective(&self, stage: Stage) -> &StageObjective {
+        self.config.recipe.objective_of(stage).expect("a stage with weights of its own")
     }
 
     fn view(&self, stage: Stage) -> &View {

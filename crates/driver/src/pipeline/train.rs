@@ -24,8 +24,7 @@ impl Pipeline<'_> {
     ) -> Result<StageRecord, DriverError> {
         let (settings, folder) = (self.settings(stage), self.folder(stage));
         let recipe = &self.config.recipe;
-        let mut objective = Objective::new(&recipe.terms(stage))
-            .map_err(|e| DriverError::objective(&recipe.file, &e))?;
+        let mut objective = self.objective(stage).built().clone();
         let set = match self.begun_with(stage)? {
             Some(own) => self.specialist_set(stage, &own.own).images,
             None => self.sets[&stage].images.clone(),

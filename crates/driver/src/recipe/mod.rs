@@ -3,6 +3,7 @@
 mod builtin;
 mod device;
 mod network;
+mod objective;
 mod optimizer;
 mod order;
 mod reference;
@@ -29,6 +30,7 @@ pub use network::{
     EnsembleSection, ResolvedEnsemble, ResolvedNetwork, ResolvedSpecialists, SpecialistSection,
     SpecialistsSection,
 };
+pub use objective::StageObjective;
 pub use optimizer::OptimizerSection;
 pub use reference::Reference;
 pub use resolve::Resolved;
