@@ -19,10 +19,7 @@ use distill_datasets::{
 use distill_driver::{
     DriverError, Event, Observer, Silent, Stage, View,
     teacher::{Teacher, TeacherOutputs},
-    training::{
-        Context, Learner, NonFinite, OptimizerConfig, ScheduleConfig, Trained, TrainingConfig,
-        TrainingData, train,
-    },
+    training::{Context, Learner, OptimizerConfig, Trained, TrainingConfig, TrainingData, train},
 };
 use distill_models::{Architecture, Network, Overrides, Signature};
 use distill_objective::{Objective, SoftTargetsConfig, TermConfig};
@@ -110,11 +107,9 @@ fn trained(
     let config = TrainingConfig {
         epochs: 6,
         optimizer: OptimizerConfig { learning_rate: 0.01, batch: 8, ..Default::default() },
-        schedule: ScheduleConfig::default(),
-        non_finite: NonFinite::default(),
         log_every: 5,
         checkpoint_every: Some(2),
-        keep: Default::default(),
+        ..TrainingConfig::default()
     };
     let data = TrainingData {
         train: &Loader::shuffled(source.clone(), 8, 1).with_window(2).with_workers(2),

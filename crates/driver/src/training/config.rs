@@ -15,7 +15,22 @@ pub struct TrainingConfig {
     pub optimizer: OptimizerConfig,
     /// Learning rate schedule.
     pub schedule: ScheduleConfig,
-    /// Reaction to a loss that is NaN or infinite.
+    /// One epoch with Adam, stopping at a loss that is NaN or infinite.
+impl Default for TrainingConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 1,
+            optimizer: OptimizerConfig::default(),
+            schedule: ScheduleConfig::default(),
+            non_finite: NonFinite::default(),
+            log_every: 50,
+            checkpoint_every: None,
+            keep: BTreeSet::new(),
+        }
+    }
+}
+
+/// Reaction to a loss that is NaN or infinite.
     pub non_finite: NonFinite,
     /// Steps between two lines of `metrics.jsonl`, at least 1.
     pub log_every: usize,
@@ -23,6 +38,21 @@ pub struct TrainingConfig {
     pub checkpoint_every: Option<usize>,
     /// Epochs whose weights are kept, each in a file of its own.
     pub keep: BTreeSet<usize>,
+}
+
+/// One epoch with Adam, stopping at a loss that is NaN or infinite.
+impl Default for TrainingConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 1,
+            optimizer: OptimizerConfig::default(),
+            schedule: ScheduleConfig::default(),
+            non_finite: NonFinite::default(),
+            log_every: 50,
+            checkpoint_every: None,
+            keep: BTreeSet::new(),
+        }
+    }
 }
 
 /// Reaction to a loss that is NaN or infinite.
