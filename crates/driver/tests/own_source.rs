@@ -96,6 +96,24 @@ fn trained(
     interrupt: &AtomicBool,
     observer: &mut dyn Observer,
 ) -> Result<Trained, DriverError> {
+    let config = TrainingConfig {
+        epochs: 6,
+        optimizer: OptimizerConfig { learning_rate: 0.01, batch: 8, ..Default::default() },
+        log_every: 5,
+        checkpoint_every: Some(2),
+        ..TrainingConfig::default()
+    };
+    with(config, data, teacher, out, interrupt, observer)
+}
+
+fn with(
+    config: TrainingConfig,
+    data: &Path,
+    teacher: Option<&TeacherOutputs>,
+    out: &Path,
+    interrupt: &AtomicBool,
+    observer: &mut dyn Observer,
+) -> Result<Trained, DriverError> {
     let device = Device::flex();
     let source = Arc::new(Files::write(data, 6));
     let view = view();
@@ -103,13 +121,6 @@ fn trained(
     let terms = match teacher {
         Some(_) => vec![TermConfig::SoftTargets(SoftTargetsConfig::default())],
         None => vec![TermConfig::CrossEntropy(Default::default())],
-    };
-    let config = TrainingConfig {
-        epochs: 6,
-        optimizer: OptimizerConfig { learning_rate: 0.01, batch: 8, ..Default::default() },
-        log_every: 5,
-        checkpoint_every: Some(2),
-        ..TrainingConfig::default()
     };
     let data = TrainingData {
         train: &Loader::shuffled(source.clone(), 8, 1).with_window(2).with_workers(2),
@@ -162,6 +173,30 @@ impl Observer for StopAfter<'_> {
         if let Event::Steps { epoch: 2, step, .. } = event {
             self.interrupt.store(step >= self.steps, Ordering::Relaxed);
         }
+    }
+}
+
+#[test]
+fn settings_out_of_range_are_refused() {
+    let optimizer = |change: fn(&mut OptimizerConfig)| {
+        let mut config = TrainingConfig::default();
+        change(&mut config.optimizer);
+        config
+    };
+    let refused = [
+        ("epochs", TrainingConfig { epochs: 0, ..Default::default() }),
+        ("log_every", TrainingConfig { log_every: 0, ..Default::default() }),
+        ("checkpoint_every", TrainingConfig { checkpoint_every: Some(0), ..Default::default() }),
+        ("accumulate", optimizer(|own| own.accumulate = 0)),
+        ("learning_rate", optimizer(|own| own.learning_rate = f64::NAN)),
+    ];
+    for (field, config) in refused {
+        let folder = tempfile::tempdir().unwrap();
+        let (go_on, out) = (AtomicBool::new(false), folder.path().join("out"));
+        let data = folder.path().join("data");
+        let result = with(config, &data, None, &out, &go_on, &mut Silent);
+        let error = result.unwrap_err().to_string();
+        assert!(error.starts_with(&format!("own: `{field}` is ")), "{error}");
     }
 }
 

@@ -110,42 +110,7 @@ impl OptimizerSection {
             clip_norm: self.clip_norm,
             max_norm: self.max_norm,
         };
-        // Optimizers compute in single precision.
-        let positive = |value: f64| (value as f32).is_finite() && value as f32 > 0.0;
-        let fraction = |value: f64| (0.0..1.0).contains(&value);
-        let single = |value: f64| fraction(value) && (value as f32) < 1.0;
-        let checks = [
-            ("learning_rate", resolved.learning_rate, positive(resolved.learning_rate), POSITIVE),
-            ("batch", resolved.batch as f64, resolved.batch > 0, "at least 1"),
-            ("accumulate", resolved.accumulate as f64, resolved.accumulate > 0, "at least 1"),
-            (
-                "weight_decay",
-                resolved.weight_decay,
-                resolved.weight_decay == 0.0 || positive(resolved.weight_decay),
-                "0, or a finite number above it in single precision",
-            ),
-            ("momentum", resolved.momentum, fraction(resolved.momentum), FRACTION),
-            ("betas[0]", resolved.betas[0], single(resolved.betas[0]), FRACTION),
-            ("betas[1]", resolved.betas[1], single(resolved.betas[1]), FRACTION),
-            ("epsilon", resolved.epsilon, positive(resolved.epsilon), POSITIVE),
-        ];
-        for (field, value, good, expected) in checks {
-            if !good {
-                return Err((field.to_owned(), value.to_string(), expected));
-            }
-        }
-        for (field, norm) in [("clip_norm", resolved.clip_norm), ("max_norm", resolved.max_norm)] {
-            if let Some(norm) = norm.filter(|norm| !positive(*norm)) {
-                return Err((field.to_owned(), norm.to_string(), POSITIVE));
-            }
-        }
-        if resolved.nesterov && resolved.momentum == 0.0 {
-            let expected = "momentum above 0 with it";
-            return Err(("nesterov".to_owned(), "true".to_owned(), expected));
-        }
+        resolved.check()?;
         Ok(resolved)
     }
 }
-
-const POSITIVE: &str = "a finite number above 0 in single precision";
-const FRACTION: &str = "a number in [0, 1)";

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{OptimizerConfig, ScheduleConfig};
+use super::{OptimizerConfig, Refusal, ScheduleConfig};
 
 /// Length, optimizer and records of a training.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,22 +15,7 @@ pub struct TrainingConfig {
     pub optimizer: OptimizerConfig,
     /// Learning rate schedule.
     pub schedule: ScheduleConfig,
-    /// One epoch with Adam, stopping at a loss that is NaN or infinite.
-impl Default for TrainingConfig {
-    fn default() -> Self {
-        Self {
-            epochs: 1,
-            optimizer: OptimizerConfig::default(),
-            schedule: ScheduleConfig::default(),
-            non_finite: NonFinite::default(),
-            log_every: 50,
-            checkpoint_every: None,
-            keep: BTreeSet::new(),
-        }
-    }
-}
-
-/// Reaction to a loss that is NaN or infinite.
+    /// Reaction to a loss that is NaN or infinite.
     pub non_finite: NonFinite,
     /// Steps between two lines of `metrics.jsonl`, at least 1.
     pub log_every: usize,
@@ -38,6 +23,22 @@ impl Default for TrainingConfig {
     pub checkpoint_every: Option<usize>,
     /// Epochs whose weights are kept, each in a file of its own.
     pub keep: BTreeSet<usize>,
+}
+
+impl TrainingConfig {
+    /// Checks the ranges: name, value and what is allowed of the first field that is out of its own.
+    pub(super) fn check(&self) -> Result<(), Refusal> {
+        let counts = [
+            ("epochs", Some(self.epochs)),
+            ("log_every", Some(self.log_every)),
+            ("checkpoint_every", self.checkpoint_every),
+        ];
+        if let Some((field, _)) = counts.into_iter().find(|(_, count)| *count == Some(0)) {
+            return Err((field.to_owned(), "0".to_owned(), "at least 1"));
+        }
+        self.optimizer.check()?;
+        self.schedule.check(self.epochs)
+    }
 }
 
 /// One epoch with Adam, stopping at a loss that is NaN or infinite.

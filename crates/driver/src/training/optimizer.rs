@@ -6,7 +6,7 @@ use burn::optim::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::Precision;
+use super::{Precision, Refusal};
 
 /// Kinds of optimizer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +80,44 @@ impl Default for OptimizerConfig {
 }
 
 impl OptimizerConfig {
+    /// Checks the ranges: name, value and what is allowed of the first field that is out of its own.
+    pub(crate) fn check(&self) -> Result<(), Refusal> {
+        // Optimizers compute in single precision.
+        let positive = |value: f64| (value as f32).is_finite() && value as f32 > 0.0;
+        let fraction = |value: f64| (0.0..1.0).contains(&value);
+        let single = |value: f64| fraction(value) && (value as f32) < 1.0;
+        let checks = [
+            ("learning_rate", self.learning_rate, positive(self.learning_rate), POSITIVE),
+            ("batch", self.batch as f64, self.batch > 0, "at least 1"),
+            ("accumulate", self.accumulate as f64, self.accumulate > 0, "at least 1"),
+            (
+                "weight_decay",
+                self.weight_decay,
+                self.weight_decay == 0.0 || positive(self.weight_decay),
+                "0, or a finite number above it in single precision",
+            ),
+            ("momentum", self.momentum, fraction(self.momentum), FRACTION),
+            ("betas[0]", self.betas[0], single(self.betas[0]), FRACTION),
+            ("betas[1]", self.betas[1], single(self.betas[1]), FRACTION),
+            ("epsilon", self.epsilon, positive(self.epsilon), POSITIVE),
+        ];
+        for (field, value, good, expected) in checks {
+            if !good {
+                return Err((field.to_owned(), value.to_string(), expected));
+            }
+        }
+        for (field, norm) in [("clip_norm", self.clip_norm), ("max_norm", self.max_norm)] {
+            if let Some(norm) = norm.filter(|norm| !positive(*norm)) {
+                return Err((field.to_owned(), norm.to_string(), POSITIVE));
+            }
+        }
+        if self.nesterov && self.momentum == 0.0 {
+            let expected = "momentum above 0 with it";
+            return Err(("nesterov".to_owned(), "true".to_owned(), expected));
+        }
+        Ok(())
+    }
+
     /// Burn's optimizer with this configuration.
     pub fn build(&self) -> ModuleOptimizer {
         let decay = (self.weight_decay > 0.0).then_some(self.weight_decay as f32);
@@ -126,3 +164,6 @@ fn is_one(value: &usize) -> bool {
 fn is_zero(value: &usize) -> bool {
     *value == 0
 }
+
+const POSITIVE: &str = "a finite number above 0 in single precision";
+const FRACTION: &str = "a number in [0, 1)";

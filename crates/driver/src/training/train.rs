@@ -24,7 +24,7 @@ use crate::{
 /// needed where the objective has terms that compare with one.
 ///
 /// # Errors
-/// [`DriverError::Interrupted`], [`DriverError::NonFinite`], [`DriverError::Signals`] where the objective misses
+/// [`DriverError::Recipe`] for a setting out of its range, [`DriverError::Interrupted`], [`DriverError::NonFinite`], [`DriverError::Signals`] where the objective misses
 /// a signal, and failures of files.
 pub fn train(
     learner: Learner,
@@ -34,6 +34,9 @@ pub fn train(
     config: &TrainingConfig,
     context: &mut Context<'_>,
 ) -> Result<Trained, DriverError> {
+    config.check().map_err(|(field, value, expected)| {
+        DriverError::field(context.stage.name(), &field, value, expected)
+    })?;
     let setup = Setup { data, objective, teacher, config };
     let (learner, optimizer, mut progress) = start_or_resume(learner, &setup, context)?;
     let metrics = context.folder.join(METRICS);
