@@ -7,6 +7,10 @@ use std::{
 
 use anyhow::{Context, ensure};
 
+/// One feature set for all that is compiled, so that nothing is compiled twice. What is only checked has more.
+pub(crate) const TESTED: [&str; 4] =
+    ["--release", "--workspace", "--features", "distill-backends/ndarray,distill-backends/wgpu"];
+
 /// The workspace's root.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")

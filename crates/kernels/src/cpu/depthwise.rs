@@ -3,12 +3,12 @@
 use rayon::prelude::*;
 
 use super::{
-    conv::Shape,
     finish::Finish,
     lanes::{LANES, Lanes},
     map::Map,
     memory::{Numbers, Scratch},
     path::{Kernel, Path},
+    shape::Shape,
     shared::Shared,
 };
 

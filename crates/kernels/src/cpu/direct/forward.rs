@@ -10,13 +10,13 @@ use super::{
     windows::Windows,
 };
 use crate::cpu::{
-    conv::Shape,
     finish::Finish,
     lanes::{LANES, Lanes},
     map::Map,
     memory::{Numbers, Scratch},
     panels::Panels,
     path::{Kernel, Path},
+    shape::Shape,
     shared::Shared,
     tile::{Rows, rows_by_panel},
 };

@@ -11,11 +11,11 @@ use super::{
     windows::Windows,
 };
 use crate::cpu::{
-    conv::Shape,
     lanes::{LANES, Lanes},
     map::Map,
     memory::{Numbers, Scratch},
     path::{Kernel, Path},
+    shape::Shape,
     shared::Shared,
     tile::columns_by_rows,
 };

@@ -5,10 +5,11 @@ use crate::{
     Activation,
     cpu::{
         Path,
-        conv::{self, Method, Shape},
+        conv::{self, Method},
         finish::Finish,
         map::Map,
         memory::poison,
+        shape::Shape,
         winograd::{self, Direction, Four, Two},
     },
 };
