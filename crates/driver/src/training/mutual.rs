@@ -82,7 +82,7 @@ mod tests {
         // And none reaches those that it learns from.
         let labels = signals[0].labels();
         let again =
-            signals(&learner, images.clone(), labels.clone(), 1).expect("they fit together");
+            super::signals(&learner, images.clone(), labels.clone(), 1).expect("they fit together");
         let of_first = objective.evaluate(&again[0]).expect("it has a teacher").total;
         let gradients = GradientsParams::from_grads(of_first.backward(), &learner);
         assert!(global_norm(&gradients, &learner.peers[0]).is_none());
