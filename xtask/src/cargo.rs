@@ -48,6 +48,16 @@ pub(crate) fn metadata(arguments: &[&str]) -> anyhow::Result<serde_json::Value> 
     Ok(serde_json::from_slice(&output.stdout)?)
 }
 
+/// The cargo features of a package of the workspace.
+pub(crate) fn features(package: &str) -> anyhow::Result<Vec<String>> {
+    let metadata = metadata(&["--no-deps"])?;
+    let packages = metadata["packages"].as_array().context("cargo lists no packages")?;
+    let found = packages.iter().find(|one| one["name"] == package);
+    let features = found.and_then(|one| one["features"].as_object());
+    let features = features.with_context(|| format!("no package `{package}` in the workspace"))?;
+    Ok(features.keys().cloned().collect())
+}
+
 fn shown(command: &Command) -> String {
     let program = Path::new(command.get_program()).file_stem().unwrap_or_default();
     let words = [program].into_iter().chain(command.get_args());

@@ -164,7 +164,10 @@ fn what_follows_a_convolution_is_done_to_each_sum() {
                     (Some(residual.as_slice()), Activation::Relu6);
                 let packed = conv::pack(path, &weights, shape, map);
                 let ours = conv::forward(path, &x, map, &packed, shape, &finish);
-                assert!(relative_l2(&ours, &right) < BOUND, "{path:?}, kernel {kernel}, groups {groups}");
+                assert!(
+                    relative_l2(&ours, &right) < BOUND,
+                    "{path:?}, kernel {kernel}, groups {groups}"
+                );
             }
         }
     }
