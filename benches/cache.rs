@@ -1,11 +1,11 @@
 //! What a batch of kept answers costs, beside a batch of the live teacher's.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, atomic::AtomicBool};
 
 use burn::tensor::Device;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use distill_datasets::{
-    Augment, HostBatch, Loader,
+    Augment, Augmented, HostBatch, Loader,
     digits::{DigitsConfig, digits},
     keyed::{KeyedRng, Operation},
 };
@@ -22,8 +22,9 @@ fn cache(criterion: &mut Criterion) {
     let device = Device::flex();
     let set = digits(DigitsConfig { train: 2048, test: 10, seed: 0 });
     let augment = vec![Augment::PadCrop(4), Augment::Flip];
-    let batches = Loader::shuffled(set.train.clone(), BATCH, 1, augment);
-    let batch = batches.epoch(1, 0).next().expect("a batch");
+    let source = Arc::new(Augmented::new(set.train.clone(), augment));
+    let batches = Loader::shuffled(source, BATCH, 1);
+    let batch = batches.one(1, 0).expect("it is there").expect("a batch");
     let view = View { shape: set.train.shape(), normalisation: set.normalisation.clone() };
     let teacher = || {
         let signature = Signature { channels: 3, height: 32, width: 32, classes: 10 };
@@ -37,7 +38,7 @@ fn cache(criterion: &mut Criterion) {
     group.sample_size(20).throughput(Throughput::Elements(BATCH as u64));
 
     let live = teacher();
-    let images = batch.clone().to_device(&device).images;
+    let images = batch.clone().to_device(&device).expect("images").images;
     group.bench_function("live/resnet56", |b| b.iter(|| live.logits(images.clone()).into_data()));
 
     let folder = std::env::temp_dir().join(format!("distill-bench-{}", std::process::id()));

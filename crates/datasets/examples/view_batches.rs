@@ -3,9 +3,9 @@
 //!
 //!     cargo run --release -p distill-datasets --example view_batches -- digits /tmp/digits.png
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
-use distill_datasets::{Augment, LoadConfig, Loader, load};
+use distill_datasets::{Augment, Augmented, HostInput, LoadConfig, Loader, load};
 
 #[expect(clippy::print_stdout, reason = "an example shows its result")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -23,18 +23,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         set.sha256
     );
 
-    let loader = Loader::shuffled(set.train.clone(), 100, 42, vec![Augment::PadCrop(2)]);
-    let batch = loader.epoch(1, 0).next().ok_or("no images")?;
-    let (height, width) = (batch.shape.height, batch.shape.width);
+    let source = Augmented::new(set.train.clone(), vec![Augment::PadCrop(2)]);
+    let batch = Loader::shuffled(Arc::new(source), 100, 42).one(1, 0)?.ok_or("no samples")?;
+    let HostInput::Images { shape, pixels } = &batch.input else { return Err("no images".into()) };
+    let (height, width) = (shape.height, shape.width);
     let mut sheet = image::RgbImage::new(10 * width as u32, 10 * height as u32);
-    for (at, pixels) in batch.images.chunks_exact(batch.shape.bytes()).enumerate() {
+    for (at, image) in pixels.chunks_exact(shape.bytes()).enumerate() {
         for i in 0..height * width {
-            let channel = |c: usize| pixels[(c % batch.shape.channels) * height * width + i];
+            let channel = |c: usize| image[(c % shape.channels) * height * width + i];
             let (x, y) = (at % 10 * width + i % width, at / 10 * height + i / width);
             sheet.put_pixel(x as u32, y as u32, image::Rgb([0, 1, 2].map(channel)));
         }
     }
     sheet.save(&picture)?;
-    println!("{} labels {:?}", picture.display(), &batch.labels[..10]);
+    println!("{} labels {:?}", picture.display(), &batch.classes()?[..10]);
     Ok(())
 }

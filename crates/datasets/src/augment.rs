@@ -1,12 +1,17 @@
 //! Random views of an image, as bytes and keyed: the same key gives the same view.
 
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    ops::Range,
+    str::FromStr,
+    sync::{Arc, OnceLock},
+};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DataError, ImageShape,
-    keyed::{KeyedRng, Operation},
+    DataError, HostBatch, HostInput, ImageShape, Source,
+    keyed::{Operation, SampleId, ViewKey},
 };
 
 /// One random change of an image; a recipe writes it as `"pad-crop 4"` or `"flip"`.
@@ -23,17 +28,17 @@ pub enum Augment {
 }
 
 impl Augment {
-    /// Applies the change in place. `image` is `[channels, height, width]`.
-    pub fn apply(&self, image: &mut [u8], shape: ImageShape, key: ViewKey) {
+    /// Applies the change of one view of `sample` in place. `image` is `[channels, height, width]`.
+    pub fn apply(&self, image: &mut [u8], shape: ImageShape, key: ViewKey, sample: SampleId) {
         match *self {
             Self::PadCrop(padding) => {
-                let mut rng = key.rng(Operation::Crop);
+                let mut rng = key.rng(sample, Operation::Crop);
                 let mut offset = || i64::from(rng.below(2 * padding as u32 + 1)) - padding as i64;
                 let (down, right) = (offset(), offset());
                 translate(image, shape, down, right);
             }
             Self::Flip => {
-                if key.rng(Operation::Flip).chance(0.5) {
+                if key.rng(sample, Operation::Flip).chance(0.5) {
                     image.chunks_exact_mut(shape.width).for_each(<[u8]>::reverse);
                 }
             }
@@ -41,20 +46,52 @@ impl Augment {
     }
 }
 
-/// What a view depends on, beside the image.
-#[derive(Debug, Clone, Copy)]
-pub struct ViewKey {
-    /// Seed of the run.
-    pub seed: u64,
-    /// Number of the view, from 1: the epoch where each has views of its own.
-    pub view: u64,
-    /// Index of the sample in its set.
-    pub sample: u64,
+/// A source of images whose views are augmented; view 0 shows them as they are.
+#[derive(Debug)]
+pub struct Augmented {
+    source: Arc<dyn Source>,
+    augment: Vec<Augment>,
+    identity: OnceLock<String>,
 }
 
-impl ViewKey {
-    fn rng(&self, operation: Operation) -> KeyedRng {
-        KeyedRng::new(self.seed, self.view, self.sample, operation)
+impl Augmented {
+    /// The images of `source`, changed by each of `augment` in this order.
+    pub fn new(source: Arc<dyn Source>, augment: Vec<Augment>) -> Self {
+        Self { source, augment, identity: OnceLock::new() }
+    }
+}
+
+impl Source for Augmented {
+    fn shards(&self) -> &[Range<SampleId>] {
+        self.source.shards()
+    }
+
+    fn read(&self, ids: &[SampleId], view: ViewKey, into: &mut HostBatch) -> Result<(), DataError> {
+        self.source.read(ids, view, into)?;
+        if view.view == 0 {
+            return Ok(());
+        }
+        let HostInput::Images { shape, pixels } = &mut into.input else {
+            return Err(DataError::Setting {
+                field: "data.augment",
+                value: self.augment.iter().map(Augment::to_string).collect::<Vec<_>>().join(", "),
+                expected: "none, for these samples are no images".to_owned(),
+            });
+        };
+        // Images without pixels have nothing to change.
+        for (image, id) in pixels.chunks_exact_mut(shape.bytes().max(1)).zip(ids) {
+            for augment in &self.augment {
+                augment.apply(image, *shape, view, *id);
+            }
+        }
+        Ok(())
+    }
+
+    fn identity(&self) -> &str {
+        self.identity.get_or_init(|| {
+            let augment: Vec<String> = self.augment.iter().map(Augment::to_string).collect();
+            format!("{}, augmented by {}", self.source.identity(), augment.join(", "))
+        })
     }
 }
 
@@ -146,12 +183,12 @@ mod tests {
         let mut black = 0;
         let mut flipped = 0;
         for sample in 0..9000 {
-            let key = ViewKey { seed: 1, view: 1, sample };
+            let key = ViewKey { seed: 1, view: 1 };
             let mut image = [255];
-            Augment::PadCrop(1).apply(&mut image, shape, key);
+            Augment::PadCrop(1).apply(&mut image, shape, key, sample);
             black += usize::from(image[0] == 0);
             let mut image = [1, 2, 3];
-            Augment::Flip.apply(&mut image, ImageShape { width: 3, ..shape }, key);
+            Augment::Flip.apply(&mut image, ImageShape { width: 3, ..shape }, key, sample);
             flipped += usize::from(image == [3, 2, 1]);
         }
         assert!((7900..8100).contains(&black), "eight of nine offsets leave the image: {black}");

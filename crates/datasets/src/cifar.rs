@@ -172,7 +172,7 @@ impl CifarLayout {
         bytes: &[u8],
         records: usize,
         images: &mut Vec<u8>,
-        labels: &mut Vec<u16>,
+        labels: &mut Vec<u32>,
     ) -> Result<(), DataError> {
         let size = self.record_bytes();
         if bytes.len() != records * size {
@@ -187,7 +187,7 @@ impl CifarLayout {
                 let problem = format!("label `{label}` of record {at}");
                 return Err(DataError::malformed(place, problem, expected));
             }
-            labels.push(u16::from(label));
+            labels.push(u32::from(label));
             images.extend_from_slice(pixels);
         }
         Ok(())

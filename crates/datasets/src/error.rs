@@ -56,6 +56,16 @@ pub enum DataError {
         /// The way out.
         hint: String,
     },
+    /// A batch could not be read, or does not hold what was asked for.
+    #[error("{place}: {problem}, expected {expected}")]
+    Batch {
+        /// Where: the batch and its epoch, or the source.
+        place: String,
+        /// What was found.
+        problem: String,
+        /// What should have been there.
+        expected: String,
+    },
     /// A setting of the data is out of its range.
     #[error("`{field}` is `{value}`, expected {expected}")]
     Setting {
@@ -75,6 +85,14 @@ impl DataError {
         expected: impl Into<String>,
     ) -> Self {
         Self::Malformed { path: path.into(), problem: problem.into(), expected: expected.into() }
+    }
+
+    pub(crate) fn batch(
+        place: impl Into<String>,
+        problem: impl Into<String>,
+        expected: impl Into<String>,
+    ) -> Self {
+        Self::Batch { place: place.into(), problem: problem.into(), expected: expected.into() }
     }
 
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {

@@ -43,9 +43,9 @@ pub fn read_folder(root: &Path, shape: ImageShape) -> Result<ImageFolder, DataEr
         let problem = format!("{} class folders", classes.len());
         return Err(DataError::malformed(root.join("train"), problem, "at least 2"));
     }
-    if classes.len() > usize::from(u16::MAX) {
+    if classes.len() > i32::MAX as usize {
         let problem = format!("{} class folders", classes.len());
-        return Err(DataError::malformed(root.join("train"), problem, "at most 65535"));
+        return Err(DataError::malformed(root.join("train"), problem, "at most 2147483647"));
     }
     let unknown = class_names(&root.join("test"))?.into_iter().find(|name| !classes.contains(name));
     if let Some(unknown) = unknown {
@@ -108,7 +108,7 @@ fn class_names(split: &Path) -> Result<Vec<String>, DataError> {
     Ok(names)
 }
 
-fn interleaved(split: &Path, classes: &[String]) -> Result<Vec<(PathBuf, u16)>, DataError> {
+fn interleaved(split: &Path, classes: &[String]) -> Result<Vec<(PathBuf, u32)>, DataError> {
     let mut placed = Vec::new();
     for (label, class) in classes.iter().enumerate() {
         let folder = split.join(class);
@@ -127,7 +127,7 @@ fn interleaved(split: &Path, classes: &[String]) -> Result<Vec<(PathBuf, u16)>, 
         let count = paths.len() as f64;
         let place = |rank: usize| (rank as f64 + 0.5) / count;
         let ranked = paths.into_iter().enumerate();
-        placed.extend(ranked.map(|(rank, path)| (place(rank), path, label as u16)));
+        placed.extend(ranked.map(|(rank, path)| (place(rank), path, label as u32)));
     }
     // A stable sort: classes stay in order where their places are equal.
     placed.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -145,12 +145,12 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
 
 /// Decodes on every core, in contiguous shares; the first error in order wins.
 fn read_all(
-    samples: &[(PathBuf, u16)],
+    samples: &[(PathBuf, u32)],
     shape: ImageShape,
-) -> Result<(Vec<u8>, Vec<u16>), DataError> {
+) -> Result<(Vec<u8>, Vec<u32>), DataError> {
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let share = samples.len().div_ceil(workers).max(1);
-    let read_share = |share: &[(PathBuf, u16)]| {
+    let read_share = |share: &[(PathBuf, u32)]| {
         let mut bytes = Vec::with_capacity(share.len() * shape.bytes());
         for (path, _) in share {
             bytes.extend(read_image(path, shape)?);

@@ -39,7 +39,7 @@ pub fn read_idx(images: &Path, labels: &Path, classes: usize) -> Result<ImageSet
         return Err(DataError::malformed(labels, problem, format!("labels below {classes}")));
     }
     let shape = ImageShape { channels: 1, height, width };
-    Ok(ImageSet::new(shape, pixels, label_bytes.into_iter().map(u16::from).collect()))
+    Ok(ImageSet::new(shape, pixels, label_bytes.into_iter().map(u32::from).collect()))
 }
 
 /// The file `name` or `name.gz` in `folder`, whichever is there.

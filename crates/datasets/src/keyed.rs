@@ -6,6 +6,27 @@
 use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 
+/// Number of a sample in its source.
+pub type SampleId = u64;
+
+/// What a view of a sample depends on, beside the sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ViewKey {
+    /// Seed of the run.
+    pub seed: u64,
+    /// Number of the view, from 1: the epoch where each has views of its own; 0 for samples as they are.
+    pub view: u64,
+}
+
+impl ViewKey {
+    /// The key of samples as they are.
+    pub const ORIGINAL: Self = Self { seed: 0, view: 0 };
+
+    pub(crate) fn rng(&self, sample: SampleId, operation: Operation) -> KeyedRng {
+        KeyedRng::new(self.seed, self.view, sample, operation)
+    }
+}
+
 /// What a draw is for: two operations on one sample never share numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
@@ -24,6 +45,8 @@ pub enum Operation {
     Step = 6,
     /// Samples of other classes that a contrastive loss holds a batch apart from.
     Negatives = 7,
+    /// Order of the shards in an epoch.
+    Shards = 8,
 }
 
 /// A generator for one (seed, epoch, sample, operation): ChaCha8 with the four as its key.

@@ -10,35 +10,31 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{
-    Augment, HostBatch, ImageSet,
-    augment::ViewKey,
-    keyed::{KeyedRng, Operation},
-};
+use crate::{DataError, HostBatch, Order, Part, Relabelled, Source, keyed::ViewKey};
 
 /// How many finished batches each worker keeps ready.
 const AHEAD: usize = 4;
 
-/// Makes batches from a set of images.
+/// Data loader: batches from a source.
 #[derive(Debug, Clone)]
 pub struct Loader {
-    set: Arc<ImageSet>,
+    source: Arc<dyn Source>,
     batch: usize,
-    /// Seed of order and views, or none for the set as it is.
+    /// Seed of order and views, or none for the source as it is.
     seed: Option<u64>,
-    augment: Vec<Augment>,
+    window: usize,
     views: Option<u64>,
     workers: usize,
 }
 
 impl Loader {
-    /// The set in its own order and without augmentation: for evaluation.
+    /// The samples in their own order and as they are: for evaluation.
     ///
     /// # Panics
     /// If `batch` is zero.
-    pub fn in_order(set: Arc<ImageSet>, batch: usize) -> Self {
+    pub fn in_order(source: Arc<dyn Source>, batch: usize) -> Self {
         assert!(batch > 0, "a batch has samples");
-        Self { set, batch, seed: None, augment: Vec::new(), views: None, workers: 1 }
+        Self { source, batch, seed: None, window: 1, views: None, workers: 1 }
     }
 
     /// A new order and new views in each epoch: for training. The last batch of an epoch may be
@@ -46,27 +42,31 @@ impl Loader {
     ///
     /// # Panics
     /// If `batch` is zero.
-    pub fn shuffled(set: Arc<ImageSet>, batch: usize, seed: u64, augment: Vec<Augment>) -> Self {
-        Self { seed: Some(seed), augment, ..Self::in_order(set, batch) }
+    pub fn shuffled(source: Arc<dyn Source>, batch: usize, seed: u64) -> Self {
+        Self { seed: Some(seed), ..Self::in_order(source, batch) }
     }
 
-    /// The same images with the label that `to` has for each one's own.
-    ///
-    /// # Panics
-    /// Where a label is no index of `to`.
+    /// The same samples with the class that `to` has for each one's own; a class without one is an error of its
+    /// batch.
     #[must_use]
-    pub fn relabelled(self, to: &[u16]) -> Self {
-        Self { set: Arc::new(self.set.as_ref().clone().relabelled(to)), ..self }
+    pub fn relabelled(self, to: &[u32]) -> Self {
+        Self { source: Arc::new(Relabelled::new(self.source.clone(), to.to_vec())), ..self }
     }
 
-    /// Number of random views that an image has: epoch by epoch they come in turn, from the first one again
+    /// Shards whose samples are mixed, at least one: a reader needs as many at a time. Default 1.
+    #[must_use]
+    pub fn with_window(self, window: usize) -> Self {
+        Self { window, ..self }
+    }
+
+    /// Number of augmented views of a sample: epoch by epoch they come in turn, from the first one again
     /// after the last. Without it each epoch has a view of its own.
     ///
     /// # Panics
     /// If `views` is zero.
     #[must_use]
     pub fn with_views(mut self, views: u64) -> Self {
-        assert!(views > 0, "an image has a view");
+        assert!(views > 0, "a sample has a view");
         self.views = Some(views);
         self
     }
@@ -80,12 +80,12 @@ impl Loader {
 
     /// Batches of one epoch.
     pub fn batches(&self) -> usize {
-        self.set.len().div_ceil(self.batch)
+        self.samples().div_ceil(self.batch)
     }
 
     /// Samples of one epoch.
     pub fn samples(&self) -> usize {
-        self.set.len()
+        self.source.samples() as usize
     }
 
     /// Samples of a full batch.
@@ -93,7 +93,7 @@ impl Loader {
         self.batch
     }
 
-    /// The view that `epoch` (from 1) shows: from 1, or 0 for the set as it is.
+    /// The view that `epoch` (from 1) shows: from 1, or 0 for samples as they are.
     pub fn view(&self, epoch: u64) -> u64 {
         match (self.seed, self.views) {
             (None, _) => 0,
@@ -102,65 +102,84 @@ impl Loader {
         }
     }
 
-    /// The batches of `epoch` (from 1), starting with batch `first` (from 0).
-    pub fn epoch(&self, epoch: u64, first: usize) -> Epoch {
-        let order = Arc::new(self.order(epoch));
-        let workers = self.workers.min(self.batches().saturating_sub(first)).max(1);
-        let receivers = (0..workers)
-            .map(|worker| {
-                let (sender, receiver) = sync_channel(AHEAD);
-                let (loader, order) = (self.clone(), order.clone());
-                thread::spawn(move || {
-                    for index in (first + worker..loader.batches()).step_by(workers) {
-                        // The other side hung up: the epoch was left early.
-                        if sender.send(loader.make(epoch, index, &order)).is_err() {
-                            break;
-                        }
+    /// The batches of `epoch` (from 1), starting with batch `from` (from 0), and of each the share of one process.
+    ///
+    /// # Errors
+    /// [`DataError::Setting`] for a source whose shards overlap, a window without shards and a rank beyond the
+    /// number of processes.
+    pub fn epoch(&self, epoch: u64, from: u64, part: Part) -> Result<Epoch, DataError> {
+        part.of(self.batch)?;
+        let (batches, order) = (self.batches() as u64, Arc::new(self.order(epoch)?));
+        let workers = (self.workers as u64).min(batches.saturating_sub(from)).max(1);
+        let mut receivers = Vec::new();
+        for worker in 0..workers {
+            let (sender, receiver) = sync_channel(AHEAD);
+            let (loader, order) = (self.clone(), order.clone());
+            thread::spawn(move || {
+                for index in (from + worker..batches).step_by(workers as usize) {
+                    // The other side hung up: the epoch was left early.
+                    if sender.send(loader.make(epoch, index, part, &order)).is_err() {
+                        break;
                     }
-                });
-                receiver
-            })
-            .collect();
-        Epoch { receivers, next: 0, waited: Duration::ZERO }
-    }
-
-    /// Index of each sample in its set, in the order of `epoch`.
-    pub fn order(&self, epoch: u64) -> Vec<u32> {
-        match self.seed {
-            Some(seed) => {
-                KeyedRng::new(seed, epoch, 0, Operation::Shuffle).permutation(self.set.len())
-            }
-            None => (0..self.set.len() as u32).collect(),
-        }
-    }
-
-    fn make(&self, epoch: u64, index: usize, order: &[u32]) -> HostBatch {
-        let end = order.len().min((index + 1) * self.batch);
-        let samples = order[index * self.batch..end].to_vec();
-        let shape = self.set.shape();
-        let view = self.view(epoch);
-        let mut images = Vec::with_capacity(samples.len() * shape.bytes());
-        for sample in &samples {
-            let start = images.len();
-            images.extend_from_slice(self.set.image(*sample as usize));
-            if let Some(seed) = self.seed {
-                let key = ViewKey { seed, view, sample: u64::from(*sample) };
-                for augment in &self.augment {
-                    augment.apply(&mut images[start..], shape, key);
                 }
-            }
+            });
+            receivers.push(receiver);
         }
-        let label = |sample: &u32| i32::from(self.set.label(*sample as usize));
-        let labels = samples.iter().map(label).collect();
-        HostBatch { index, view, samples, images, labels, shape }
+        Ok(Epoch { epoch, receivers, from, next: from, batches, waited: Duration::ZERO })
+    }
+
+    /// One batch of `epoch` (from 1), by its place in it; none beyond the last.
+    ///
+    /// # Errors
+    /// As those of [`epoch`](Self::epoch), and of the source.
+    pub fn one(&self, epoch: u64, index: u64) -> Result<Option<HostBatch>, DataError> {
+        match index < self.batches() as u64 {
+            true => self.make(epoch, index, Part::whole(), &self.order(epoch)?).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// The order of the samples in `epoch`.
+    ///
+    /// # Errors
+    /// [`DataError::Setting`] for a source whose shards overlap and a window without shards.
+    pub fn order(&self, epoch: u64) -> Result<Order, DataError> {
+        match self.seed {
+            Some(seed) => Order::shuffled(seed, epoch, self.source.shards(), self.window),
+            None => Order::ascending(self.source.shards()),
+        }
+    }
+
+    fn make(
+        &self,
+        epoch: u64,
+        index: u64,
+        part: Part,
+        order: &Order,
+    ) -> Result<HostBatch, DataError> {
+        let start = index * self.batch as u64;
+        let whole = order.ids(start..start + self.batch as u64);
+        let samples = whole[part.of(whole.len())?].to_vec();
+        let key = match self.seed {
+            Some(seed) => ViewKey { seed, view: self.view(epoch) },
+            None => ViewKey::ORIGINAL,
+        };
+        let mut batch = HostBatch::unread(index, key.view, samples);
+        let ids = std::mem::take(&mut batch.samples);
+        self.source.read(&ids, key, &mut batch)?;
+        batch.samples = ids;
+        Ok(batch)
     }
 }
 
-/// The batches of one epoch, in order.
+/// The batches of one epoch, in order. The first error ends it.
 #[derive(Debug)]
 pub struct Epoch {
-    receivers: Vec<Receiver<HostBatch>>,
-    next: usize,
+    epoch: u64,
+    receivers: Vec<Receiver<Result<HostBatch, DataError>>>,
+    from: u64,
+    next: u64,
+    batches: u64,
     waited: Duration,
 }
 
@@ -172,22 +191,32 @@ impl Epoch {
 }
 
 impl Iterator for Epoch {
-    type Item = HostBatch;
+    type Item = Result<HostBatch, DataError>;
 
-    fn next(&mut self) -> Option<HostBatch> {
-        let receiver = &self.receivers[self.next % self.receivers.len()];
-        self.next += 1;
+    fn next(&mut self) -> Option<Self::Item> {
+        let index = self.next;
+        if index >= self.batches {
+            return None;
+        }
+        let receiver =
+            &self.receivers[((index - self.from) % self.receivers.len() as u64) as usize];
         let asked = Instant::now();
-        let batch = receiver.recv().ok();
+        let batch = receiver.recv().unwrap_or_else(|_| {
+            let place = format!("batch {index} of epoch {}", self.epoch);
+            Err(DataError::batch(place, "the thread that reads it has failed", "a batch"))
+        });
         self.waited += asked.elapsed();
-        batch
+        self.next = if batch.is_ok() { index + 1 } else { self.batches };
+        Some(batch)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use super::*;
-    use crate::ImageShape;
+    use crate::{Augment, Augmented, HostInput, ImageSet, ImageShape, Targets, keyed::SampleId};
 
     fn set() -> Arc<ImageSet> {
         let shape = ImageShape { channels: 1, height: 2, width: 2 };
@@ -197,15 +226,28 @@ mod tests {
 
     fn shuffled(workers: usize) -> Loader {
         let augment = vec![Augment::PadCrop(1), Augment::Flip];
-        Loader::shuffled(set(), 3, 7, augment).with_workers(workers)
+        let source = Arc::new(Augmented::new(set(), augment));
+        Loader::shuffled(source, 3, 7).with_workers(workers)
+    }
+
+    fn all(loader: &Loader, epoch: u64, from: u64) -> Vec<HostBatch> {
+        let batches = loader.epoch(epoch, from, Part::whole()).expect("the shards are in order");
+        batches.collect::<Result<_, _>>().expect("the samples are there")
+    }
+
+    fn pixels(batch: &HostBatch) -> &[u8] {
+        match &batch.input {
+            HostInput::Images { pixels, .. } => pixels,
+            HostInput::Tokens { .. } => panic!("these are images"),
+        }
     }
 
     #[test]
     fn each_sample_comes_once_an_epoch() {
-        let batches: Vec<HostBatch> = shuffled(1).epoch(1, 0).collect();
+        let batches = all(&shuffled(1), 1, 0);
         let sizes: Vec<usize> = batches.iter().map(HostBatch::len).collect();
         assert_eq!(sizes, [3, 3, 3, 2]);
-        let mut samples: Vec<u32> = batches.iter().flat_map(|b| b.samples.clone()).collect();
+        let mut samples: Vec<u64> = batches.iter().flat_map(|b| b.samples.clone()).collect();
         assert_ne!(samples, (0..11).collect::<Vec<_>>());
         samples.sort_unstable();
         assert_eq!(samples, (0..11).collect::<Vec<_>>());
@@ -213,43 +255,109 @@ mod tests {
 
     #[test]
     fn the_number_of_workers_and_the_start_change_nothing() {
-        let all: Vec<HostBatch> = shuffled(1).epoch(2, 0).collect();
+        let whole = all(&shuffled(1), 2, 0);
         for workers in [2, 3, 8] {
-            assert_eq!(shuffled(workers).epoch(2, 0).collect::<Vec<_>>(), all);
-            assert_eq!(shuffled(workers).epoch(2, 2).collect::<Vec<_>>(), all[2..]);
+            assert_eq!(all(&shuffled(workers), 2, 0), whole);
+            assert_eq!(all(&shuffled(workers), 2, 2), whole[2..]);
         }
-        assert_eq!(shuffled(2).epoch(2, 4).count(), 0);
-        assert_ne!(shuffled(1).epoch(3, 0).collect::<Vec<_>>(), all);
+        assert_eq!(all(&shuffled(2), 2, 4), []);
+        assert_ne!(all(&shuffled(1), 3, 0), whole);
+        assert_eq!(shuffled(1).one(2, 3).unwrap().as_ref(), Some(&whole[3]));
+        assert_eq!(shuffled(1).one(2, 4).unwrap(), None);
+    }
+
+    #[test]
+    fn the_parts_of_all_ranks_are_the_batches() {
+        let whole = all(&shuffled(1), 2, 1);
+        let mut parts = Vec::new();
+        for rank in 0..2 {
+            let epoch = shuffled(2).epoch(2, 1, Part { rank, world: 2 }).unwrap();
+            parts.push(epoch.collect::<Result<Vec<_>, _>>().unwrap());
+        }
+        for (at, whole) in whole.iter().enumerate() {
+            let samples = [&parts[0][at], &parts[1][at]].map(|part| part.samples.clone());
+            assert_eq!(samples.concat(), whole.samples);
+            let read = [pixels(&parts[0][at]), pixels(&parts[1][at])].concat();
+            assert_eq!(read, pixels(whole));
+        }
+        assert!(shuffled(1).epoch(1, 0, Part { rank: 2, world: 2 }).is_err());
     }
 
     #[test]
     fn views_come_in_turn_and_each_epoch_has_its_own_order() {
         let loader = shuffled(2).with_views(2);
         let images = |loader: &Loader, epoch| {
-            let mut images: Vec<(u32, Vec<u8>)> = loader
-                .epoch(epoch, 0)
-                .flat_map(|b| {
-                    b.samples
-                        .into_iter()
-                        .zip(b.images.chunks(4).map(<[u8]>::to_vec).collect::<Vec<_>>())
-                })
-                .collect();
+            let mut images: Vec<(u64, Vec<u8>)> = Vec::new();
+            for batch in all(loader, epoch, 0) {
+                let parts = pixels(&batch).chunks(4).map(<[u8]>::to_vec);
+                images.extend(batch.samples.iter().copied().zip(parts));
+            }
             images.sort();
             images
         };
         assert_eq!([1, 2, 3, 4].map(|epoch| loader.view(epoch)), [1, 2, 1, 2]);
         assert_eq!(images(&loader, 1), images(&loader, 3));
         assert_ne!(images(&loader, 1), images(&loader, 2));
-        assert_ne!(loader.order(1), loader.order(3));
+        let order = |epoch| loader.order(epoch).unwrap().ids(0..11);
+        assert_ne!(order(1), order(3));
         assert_eq!(images(&loader, 2), images(&shuffled(1), 2));
         assert_eq!(Loader::in_order(set(), 4).view(3), 0);
     }
 
     #[test]
     fn evaluation_sees_the_set_as_it_is() {
-        let images: Vec<u8> =
-            Loader::in_order(set(), 4).epoch(1, 0).flat_map(|b| b.images).collect();
+        let batches = all(&Loader::in_order(set(), 4), 1, 0);
+        let images: Vec<u8> = batches.iter().flat_map(pixels).copied().collect();
         assert_eq!(images[..8], [0, 100, 0, 0, 1, 101, 1, 1]);
         assert_eq!(images.len(), 44);
+    }
+
+    /// Three shards, of which the samples from 7 cannot be read and those from 9 bring the reader down.
+    #[derive(Debug)]
+    struct Faulty([Range<SampleId>; 3]);
+
+    impl Source for Faulty {
+        fn shards(&self) -> &[Range<SampleId>] {
+            &self.0
+        }
+
+        fn read(
+            &self,
+            ids: &[SampleId],
+            _: ViewKey,
+            into: &mut HostBatch,
+        ) -> Result<(), DataError> {
+            assert!(ids.iter().all(|id| *id < 9), "a reader that fails");
+            if let Some(id) = ids.iter().find(|id| **id >= 7) {
+                return Err(DataError::batch("a shard", format!("no sample {id}"), "all of them"));
+            }
+            into.targets = Targets::Classes(ids.iter().map(|id| *id as i32).collect());
+            Ok(())
+        }
+
+        fn identity(&self) -> &str {
+            "faulty"
+        }
+    }
+
+    #[test]
+    fn an_error_and_a_panic_of_a_reader_end_the_epoch_with_an_error() {
+        for (last, expected) in [(9, "no sample 7"), (12, "the thread that reads it has failed")] {
+            let source = Arc::new(Faulty([0..3, 3..4, last - 3..last]));
+            let loader = Loader::in_order(source, 2).with_workers(2);
+            let mut epoch = loader.epoch(1, 0, Part::whole()).unwrap();
+            let mut read = Vec::new();
+            let error = loop {
+                match epoch.next().expect("an error comes before the end") {
+                    Ok(batch) => read.extend(batch.samples),
+                    Err(error) => break error.to_string(),
+                }
+            };
+            assert!(error.contains(expected), "{error}");
+            assert!(read.len() >= 4 && epoch.next().is_none(), "{read:?}");
+        }
+        let overlapping = Loader::in_order(Arc::new(Faulty([0..3, 2..4, 4..5])), 2);
+        assert!(overlapping.epoch(1, 0, Part::whole()).is_err());
+        assert!(Loader::shuffled(set(), 3, 1).with_window(0).order(1).is_err());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use distill_datasets::DataError;
+use distill_datasets::{DataError, SampleId};
 use distill_models::ModelError;
 use distill_objective::{ConfigError, SignalError};
 use thiserror::Error;
@@ -62,7 +62,7 @@ pub enum DriverError {
         step: usize,
         /// Index of each image of the batch among the training images; `non-finite.json` in the stage's
         /// folder has them too. Empty where it was no batch.
-        samples: Vec<u32>,
+        samples: Vec<SampleId>,
         /// The last checkpoint before it.
         saved: Option<PathBuf>,
     },
@@ -75,7 +75,7 @@ pub enum DriverError {
         /// The logit or feature.
         value: f32,
         /// Index of the image among the training images.
-        sample: u32,
+        sample: SampleId,
         /// Number of its view.
         view: u64,
         /// Precision of the cache.
@@ -187,12 +187,12 @@ fn less_memory(fits: Option<(usize, usize)>) -> String {
 }
 
 /// The batch in words, the first few of its images.
-fn some_of(samples: &[u32]) -> String {
+fn some_of(samples: &[SampleId]) -> String {
     const SHOWN: usize = 8;
     if samples.is_empty() {
         return String::new();
     }
-    let shown: Vec<String> = samples.iter().take(SHOWN).map(u32::to_string).collect();
+    let shown: Vec<String> = samples.iter().take(SHOWN).map(SampleId::to_string).collect();
     let more = if samples.len() > SHOWN { ", ..." } else { "" };
     format!(" (batch of {} training images: {}{more})", samples.len(), shown.join(", "))
 }

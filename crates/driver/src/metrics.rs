@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use distill_datasets::SampleId;
 use serde::{Deserialize, Serialize};
 
 use crate::{DriverError, Stage};
@@ -31,7 +32,7 @@ pub struct SkippedRecord {
     /// Step, counted over the stage from 1.
     pub step: usize,
     /// Index of each of its images among the training images.
-    pub samples: Vec<u32>,
+    pub samples: Vec<SampleId>,
 }
 
 /// Means over the steps since the line before.

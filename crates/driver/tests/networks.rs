@@ -57,9 +57,10 @@ fn an_ensemble_teaches_with_the_mean_of_its_members() {
     .unwrap();
     let (mut right, mut nll) = (0, 0.0);
     let loader = distill_datasets::Loader::in_order(data.test.clone(), EVALUATION_BATCH);
-    for batch in loader.epoch(1, 0) {
-        let labels = batch.labels.clone();
-        let images = batch.to_device(&device).images;
+    for batch in loader.epoch(1, 0, distill_datasets::Part::whole()).unwrap() {
+        let batch = batch.unwrap();
+        let labels = batch.classes().unwrap().to_vec();
+        let images = batch.to_device(&device).unwrap().images;
         let [ours, theirs] = [&first, &second].map(|network| {
             let logits = network.logits(images.clone()).into_data();
             logits.iter::<f32>().collect::<Vec<f32>>()

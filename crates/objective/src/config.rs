@@ -1,95 +1,89 @@
-//! Configuration of every loss term by its name in recipes.
+//! What configurations of terms have in common: how their fields are written down, and checks of several.
 
-use serde::{Deserialize, Serialize};
+use crate::ConfigError;
 
-use crate::{ConfigError, Schedule, Term};
-
-/// Every term, once: its variant and what it is.
-macro_rules! terms {
-    ($($(#[$doc:meta])* $variant:ident($config:ident)),* $(,)?) => {
-        /// One weighted term as a recipe writes it: `{ term = "soft-targets", temperature = 5, weight = 0.4
-        /// }`.
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Defines the configuration of a term as recipes write it. What a recipe leaves out has its default, a field
+/// that is not listed is refused, and fields are written in the order of the list.
+///
+/// A field is `name: type = default` below its doc line. Fields of many terms are short: `taps`,
+/// `temperature = 4.0`, `standardise` and `weight = 1.0`.
+macro_rules! config {
+    ($(#[$doc:meta])* $name:ident { $($fields:tt)* }) => {
+        config! { @ [$(#[$doc])* $name] [] $($fields)* }
+    };
+    (@ $head:tt [$($done:tt)*] taps, $($rest:tt)*) => {
+        config! { @ $head [$($done)*
+            /// Names of the features that are compared, [student, teacher].
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            taps: Vec<[String; 2]> = Vec::new(),
+        ] $($rest)* }
+    };
+    (@ $head:tt [$($done:tt)*] taps from shallow to deep, $($rest:tt)*) => {
+        config! { @ $head [$($done)*
+            /// Names of the features that are compared, [student, teacher], shallow to deep.
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            taps: Vec<[String; 2]> = Vec::new(),
+        ] $($rest)* }
+    };
+    (@ $head:tt [$($done:tt)*] temperature = $value:literal, $($rest:tt)*) => {
+        config! { @ $head [$($done)*
+            /// Softening temperature T.
+            temperature: $crate::Schedule = $crate::Schedule::constant($value),
+        ] $($rest)* }
+    };
+    (@ $head:tt [$($done:tt)*] standardise, weight = $value:literal, $($rest:tt)*) => {
+        config! { @ $head [$($done)*] standardise,
+            /// Factor of this term in the sum; T² is not part of it.
+            weight: $crate::Schedule = $crate::Schedule::constant($value),
+            $($rest)*
+        }
+    };
+    (@ $head:tt [$($done:tt)*] standardise, $($rest:tt)*) => {
+        config! { @ $head [$($done)*
+            /// Whether both networks' logits are [standardised](crate::standardise) first.
+            standardise: bool = false,
+        ] $($rest)* }
+    };
+    (@ $head:tt [$($done:tt)*] weight = $value:literal, $($rest:tt)*) => {
+        config! { @ $head [$($done)*
+            /// Factor of this term in the sum.
+            weight: $crate::Schedule = $crate::Schedule::constant($value),
+        ] $($rest)* }
+    };
+    (@ $head:tt [$($done:tt)*]
+        $(#[$meta:meta])* $field:ident: $type:ty = $default:expr, $($rest:tt)*) => {
+        config! { @ $head [$($done)* $(#[$meta])* $field: $type = $default,] $($rest)* }
+    };
+    (@ [$(#[$doc:meta])* $name:ident]
+        [$($(#[$meta:meta])* $field:ident: $type:ty = $default:expr,)*]) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-        #[serde(tag = "term", rename_all = "kebab-case")]
-        #[non_exhaustive]
-        pub enum TermConfig {
-            $($(#[$doc])* $variant(crate::$config),)*
+        #[serde(deny_unknown_fields, default)]
+        pub struct $name {
+            $($(#[$meta])* pub $field: $type,)*
         }
 
-        impl TermConfig {
-            /// Factor of the term in the sum.
-            pub fn weight(&self) -> Schedule {
-                match self {
-                    $(Self::$variant(config) => config.weight,)*
-                }
-            }
-
-            /// Checks all ranges, the weight's too, and makes the term.
-            ///
-            /// # Errors
-            /// [`ConfigError`] for a value out of its range.
-            pub fn build(&self) -> Result<Box<dyn Term>, ConfigError> {
-                self.weight().check_weight()?;
-                Ok(match self {
-                    $(Self::$variant(config) => Box::new(config.build()?),)*
-                })
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
             }
         }
     };
 }
 
-terms! {
-    /// Cross entropy with the labels.
-    CrossEntropy(CrossEntropyConfig),
-    /// Hinton's soft targets.
-    SoftTargets(SoftTargetsConfig),
-    /// Cross entropy with soft targets.
-    SoftCrossEntropy(SoftCrossEntropyConfig),
-    /// Squared distance of logits.
-    LogitMse(LogitMseConfig),
-    /// Soft targets, weighted for each sample.
-    WeightedSoftTargets(WeightedSoftTargetsConfig),
-    /// Decoupled knowledge distillation.
-    Decoupled(DecoupledConfig),
-    /// Correlations over classes and samples.
-    Dist(DistConfig),
-    /// Soft targets of the most probable classes.
-    TopK(TopKConfig),
-    /// Divergence of the teacher from the student.
-    ReverseKl(ReverseKlConfig),
-    /// Generalised Jensen-Shannon divergence.
-    JensenShannon(JensenShannonConfig),
-    /// Divergence from a mixture of both.
-    SkewedKl(SkewedKlConfig),
-    /// FitNet's hints.
-    Hint(HintConfig),
-    /// Attention transfer.
-    Attention(AttentionConfig),
-    /// Neuron selectivity transfer.
-    Nst(NstConfig),
-    /// Probabilistic knowledge transfer.
-    Pkt(PktConfig),
-    /// Similarity preserving distillation.
-    Similarity(SimilarityConfig),
-    /// Correlation congruence.
-    Correlation(CorrelationConfig),
-    /// Relational knowledge distillation.
-    Rkd(RkdConfig),
-    /// Variational information distillation.
-    Vid(VidConfig),
-    /// Overhaul of feature distillation.
-    Overhaul(OverhaulConfig),
-    /// Contrastive representation distillation.
-    Crd(CrdConfig),
-    /// Knowledge review.
-    Review(ReviewConfig),
-}
+pub(crate) use config;
 
-pub(crate) fn one() -> Schedule {
-    Schedule::constant(1.0)
-}
-
-pub(crate) fn four() -> Schedule {
-    Schedule::constant(4.0)
+/// Refuses factors of a loss of two parts: one that is out of its range, or both zero.
+pub(crate) fn check_factors(factors: [(&str, f64); 2]) -> Result<(), ConfigError> {
+    for (field, factor) in factors {
+        if !(0.0..=1e9).contains(&factor) {
+            return Err(ConfigError::new(field, factor, "a number from 0 to 1e9"));
+        }
+    }
+    let [(first, a), (second, b)] = factors;
+    if a == 0.0 && b == 0.0 {
+        return Err(ConfigError::new(first, 0, format!("above 0 where `{second}` is 0")));
+    }
+    Ok(())
 }

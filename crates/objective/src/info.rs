@@ -1,6 +1,4 @@
-//! The table of all terms.
-
-use crate::{features, logits};
+//! What a term is, in words.
 
 /// One line of the table that `distill list objectives` prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,29 +12,3 @@ pub struct TermInfo {
     /// Where it comes from.
     pub source: &'static str,
 }
-
-/// Every term this crate offers: of logits, then of features, each in the order of what they need.
-pub const TERMS: &[TermInfo] = &[
-    logits::cross_entropy::INFO,
-    logits::soft_targets::INFO,
-    logits::soft_cross_entropy::INFO,
-    logits::logit_mse::INFO,
-    logits::weighted_soft_targets::INFO,
-    logits::decoupled::INFO,
-    logits::dist::INFO,
-    logits::top_k::INFO,
-    logits::reverse_kl::INFO,
-    logits::jensen_shannon::INFO,
-    logits::skewed_kl::INFO,
-    features::hint::INFO,
-    features::attention::INFO,
-    features::nst::INFO,
-    features::pkt::INFO,
-    features::similarity::INFO,
-    features::correlation::INFO,
-    features::rkd::INFO,
-    features::vid::INFO,
-    features::overhaul::INFO,
-    features::crd::INFO,
-    features::review::INFO,
-];

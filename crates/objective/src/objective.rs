@@ -1,25 +1,27 @@
 //! The weighted sum of loss terms.
 
+use std::sync::Arc;
+
 use burn::tensor::Tensor;
 use rand_core::RngCore;
 
 use crate::{
     ConfigError, Connectors, Inputs, Places, Schedule, SignalError, Signals, TapShape, Term,
-    TermConfig,
+    terms::TermConfig,
 };
 
 /// A weighted sum of named terms.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Objective {
     terms: Vec<Weighted>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Weighted {
     name: String,
     weight: Schedule,
     places: Option<Places>,
-    term: Box<dyn Term>,
+    term: Arc<dyn Term>,
 }
 
 /// The value of an [`Objective`] on one batch. A sum of none is 0 and has no gradient.
@@ -71,7 +73,7 @@ impl Objective {
                 0 => term.name().to_owned(),
                 _ => format!("{}-{}", term.name(), same + 1),
             };
-            named.push(Weighted { name, weight, places: term.places(), term });
+            named.push(Weighted { name, weight, places: term.places(), term: Arc::from(term) });
         }
         Self { terms: named }
     }

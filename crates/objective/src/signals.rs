@@ -2,7 +2,7 @@
 
 use burn::tensor::{Bool, DType, Device, FloatDType, Int, Tensor};
 
-use crate::{Features, SignalError, TapShape, features::Contrast};
+use crate::{Contrast, Features, SignalError, TapShape};
 
 /// What a loss may look at for one batch.
 ///

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use burn::tensor::Tensor;
 use rand_core::RngCore;
 
-use crate::{ConfigError, Connector, Places, SignalError, Signals};
+use crate::{ConfigError, Connector, Layer, Places, SignalError, Signals};
 
 /// What a term is given for one batch.
 #[derive(Debug)]
@@ -25,25 +25,43 @@ impl Inputs<'_> {
     /// # Panics
     /// Without any pair: a term that compares features has one.
     pub fn sum(self, loss: impl FnMut([Tensor<4>; 2]) -> Tensor<1>) -> Tensor<1> {
-        sum(self.features.into_iter().map(loss))
+        let losses = self.features.into_iter().map(loss);
+        losses.reduce(|sum, loss| sum + loss).expect("at least one pair")
     }
-}
 
-/// Sum of at least one loss.
-pub(crate) fn sum(losses: impl Iterator<Item = Tensor<1>>) -> Tensor<1> {
-    losses.reduce(|sum, loss| sum + loss).expect("at least one pair")
+    /// Sum of a loss over all pairs, `[1]`, each with its part of the connector. The loss is nothing where the
+    /// layers are not those that [`Term::connect`] makes.
+    ///
+    /// # Errors
+    /// [`SignalError::NoConnector`] where there are no such layers, with the name of the asking `term`.
+    pub fn sum_connected(
+        self,
+        term: &'static str,
+        mut loss: impl FnMut([Tensor<4>; 2], &[Layer]) -> Option<Tensor<1>>,
+    ) -> Result<Tensor<1>, SignalError> {
+        let parts = match self.connector {
+            Some(connector) if connector.parts.len() == self.features.len() => &connector.parts,
+            _ => return Err(SignalError::NoConnector { term }),
+        };
+        let pairs = self.features.into_iter().zip(parts);
+        let losses: Option<Vec<_>> = pairs.map(|(pair, layers)| loss(pair, layers)).collect();
+        let sum = losses.into_iter().flatten().reduce(|sum, loss| sum + loss);
+        sum.ok_or(SignalError::NoConnector { term })
+    }
 }
 
 /// One loss: a function of signals, without a weight.
 ///
-/// A term of one's own needs [`name`](Self::name), [`formula`](Self::formula) and [`forward`](Self::forward),
-/// and goes into [`Objective::of`](crate::Objective::of).
+/// A term of one's own needs [`name`](Self::name) and [`forward`](Self::forward), and goes into
+/// [`Objective::of`](crate::Objective::of).
 pub trait Term: Debug + Send + Sync {
     /// Name in recipes and records.
     fn name(&self) -> &'static str;
 
-    /// Effective formula without the weight: `T²·KL(T=5)`.
-    fn formula(&self) -> String;
+    /// Effective formula without the weight: `T²·KL(T=5)`. Its name where a term does not say.
+    fn formula(&self) -> String {
+        self.name().to_owned()
+    }
 
     /// Whether it reads the teacher's logits or features.
     fn needs_teacher(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use burn::{module::Module, tensor::Device};
-use distill_driver::distill_driver::training::OptimizerKind;
+use distill_driver::training::OptimizerKind;
 use distill_models::{
     ModelInfo,
     weights::{self, Precision},

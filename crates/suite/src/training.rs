@@ -13,8 +13,9 @@ use distill_backends::{BACKENDS, Backend};
 use distill_driver::{
     Capabilities, DriverError, Event, Observer, RunConfig,
     metrics::Line,
-    recipe::{self, Precision, Resolved},
+    recipe::{self, Resolved},
     run as run_recipe,
+    training::Precision,
 };
 
 use crate::{Context, item::Item};

@@ -1,16 +1,15 @@
 //! `distill evaluate`: the accuracy of trained weights on a dataset.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::Path, sync::Arc};
 
 use anyhow::Context;
-use distill_datasets::{ImageShape, LoadConfig, Loader, Normalisation, load};
+use burn::tensor::Device;
+use distill_datasets::{Dataset, ImageShape, LoadConfig, Loader, Normalisation, load};
 use distill_driver::{
     Classifier, DriverError, EVALUATION_BATCH, Event, ModelCard, Observer, evaluation::Predictions,
     is_onnx,
 };
+use distill_models::Signature;
 use serde_json::json;
 
 use super::{
@@ -22,84 +21,17 @@ use crate::{arguments::EvaluateArguments, output};
 
 pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
     let (_, device) = distill_backends::choose(arguments.device.backend.as_deref())?;
-    let weights = &arguments.weights;
-    // What needs no data is refused before any is read or fetched.
-    if !weights.is_file() {
-        return Err(refused(weights, "no such file, expected weights".to_owned()).into());
-    }
-    if let Some(model) = &arguments.network.model {
-        arguments.network.architecture(model)?;
-    }
-    if let Some(path) = arguments.logits.as_deref().filter(|path| !can_be_written(path)) {
-        let problem = "it cannot be written, expected a file in a folder that is there".to_owned();
-        return Err(refused(path, problem).into());
-    }
-    let card = ModelCard::beside(weights)?;
-    let name = match (arguments.dataset, &card) {
-        (Some(name), _) => name,
-        (None, Some(card)) => card.dataset.clone(),
-        (None, None) => return Err(missing("--dataset").into()),
-    };
-    if name == "folder" && arguments.path.is_none() {
-        let problem =
-            "it is missing, expected the folder of images with `test/CLASS` in it".to_owned();
-        return Err(DriverError::Recipe { file: "--path".to_owned(), problem }.into());
-    }
-    let mut config = LoadConfig::new(name, data_folder(&arguments.data)?);
-    config.offline = arguments.data.offline;
-    // A recipe's path starts from the data folder; one that is typed starts where it is typed.
-    let typed = |path: PathBuf| {
-        std::path::absolute(&path).ok().filter(|path| path.is_dir()).unwrap_or(path)
-    };
-    config.path = arguments.path.map(typed);
-    if let Some(signature) = card.as_ref().map(|card| card.signature) {
-        let (channels, height, width) = (signature.channels, signature.height, signature.width);
-        config.shape = ImageShape { channels, height, width };
-    } else if let Some(side) = arguments.network.size {
-        (config.shape.height, config.shape.width) = (side.into(), side.into());
-    }
-    let mut progress = output::Progress::new();
-    let dataset = load(&config, &mut |file, have| {
-        progress.on(Event::Fetching { file: &file.path, have, total: file.bytes });
-    });
-    progress.finish();
-    let dataset = dataset.map_err(DriverError::from)?;
-
-    let images = Images {
-        dataset: dataset.name.clone(),
-        shape: dataset.test.shape(),
-        classes: dataset.classes.clone(),
-        normalisation: dataset.normalisation.clone(),
-    };
-    let (classifier, name) = if card.is_none()
-        && arguments.network.model.is_none()
-        && is_onnx(weights)
-    {
-        arguments.network.no_settings(weights)?;
-        let view = arguments.network.view(&images);
-        let Normalisation { mean, std } = view.normalisation.clone();
-        Normalisation::new(mean, std, view.shape.channels).map_err(DriverError::from)?;
-        (Classifier::onnx(weights, view, dataset.classes.len())?, weights.display().to_string())
-    } else {
-        let card = arguments.network.card(weights, images)?;
-        let (channels, classes) = (dataset.test.shape().channels, dataset.classes.len());
-        if (card.signature.channels, card.signature.classes) != (channels, classes) {
-            let problem = format!(
-                "the network takes {} channels and knows {} classes, expected {channels} and {classes} \
-                 of the dataset `{}`",
-                card.signature.channels, card.signature.classes, dataset.name
-            );
-            return Err(refused(weights, problem).into());
-        }
-        (Classifier::load(&card, weights, &device)?, card.model)
-    };
+    check_early(&arguments)?;
+    let card = ModelCard::beside(&arguments.weights)?;
+    let dataset = dataset(&arguments, card.as_ref())?;
+    let (classifier, name) = classifier(&arguments, card.as_ref(), &dataset, &device)?;
     let test = match arguments.limit {
         Some(limit) => Arc::new(dataset.test.as_ref().clone().truncated(limit as usize)),
         None => dataset.test.clone(),
     };
     let loader = Loader::in_order(test, EVALUATION_BATCH);
-    let answer = |images| classifier.logits(images);
-    let predictions = Predictions::collect(&loader, &device, answer)?;
+    let forward = |images| classifier.logits(images);
+    let predictions = Predictions::collect(&loader, &device, forward)?;
     if let Some(path) = &arguments.logits {
         write_logits(&predictions, path).with_context(|| path.display().to_string())?;
     }
@@ -121,6 +53,88 @@ pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
         scores.ece,
     ));
     Ok(())
+}
+
+/// Refuses what needs no data, before any is read or fetched.
+fn check_early(arguments: &EvaluateArguments) -> anyhow::Result<()> {
+    let weights = &arguments.weights;
+    if !weights.is_file() {
+        return Err(refused(weights, "no such file, expected weights".to_owned()).into());
+    }
+    if let Some(model) = &arguments.network.model {
+        arguments.network.architecture(model)?;
+    }
+    if let Some(path) = arguments.logits.as_deref().filter(|path| !can_be_written(path)) {
+        let problem = "it cannot be written, expected a file in a folder that is there".to_owned();
+        return Err(refused(path, problem).into());
+    }
+    Ok(())
+}
+
+/// The dataset that the command line or else the card names, in the size of the card or the command line.
+fn dataset(arguments: &EvaluateArguments, card: Option<&ModelCard>) -> anyhow::Result<Dataset> {
+    let name = match (&arguments.dataset, card) {
+        (Some(name), _) => name.clone(),
+        (None, Some(card)) => card.dataset.clone(),
+        (None, None) => return Err(missing("--dataset").into()),
+    };
+    if name == "folder" && arguments.path.is_none() {
+        let problem =
+            "it is missing, expected the folder of images with `test/CLASS` in it".to_owned();
+        return Err(DriverError::Recipe { file: "--path".to_owned(), problem }.into());
+    }
+    let mut config = LoadConfig::new(name, data_folder(&arguments.data)?);
+    config.offline = arguments.data.offline;
+    // A recipe's path starts from the data folder; one that is typed starts where it is typed.
+    if let Some(path) = &arguments.path {
+        let typed = std::path::absolute(path).ok().filter(|path| path.is_dir());
+        config.path = Some(typed.unwrap_or_else(|| path.clone()));
+    }
+    if let Some(Signature { channels, height, width, .. }) = card.map(|card| card.signature) {
+        config.shape = ImageShape { channels, height, width };
+    } else if let Some(side) = arguments.network.size {
+        (config.shape.height, config.shape.width) = (side.into(), side.into());
+    }
+    let mut progress = output::Progress::new();
+    let dataset = load(&config, &mut |file, have| {
+        progress.on(Event::Fetching { file: &file.path, have, total: file.bytes });
+    });
+    progress.finish();
+    Ok(dataset.map_err(DriverError::from)?)
+}
+
+/// The network of the weights' file, and its name.
+fn classifier(
+    arguments: &EvaluateArguments,
+    card: Option<&ModelCard>,
+    dataset: &Dataset,
+    device: &Device,
+) -> anyhow::Result<(Classifier, String)> {
+    let weights = &arguments.weights;
+    let (channels, classes) = (dataset.test.shape().channels, dataset.classes.len());
+    let images = Images {
+        dataset: dataset.name.clone(),
+        shape: dataset.test.shape(),
+        classes: dataset.classes.clone(),
+        normalisation: dataset.normalisation.clone(),
+    };
+    if card.is_none() && arguments.network.model.is_none() && is_onnx(weights) {
+        arguments.network.no_settings(weights)?;
+        let view = arguments.network.view(&images);
+        let Normalisation { mean, std } = view.normalisation.clone();
+        Normalisation::new(mean, std, view.shape.channels).map_err(DriverError::from)?;
+        return Ok((Classifier::onnx(weights, view, classes)?, weights.display().to_string()));
+    }
+    let card = arguments.network.card(weights, images)?;
+    if (card.signature.channels, card.signature.classes) != (channels, classes) {
+        let problem = format!(
+            "the network takes {} channels and knows {} classes, expected {channels} and {classes} \
+             of the dataset `{}`",
+            card.signature.channels, card.signature.classes, dataset.name
+        );
+        return Err(refused(weights, problem).into());
+    }
+    Ok((Classifier::load(&card, weights, device)?, card.model))
 }
 
 fn can_be_written(path: &Path) -> bool {

@@ -73,7 +73,7 @@ fn draw_split(seed: u64, split: u64, len: usize) -> ImageSet {
         let drawn = parts.into_iter().map(|part| part.join().expect("drawing does not panic"));
         drawn.collect::<Vec<Vec<u8>>>().concat()
     });
-    ImageSet::new(SHAPE, images, (0..len).map(|sample| (sample % 10) as u16).collect())
+    ImageSet::new(SHAPE, images, (0..len).map(|sample| (sample % 10) as u32).collect())
 }
 
 #[cfg(test)]

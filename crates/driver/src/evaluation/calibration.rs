@@ -2,21 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Predictions, log_softmax};
-
-/// Bins of equal width for the calibration error.
-const BINS: usize = 15;
-
-/// Images whose likeliest class has a probability in one of 15 bins of equal width.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Bin {
-    /// Number of images.
-    pub images: usize,
-    /// Sum of these probabilities.
-    pub confidence: f64,
-    /// Images whose likeliest class is right.
-    pub right: usize,
-}
+use super::{
+    metrics::{Bin, CalibrationError},
+    predictions::Predictions,
+    softmax::log_softmax,
+};
 
 /// Calibration on the test split as trained, and with logits divided by one temperature that was fitted on
 /// the validation split. Which class is likeliest does not change.
@@ -54,22 +44,15 @@ const RANGE: [f64; 2] = [0.05, 20.0];
 impl Predictions {
     /// The same predictions with logits divided by `temperature`.
     pub fn at(&self, temperature: f64) -> Self {
-        let logits = self.logits.iter().map(|z| (f64::from(*z) / temperature) as f32).collect();
-        Self { logits, ..self.clone() }
+        let logits = self.logits().iter().map(|z| (f64::from(*z) / temperature) as f32).collect();
+        Self::from_logits(logits, self.labels().to_vec(), self.classes())
     }
 
-    /// The 15 bins, from 0 to 1.
+    /// The 15 bins of the calibration error, from 0 to 1.
     pub fn bins(&self) -> Vec<Bin> {
-        let mut bins = vec![Bin::default(); BINS];
-        for (row, right) in self.rows().zip(self.right()) {
-            let log_p = log_softmax(row).into_iter().fold(f64::NEG_INFINITY, f64::max);
-            let confidence = log_p.exp();
-            let bin = &mut bins[((confidence * BINS as f64) as usize).min(BINS - 1)];
-            bin.images += 1;
-            bin.confidence += confidence;
-            bin.right += usize::from(right);
-        }
-        bins
+        let mut error = CalibrationError::default();
+        self.measure(None, &mut [&mut error]);
+        error.bins()
     }
 
     /// The temperature in `[0.05, 20]` with the lowest mean −log p. As a function of 1/T this mean is
@@ -78,7 +61,7 @@ impl Predictions {
         let ratio = (5_f64.sqrt() - 1.0) / 2.0;
         let nll = |log_t: f64| {
             let scaled = self.at(log_t.exp());
-            let rows = scaled.rows().zip(&scaled.labels);
+            let rows = scaled.rows().zip(scaled.labels());
             rows.map(|(row, label)| -log_softmax(row)[*label as usize]).sum::<f64>()
         };
         let [mut low, mut high] = RANGE.map(f64::ln);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Predictions, likeliest};
+use super::{metric::likeliest, predictions::Predictions};
 
 /// What the test split says of a network that never saw some classes, after the last epoch: as trained, and
 /// with one number added to the logits of these classes.

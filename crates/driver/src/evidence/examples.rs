@@ -81,7 +81,7 @@ pub(super) fn choose<'a>(
         }),
     ];
     let example = |kind: Kind, at: usize| {
-        let label = usize::from(images.label(at));
+        let label = images.label(at) as usize;
         let said = [teacher[at], baseline[at], student[at]].map(|row| softmax(row, 1.0));
         let classes = likeliest(&said, label);
         let of = |all: &[f64]| classes.iter().map(|class| all[*class]).collect();
@@ -106,7 +106,7 @@ pub(super) fn choose<'a>(
 /// The images that are worth most, of different classes first.
 fn most(images: &ImageSet, worth: Worth) -> Vec<usize> {
     let mut all: Vec<(f64, usize)> = (0..images.len())
-        .filter_map(|at| worth(at, usize::from(images.label(at))).map(|worth| (worth, at)))
+        .filter_map(|at| worth(at, images.label(at) as usize).map(|worth| (worth, at)))
         .collect();
     all.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let mut classes = std::collections::BTreeSet::new();

@@ -1,8 +1,8 @@
 //! Who answers the student: the teacher itself, or what it said earlier.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use distill_datasets::Loader;
+use distill_datasets::{Augmented, Loader};
 use distill_objective::Objective;
 use serde_json::{Value, json};
 
@@ -59,19 +59,15 @@ impl Pipeline<'_> {
         let mut asked = BTreeMap::new();
         for (stage, single) in recipe.singles() {
             let Some(reference) = recipe.learns_from(stage) else { continue };
-            let mut objective = Objective::new(&single.objective)
-                .map_err(|e| DriverError::objective(&recipe.file, &e))?;
+            let mut objective = single.objective.built().clone();
             if objective.needs_features() {
                 let graph = |stage| self.settings(stage).architecture.graph(&self.signature(stage));
                 let graphs = [&graph(stage)?, &graph(reference.stage)?];
                 try_connection(&mut objective, graphs, &self.config.device)?;
             }
-            let batches = Loader::shuffled(
-                self.sets[&stage].images.clone(),
-                single.optimizer.batch,
-                self.seed(stage),
-                single.augment.clone(),
-            );
+            let images = self.sets[&stage].images.clone();
+            let source = Arc::new(Augmented::new(images, single.augment.clone()));
+            let batches = Loader::shuffled(source, single.optimizer.batch, self.seed(stage));
             // Which teacher it is shows in its name, and not yet in its weights.
             let name = Value::from(reference.to_string());
             let filling = self.filling(stage, reference, section, &objective, batches, name)?;

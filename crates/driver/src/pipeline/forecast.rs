@@ -137,7 +137,7 @@ impl Pipeline<'_> {
             let seen = short.seen_by(*stage, &short.validation)?;
             let started = Instant::now();
             let teacher = short.teacher(Reference::selected(*stage))?;
-            teacher.predictions(&seen, &config.device);
+            teacher.predictions(&seen, &config.device)?;
             let evaluated_per_second = seen.samples() as f64 / started.elapsed().as_secs_f64();
             let evaluation = validation as f64 / evaluated_per_second;
             paces.insert(

@@ -30,7 +30,7 @@ use serde_json::json;
 
 use crate::{
     Capabilities, DriverError, Event, ExportConfig, Observer, Report, Stage, View, export,
-    recipe::{Reference, Resolved, ResolvedStage},
+    recipe::{Reference, Resolved, ResolvedStage, StageObjective},
     records::{self, BURN, DatasetRecord, Host, RunRecord, StageRecord, device_name},
     store::{read_json, sha256, write_atomic, write_json},
 };
@@ -148,7 +148,9 @@ impl<'a> Pipeline<'a> {
         let all = dataset.train.as_ref().clone();
         let held_out_from = all.len() - validation;
         let (rest, held_out) = all.split_at(held_out_from);
-        let loader = |set| Loader::in_order(set, EVALUATION_BATCH).with_workers(config.workers);
+        let loader = |set: Arc<ImageSet>| {
+            Loader::in_order(set, EVALUATION_BATCH).with_workers(config.workers)
+        };
         let train = Arc::new(rest.truncated(train));
         Ok(Self {
             config,
@@ -258,7 +260,7 @@ impl<'a> Pipeline<'a> {
             "epochs": settings.epochs,
             "optimizer": settings.optimizer,
             "schedule": settings.schedule,
-            "objective": self.config.recipe.terms(stage),
+            "objective": self.objective(stage).terms,
         });
         if !settings.without.is_empty() {
             inputs["without"] = json!(settings.without);
@@ -321,6 +323,11 @@ impl<'a> Pipeline<'a> {
     /// What a stage that is no ensemble trains.
     fn settings(&self, stage: Stage) -> &ResolvedStage {
         self.config.recipe.stage(stage).expect("a stage with weights of its own")
+    }
+
+    /// What a stage that is no ensemble minimises.
+    fn objective(&self, stage: Stage) -> &StageObjective {
+        self.config.recipe.objective_of(stage).expect("a stage with weights of its own")
     }
 
     fn view(&self, stage: Stage) -> &View {

@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use distill_datasets::{Dataset, ImageSet, load};
-use distill_objective::Objective;
 
 use super::RunConfig;
 use crate::{
@@ -87,8 +86,7 @@ pub(super) fn effective_formula(
     let mut formula = recipe.objective().formula();
     for (stage, single) in recipe.singles() {
         let Some(reference) = recipe.learns_from(stage) else { continue };
-        let refuse = |e| DriverError::objective(&recipe.file, &e);
-        let mut objective = Objective::new(&single.objective).map_err(refuse)?;
+        let mut objective = single.objective.built().clone();
         if !objective.needs_features() {
             continue;
         }

@@ -53,7 +53,7 @@ impl Pipeline<'_> {
         let own: Vec<bool> = found.iter().map(|cluster| cluster + 1 == of.cluster).collect();
         let names = self.dataset.classes.iter().zip(&own).filter(|(_, own)| **own);
         let labels = self.sets[&stage].images.labels();
-        let ours = labels.iter().filter(|label| own[usize::from(**label)]).count();
+        let ours = labels.iter().filter(|label| own[**label as usize]).count();
         let others = labels.len() - ours;
         if ours == 0 || others == 0 {
             let table = &self.settings(stage).table;
@@ -105,7 +105,7 @@ impl Pipeline<'_> {
     /// All training images of a specialist's classes and as many others, which are of the dustbin.
     pub(super) fn specialist_set(&self, stage: Stage, own: &[bool]) -> TrainingSet {
         let set = &self.sets[&stage].images;
-        let is_own = |index: &usize| own[usize::from(set.label(*index))];
+        let is_own = |index: &usize| own[set.label(*index) as usize];
         let (mut chosen, mut others): (Vec<usize>, Vec<usize>) = (0..set.len()).partition(is_own);
         // Others are taken by lot, without putting back.
         let mut rng = KeyedRng::new(self.seed(stage), 0, 0, Operation::Shuffle);
@@ -172,7 +172,7 @@ impl Pipeline<'_> {
 }
 
 /// The label that a specialist has for each class.
-fn labels(own: &[bool]) -> Vec<u16> {
-    let dustbin = own.len() as u16;
-    own.iter().enumerate().map(|(class, own)| if *own { class as u16 } else { dustbin }).collect()
+fn labels(own: &[bool]) -> Vec<u32> {
+    let dustbin = own.len() as u32;
+    own.iter().enumerate().map(|(class, own)| if *own { class as u32 } else { dustbin }).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
 
-use distill_datasets::{ImageSet, Loader};
+use distill_datasets::{Augmented, ImageSet, Loader};
 use distill_models::Network;
 use distill_objective::{Negatives, Objective};
 
@@ -24,22 +24,21 @@ impl Pipeline<'_> {
     ) -> Result<StageRecord, DriverError> {
         let (settings, folder) = (self.settings(stage), self.folder(stage));
         let recipe = &self.config.recipe;
-        let mut objective = Objective::new(&recipe.terms(stage))
-            .map_err(|e| DriverError::objective(&recipe.file, &e))?;
+        let mut objective = self.objective(stage).built().clone();
         let set = match self.begun_with(stage)? {
             Some(own) => self.specialist_set(stage, &own.own).images,
             None => self.sets[&stage].images.clone(),
         };
         let validation = self.seen_by(stage, &self.validation)?;
-        let (batch, augment) = (settings.optimizer.batch, settings.augment.clone());
-        let mut batches = Loader::shuffled(set.clone(), batch, self.seed(stage), augment)
+        let source = Arc::new(Augmented::new(set.clone(), settings.augment.clone()));
+        let mut batches = Loader::shuffled(source, settings.optimizer.batch, self.seed(stage))
             .with_workers(self.config.workers);
         let (learner, teacher) = self.learner(stage, &set, &mut objective, &batches, observer)?;
         if let Some(views) = recipe.reused_views(stage) {
             batches = batches.with_views(views as u64);
         }
         let negatives = objective.negatives().map(|_| {
-            let labels: Vec<i32> = set.labels().iter().map(|label| i32::from(*label)).collect();
+            let labels: Vec<i32> = set.labels().iter().map(|label| *label as i32).collect();
             Negatives::new(&labels, self.class_names(stage).len())
         });
         observer.on(Event::StageStarted {

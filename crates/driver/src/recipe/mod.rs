@@ -3,6 +3,7 @@
 mod builtin;
 mod device;
 mod network;
+mod objective;
 mod optimizer;
 mod order;
 mod reference;
@@ -29,6 +30,7 @@ pub use network::{
     EnsembleSection, ResolvedEnsemble, ResolvedNetwork, ResolvedSpecialists, SpecialistSection,
     SpecialistsSection,
 };
+pub use objective::StageObjective;
 pub use optimizer::OptimizerSection;
 pub use reference::Reference;
 pub use resolve::Resolved;
@@ -227,15 +229,16 @@ impl Recipe {
 }
 
 impl StageSection {
+    /// The fields of its architecture.
     pub(crate) fn overrides(&self) -> Overrides {
-        Overrides {
-            blocks: self.blocks.clone(),
-            norm: self.norm,
-            hidden: self.hidden.clone(),
-            dropout: self.dropout,
-            input_dropout: self.input_dropout,
-            shortcut: self.shortcut,
-        }
+        let Self { blocks, norm, hidden, dropout, input_dropout, shortcut, .. } = self.clone();
+        Overrides { blocks, norm, hidden, dropout, input_dropout, shortcut }
+    }
+
+    /// This section with another network.
+    pub(crate) fn with_network(self, model: String, overrides: Overrides) -> Self {
+        let Overrides { blocks, norm, hidden, dropout, input_dropout, shortcut } = overrides;
+        Self { model, blocks, norm, hidden, dropout, input_dropout, shortcut, ..self }
     }
 }
 

@@ -94,18 +94,19 @@ impl OptimizerSection {
             let expected = "to be left out: this kind of optimizer has no such field";
             return Err((field.to_owned(), "given".to_owned(), expected));
         }
+        let usual = OptimizerConfig::default();
         let resolved = OptimizerConfig {
             kind,
-            learning_rate: self.learning_rate.unwrap_or(1e-3),
-            batch: self.batch.unwrap_or(64),
-            weight_decay: self.weight_decay.unwrap_or(0.0),
-            momentum: self.momentum.unwrap_or(0.9),
-            nesterov: self.nesterov.unwrap_or(false),
-            betas: self.betas.unwrap_or([0.9, 0.999]),
-            epsilon: self.epsilon.unwrap_or(1e-8),
-            precision: self.precision.unwrap_or_default(),
-            accumulate: self.accumulate.unwrap_or(1),
-            gradient_checkpoints: self.gradient_checkpoints.unwrap_or(0),
+            learning_rate: self.learning_rate.unwrap_or(usual.learning_rate),
+            batch: self.batch.unwrap_or(usual.batch),
+            weight_decay: self.weight_decay.unwrap_or(usual.weight_decay),
+            momentum: self.momentum.unwrap_or(usual.momentum),
+            nesterov: self.nesterov.unwrap_or(usual.nesterov),
+            betas: self.betas.unwrap_or(usual.betas),
+            epsilon: self.epsilon.unwrap_or(usual.epsilon),
+            precision: self.precision.unwrap_or(usual.precision),
+            accumulate: self.accumulate.unwrap_or(usual.accumulate),
+            gradient_checkpoints: self.gradient_checkpoints.unwrap_or(usual.gradient_checkpoints),
             clip_norm: self.clip_norm,
             max_norm: self.max_norm,
         };

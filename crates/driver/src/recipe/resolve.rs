@@ -9,8 +9,10 @@ use distill_objective::{Objective, Schedule, TermConfig};
 
 use super::{
     CacheConfig, DataSection, Recipe, Reference, ResolvedNetwork, ResolvedStage, Source,
+    StageObjective,
+    objective::label_terms,
     order::in_order,
-    single::{check_doubled, check_size, label_objective},
+    single::{check_doubled, check_size},
     stages::{networks, student},
 };
 use crate::{DriverError, Stage, View};
@@ -22,6 +24,8 @@ pub struct Resolved {
     pub recipe: Recipe,
     /// Where it came from, for messages.
     pub file: String,
+    /// The objective of the baseline.
+    pub baseline: StageObjective,
     /// The student, for the baseline too.
     pub student: ResolvedStage,
     /// All others: the teacher, and those of `[networks]`.
@@ -68,7 +72,9 @@ impl Resolved {
                 "at most 64 terms",
             ));
         }
-        Objective::new(&recipe.objective).map_err(|e| DriverError::objective(&file, &e))?;
+        let refuse = |e| DriverError::objective(&file, &e);
+        Objective::new(&recipe.objective).map_err(refuse)?;
+        let baseline = StageObjective::new(label_terms(&recipe)).map_err(refuse)?;
         let student = student(&recipe, source)?;
         let mut networks = networks(&recipe, source)?;
         for single in [&student].into_iter().chain(networks.values().filter_map(|one| one.single()))
@@ -80,7 +86,7 @@ impl Resolved {
             }
         }
         let order = in_order(&student, &mut networks, &file)?;
-        Ok(Self { recipe, file, student, networks, order })
+        Ok(Self { recipe, file, baseline, student, networks, order })
     }
 
     /// What a stage trains, or takes as given; none for an ensemble.
@@ -100,13 +106,21 @@ impl Resolved {
     /// The network that a stage learns from: its objective looks at a teacher.
     pub fn learns_from(&self, stage: Stage) -> Option<Reference> {
         let single = self.stage(stage).filter(|_| stage != Stage::Baseline)?;
-        let needs_teacher = Objective::new(&single.objective).is_ok_and(|o| o.needs_teacher());
+        let needs_teacher = single.objective.built().needs_teacher();
         single.from.filter(|_| needs_teacher && single.peers.is_empty())
     }
 
     /// The objective of the distilled student.
-    pub fn objective(&self) -> Objective {
-        Objective::new(&self.recipe.objective).expect("checked when the recipe was resolved")
+    pub fn objective(&self) -> &Objective {
+        self.student.objective.built()
+    }
+
+    /// The objective of a stage; none of an ensemble.
+    pub fn objective_of(&self, stage: Stage) -> Option<&StageObjective> {
+        match stage {
+            Stage::Baseline => Some(&self.baseline),
+            _ => self.stage(stage).map(|single| &single.objective),
+        }
     }
 
     /// Temperature of the student's soft targets after its last epoch, of the first term that has one; 1 where
@@ -131,14 +145,6 @@ impl Resolved {
             || self.learns_from(stage).is_some();
         let views = self.recipe.cache.as_ref()?.views_of(single.epochs);
         (is_like_student && views < single.epochs).then_some(views)
-    }
-
-    /// What a stage minimises.
-    pub fn terms(&self, stage: Stage) -> Vec<TermConfig> {
-        match stage {
-            Stage::Baseline => label_objective(&self.recipe),
-            _ => self.stage(stage).map_or_else(Vec::new, |single| single.objective.clone()),
-        }
     }
 
     /// What to load, from the folder `data`.
@@ -199,8 +205,7 @@ impl Resolved {
             }
             let refuse = |e| DriverError::recipe(&self.file, format!("[{name}] {e}"));
             let told_apart = classes + usize::from(single.specialist.is_some());
-            let objective = Objective::new(&single.objective).map_err(refuse)?;
-            objective.check_classes(told_apart).map_err(refuse)?;
+            single.objective.built().check_classes(told_apart).map_err(refuse)?;
             let signature = self.view(single, dataset)?.signature(classes);
             let check = single.architecture.check(&signature);
             check.map_err(|e| DriverError::recipe(&self.file, format!("[{name}] {e}")))?;

@@ -4,9 +4,9 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use distill_datasets::Augment;
 use distill_models::Architecture;
-use distill_objective::{CrossEntropyConfig, TermConfig};
+use distill_objective::TermConfig;
 
-use super::{OptimizerSection, Recipe, Reference, Source, StageSection};
+use super::{OptimizerSection, Recipe, Reference, Source, StageObjective, StageSection};
 use crate::{
     DriverError, Stage,
     training::{OptimizerConfig, ScheduleConfig},
@@ -34,7 +34,7 @@ pub struct ResolvedStage {
     /// The classes that it alone has to tell apart.
     pub specialist: Option<ResolvedSpecialist>,
     /// What it minimises.
-    pub objective: Vec<TermConfig>,
+    pub objective: StageObjective,
     /// Whether it starts from the student's weights and sees its batches.
     pub paired: bool,
     /// Epochs whose weights are kept, for another network learns from them.
@@ -68,26 +68,18 @@ pub struct ResolvedSpecialist {
     pub clusters: usize,
 }
 
-/// The objective of networks that learn from labels alone: the recipe's cross entropy with weight one, or the
-/// plain one where it has none.
-pub(super) fn label_objective(recipe: &Recipe) -> Vec<TermConfig> {
-    let of_recipe = recipe.objective.iter().find_map(|term| match term {
-        TermConfig::CrossEntropy(config) => Some(config.clone()),
-        _ => None,
-    });
-    let plain = of_recipe.unwrap_or_default();
-    vec![TermConfig::CrossEntropy(CrossEntropyConfig { weight: 1.0.into(), ..plain })]
-}
-
-/// A table's own values; who learns what is not known here.
+/// A table's own values, and the terms that its network minimises; who learns from whom is not known here.
 pub(super) fn single(
     recipe: &Recipe,
     section: &StageSection,
     name: &str,
+    terms: Vec<TermConfig>,
     source: &Source,
 ) -> Result<ResolvedStage, DriverError> {
     let file = &source.file;
     let in_table = |e| DriverError::recipe(file, format!("[{name}] {e}"));
+    let objective = StageObjective::new(terms)
+        .map_err(|e| DriverError::recipe(file, format!("[{name}] {e}")))?;
     if section.model.is_empty() {
         let problem = format!("`{name}` needs `model`");
         return Err(DriverError::recipe(file, problem));
@@ -167,7 +159,7 @@ pub(super) fn single(
         epochs,
         weights,
         from,
-        objective: Vec::new(),
+        objective,
         peers: section.peers.iter().map(|name| Stage::named(name)).collect(),
         lead: None,
         specialist: None,

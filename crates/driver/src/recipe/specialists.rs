@@ -2,12 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use distill_objective::Objective;
-
 use super::{
     Recipe, Reference, ResolvedNetwork, ResolvedSpecialist, ResolvedSpecialists, Source,
-    SpecialistSection, SpecialistsSection, StageSection,
-    single::{label_objective, single},
+    SpecialistSection, SpecialistsSection, StageSection, objective::label_terms, single::single,
 };
 use crate::{DriverError, Stage};
 
@@ -57,14 +54,12 @@ pub(super) fn specialist(
         return Err(DriverError::recipe(&source.file, problem));
     }
     let whole = StageSection { model: general.model.clone(), ..section.clone() };
-    let mut single = single(recipe, &whole, table, source)?;
+    let terms = section.objective.clone().unwrap_or_else(|| label_terms(recipe));
+    let mut single = single(recipe, &whole, table, terms, source)?;
     single.architecture = general.architecture.clone();
     single.specialist =
         Some(ResolvedSpecialist { of, cluster: own.cluster, clusters: own.clusters });
-    single.objective = section.objective.clone().unwrap_or_else(|| label_objective(recipe));
-    let objective = Objective::new(&single.objective)
-        .map_err(|e| DriverError::recipe(&source.file, format!("[{table}] {e}")))?;
-    if objective.needs_teacher() {
+    if single.objective.built().needs_teacher() {
         let problem = format!("`{table}.objective` looks at a teacher, expected labels alone");
         return Err(DriverError::recipe(&source.file, problem));
     }

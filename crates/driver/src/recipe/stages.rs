@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use distill_objective::Objective;
-
 use super::{
     EnsembleSection, Recipe, Reference, ResolvedEnsemble, ResolvedNetwork, ResolvedStage, Source,
     StageSection,
-    single::{label_objective, single},
+    objective::label_terms,
+    single::single,
     specialists::{specialist, specialists},
 };
 use crate::{DriverError, Stage};
@@ -37,9 +36,8 @@ pub(super) fn student(recipe: &Recipe, source: &Source) -> Result<ResolvedStage,
         let expected = "to be left out: the recipe's `[[objective]]` is the student's";
         return refuse("objective", "given".to_owned(), expected);
     }
-    let mut student = single(recipe, section, "student", source)?;
-    let has_peers = !student.peers.is_empty();
-    if has_peers && Objective::new(&recipe.objective).is_ok_and(|o| o.needs_features()) {
+    let mut student = single(recipe, section, "student", recipe.objective.clone(), source)?;
+    if !student.peers.is_empty() && student.objective.built().needs_features() {
         return refuse(
             "peers",
             section.peers.join(", "),
@@ -51,7 +49,6 @@ pub(super) fn student(recipe: &Recipe, source: &Source) -> Result<ResolvedStage,
         let expected = "`teacher`, or `teacher@` with an epoch; `[teacher]` itself may be any network or ensemble";
         return refuse("from", from.to_string(), expected);
     }
-    student.objective = recipe.objective.clone();
     Ok(student)
 }
 
@@ -129,17 +126,8 @@ fn peer(
     (lead, of): (Stage, &StageSection),
     source: &Source,
 ) -> Result<ResolvedNetwork, DriverError> {
-    let architecture = |section: &StageSection| StageSection {
-        model: section.model.clone(),
-        blocks: section.blocks.clone(),
-        norm: section.norm,
-        hidden: section.hidden.clone(),
-        dropout: section.dropout,
-        input_dropout: section.input_dropout,
-        shortcut: section.shortcut,
-        ..Default::default()
-    };
-    let own = architecture(section);
+    let (model, overrides) = (section.model.clone(), section.overrides());
+    let own = StageSection::default().with_network(model.clone(), overrides.clone());
     if own != *section {
         let lead = lead.name();
         let problem = format!(
@@ -147,22 +135,11 @@ fn peer(
         );
         return Err(DriverError::recipe(&source.file, problem));
     }
-    let StageSection { model, blocks, norm, hidden, dropout, input_dropout, shortcut, .. } = own;
-    let whole = StageSection {
-        model,
-        blocks,
-        norm,
-        hidden,
-        dropout,
-        input_dropout,
-        shortcut,
-        peers: Vec::new(),
-        paired: false,
-        ..of.clone()
-    };
-    let mut single = single(recipe, &whole, table, source)?;
+    let whole = StageSection { peers: Vec::new(), paired: false, ..of.clone() };
+    let whole = whole.with_network(model, overrides);
+    let terms = of.objective.clone().unwrap_or_else(|| recipe.objective.clone());
+    let mut single = single(recipe, &whole, table, terms, source)?;
     single.lead = Some(lead);
-    single.objective = of.objective.clone().unwrap_or_else(|| recipe.objective.clone());
     Ok(ResolvedNetwork::Single(Box::new(single)))
 }
 
@@ -180,14 +157,13 @@ fn network(
         return specialists(all, recipe, table, &source.file);
     }
     let Some(ensemble) = &section.ensemble else {
-        let mut single = single(recipe, section, table, source)?;
-        single.objective = match (&section.objective, single.from) {
+        let terms = match (&section.objective, &section.from) {
             (Some(terms), _) => terms.clone(),
-            (None, None) if single.peers.is_empty() => label_objective(recipe),
+            (None, None) if section.peers.is_empty() => label_terms(recipe),
             (None, _) => recipe.objective.clone(),
         };
-        let objective = Objective::new(&single.objective)
-            .map_err(|e| DriverError::recipe(&source.file, format!("[{table}] {e}")))?;
+        let single = single(recipe, section, table, terms, source)?;
+        let objective = single.objective.built();
         if objective.needs_features() && !single.peers.is_empty() {
             let problem = format!(
                 "`{table}.objective` compares features, expected logits alone: it has `peers`"

@@ -88,7 +88,8 @@ mod tests {
                     );
                     assert_eq!(own.augment, single.augment);
                 }
-                assert_eq!((&own.objective, own.train), (&single.objective, single.train));
+                assert_eq!(own.objective.terms, single.objective.terms);
+                assert_eq!(own.train, single.train);
             }
         }
     }

@@ -4,7 +4,7 @@ use burn::{
     module::Module,
     tensor::{Device, FloatDType, Tensor},
 };
-use distill_datasets::Loader;
+use distill_datasets::{DataError, Loader};
 use distill_models::{Graph, Network, Tap};
 use distill_objective::{Average, Specialist, ensemble_logits, specialist_logits};
 
@@ -123,12 +123,11 @@ impl Teacher {
     }
 
     /// Logits of everything that `loader` gives, in its order.
-    pub fn predictions(&self, loader: &Loader, device: &Device) -> Predictions {
-        let forward = |images| Ok::<_, std::convert::Infallible>(self.logits_on_host(images));
-        match Predictions::collect(loader, device, forward) {
-            Ok(predictions) => predictions,
-            Err(never) => match never {},
-        }
+    ///
+    /// # Errors
+    /// [`DataError`] where a batch cannot be read.
+    pub fn predictions(&self, loader: &Loader, device: &Device) -> Result<Predictions, DataError> {
+        Predictions::collect(loader, device, |images| Ok(self.logits_on_host(images)))
     }
 
     /// The same logits, and the features that are [watched](Self::watch) where they are asked for.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use burn::tensor::Tensor;
+use distill_datasets::SampleId;
 use distill_models::Tap;
 
 use super::{Teacher, cache::OutputCache};
@@ -46,7 +47,7 @@ impl TeacherOutputs {
     pub fn to(
         &self,
         view: u64,
-        samples: &[u32],
+        samples: &[SampleId],
         images: &Tensor<4>,
         with_features: bool,
     ) -> Result<(Tensor<2>, Vec<Tap>), DriverError> {

@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use distill_datasets::Part;
+
 use super::{
     Context,
     epoch_end::end_epoch,
@@ -29,9 +31,11 @@ pub(super) fn run_epoch(
     // Where only the end of the epoch is left to do, it is the rate of the step before.
     let mut learning_rate =
         setup.learning_rate(setup.steps_done(&state.progress).saturating_sub(1));
-    let mut batches = train.epoch(state.progress.epoch as u64, state.progress.step);
+    let Progress { epoch, step: done, .. } = state.progress;
+    let mut batches = train.epoch(epoch as u64, done as u64, Part::whole())?;
     let mut waited = Duration::ZERO;
     while let Some(batch) = batches.next() {
+        let batch = batch?;
         let images = batch.len() as u64;
         state.progress.waiting_seconds += (batches.waited() - waited).as_secs_f64();
         waited = batches.waited();

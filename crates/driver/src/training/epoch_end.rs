@@ -11,11 +11,20 @@ use super::{
 };
 use crate::{
     DriverError, Event,
-    evaluation::Scores,
+    evaluation::{
+        Metric, evaluate,
+        metrics::{NegativeLogLikelihood, TopK},
+    },
     metrics::{EpochRecord, Line},
     store::{Weights, peer_file, sha256, write_atomic},
     teacher::Teacher,
 };
+
+/// Figures that select an epoch.
+struct Validation {
+    top1: f64,
+    nll: f64,
+}
 
 /// Closes the epoch at hand and opens the next one.
 pub(super) fn end_epoch(
@@ -24,7 +33,7 @@ pub(super) fn end_epoch(
     learning_rate: f64,
     context: &mut Context<'_>,
 ) -> Result<(), DriverError> {
-    let scores = validate(&state.learner.network, setup, context);
+    let scores = validate(&state.learner.network, setup, context)?;
     let progress = &mut state.progress;
     if !scores.nll.is_finite() {
         return Err(non_finite::state("validation loss", scores.nll, progress, context));
@@ -74,7 +83,7 @@ fn select_peers(
     context: &Context<'_>,
 ) -> Result<(), DriverError> {
     for (at, peer) in peers.iter().enumerate() {
-        let scores = validate(peer, setup, context);
+        let scores = validate(peer, setup, context)?;
         if !scores.nll.is_finite() {
             let what = "validation loss of a peer";
             return Err(non_finite::state(what, scores.nll, progress, context));
@@ -93,9 +102,17 @@ fn select_peers(
     Ok(())
 }
 
-fn validate(network: &Network, setup: &Setup<'_>, context: &Context<'_>) -> Scores {
+fn validate(
+    network: &Network,
+    setup: &Setup<'_>,
+    context: &Context<'_>,
+) -> Result<Validation, DriverError> {
     let network = Teacher::new(network, setup.data.preprocessing.clone());
-    network.predictions(setup.data.validation, context.device).scores(None)
+    let (mut top1, mut nll) = (TopK::new(1), NegativeLogLikelihood::default());
+    let forward = |images| Ok::<_, DriverError>(network.logits_on_host(images));
+    let metrics: &mut [&mut dyn Metric] = &mut [&mut top1, &mut nll];
+    evaluate(setup.data.validation, context.device, forward, metrics)?;
+    Ok(Validation { top1: top1.value(), nll: nll.value() })
 }
 
 /// Writes weights into the folder and gives their sha256.

@@ -52,10 +52,10 @@ impl Forward<'_> {
         let (setup, network) = (self.setup, &learner.network);
         let seed = draws.device.next_u64();
         self.device.seed(seed);
-        let contrast = self.contrast(&batch, &mut draws.negatives);
+        let contrast = self.contrast(&batch, &mut draws.negatives)?;
         let with_features = setup.objective.needs_features();
         let (view, samples) = (batch.view, batch.samples.clone());
-        let batch = batch.to_device(self.device);
+        let batch = batch.to_device(self.device)?;
         let teacher = match setup.teacher {
             Some(teacher) => Some(teacher.to(view, &samples, &batch.images, with_features)?),
             None => None,
@@ -94,16 +94,20 @@ impl Forward<'_> {
         self.device.seed(seed.wrapping_add(segment as u64));
     }
 
-    fn contrast(&self, batch: &HostBatch, rng: &mut KeyedRng) -> Option<Contrast> {
-        let count = self.setup.objective.negatives()?;
-        let negatives = self.setup.data.negatives?;
+    fn contrast(
+        &self,
+        batch: &HostBatch,
+        rng: &mut KeyedRng,
+    ) -> Result<Option<Contrast>, DriverError> {
+        let asked = self.setup.objective.negatives().zip(self.setup.data.negatives);
+        let Some((count, negatives)) = asked else { return Ok(None) };
         let device = &self.device.clone().autodiff();
-        let drawn = negatives.draw(&batch.labels, count, rng);
+        let drawn = negatives.draw(batch.classes()?, count, rng);
         let samples: Vec<i32> = batch.samples.iter().map(|index| *index as i32).collect();
-        Some(Contrast {
+        Ok(Some(Contrast {
             samples: negatives.samples(),
             positives: Tensor::from_data(samples.as_slice(), device),
             negatives: Tensor::from_data(TensorData::new(drawn, [batch.len(), count]), device),
-        })
+        }))
     }
 }

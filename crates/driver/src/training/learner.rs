@@ -58,9 +58,9 @@ impl Learner {
         seed: u64,
         device: &Device,
     ) -> Result<Self, DriverError> {
-        let batch = Self::dry_run(train).epoch(0, 0).next().expect("a training set has images");
+        let batch = Self::dry_run(train).one(1, 0)?.expect("a training set has images");
         let (of, samples) = (batch.view, batch.samples.clone());
-        let batch = batch.to_device(device);
+        let batch = batch.to_device(device)?;
         let (_, theirs) = teacher.to(of, &samples, &batch.images, true)?;
         let (logits, ours) = network.valid().forward_with_taps(view.apply(batch.images));
         let (ours, theirs) = (features(ours, |map| map), features(theirs, |map| map));

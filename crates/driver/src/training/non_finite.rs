@@ -16,7 +16,8 @@ pub(super) fn batch(
     data: &TrainingData<'_>,
     context: &Context<'_>,
 ) -> DriverError {
-    let batch = data.train.epoch(epoch as u64, step - 1).next();
+    // A batch that cannot be read again is not the error that counts.
+    let batch = data.train.one(epoch as u64, step as u64 - 1).ok().flatten();
     let samples = batch.map_or_else(Vec::new, |batch| batch.samples);
     let record = serde_json::json!({ "epoch": epoch, "step": step, "samples": samples });
     if let Err(error) = write_json(&context.folder.join("non-finite.json"), &record) {

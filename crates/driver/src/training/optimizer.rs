@@ -58,6 +58,27 @@ pub struct OptimizerConfig {
     pub max_norm: Option<f64>,
 }
 
+/// Adam with the defaults of PyTorch, batches of 64.
+impl Default for OptimizerConfig {
+    fn default() -> Self {
+        Self {
+            kind: OptimizerKind::default(),
+            learning_rate: 1e-3,
+            batch: 64,
+            weight_decay: 0.0,
+            momentum: 0.9,
+            nesterov: false,
+            betas: [0.9, 0.999],
+            epsilon: 1e-8,
+            precision: Precision::default(),
+            accumulate: 1,
+            gradient_checkpoints: 0,
+            clip_norm: None,
+            max_norm: None,
+        }
+    }
+}
+
 impl OptimizerConfig {
     /// Burn's optimizer with this configuration.
     pub fn build(&self) -> ModuleOptimizer {

@@ -22,7 +22,7 @@ pub(super) fn gradient_shares(
     if names.len() < 2 {
         return Ok(BTreeMap::new());
     }
-    let Some(batch) = setup.data.train.epoch(epoch as u64, 0).next() else {
+    let Some(batch) = setup.data.train.one(epoch as u64, 0)? else {
         return Ok(BTreeMap::new());
     };
     let batch = batch.split(setup.config.optimizer.accumulate).swap_remove(0);

@@ -4,7 +4,7 @@ use burn::{
     module::Module, optim::GradientsParams,
     optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate, tensor::Tensor,
 };
-use distill_datasets::HostBatch;
+use distill_datasets::{HostBatch, SampleId};
 
 use super::{
     Context, Learner, NonFinite,
@@ -96,7 +96,7 @@ fn update(
 fn skip(
     setup: &Setup<'_>,
     state: &mut State,
-    samples: Vec<u32>,
+    samples: Vec<SampleId>,
     context: &mut Context<'_>,
 ) -> Result<(), DriverError> {
     let progress = &mut state.progress;

@@ -3,8 +3,10 @@
 mod mlp;
 mod mobilenet_v2;
 mod models;
+mod overrides;
 mod resnet;
 mod resnet_cifar;
+mod shortcut;
 mod shufflenet_v1;
 mod shufflenet_v2;
 mod vgg;
@@ -17,8 +19,10 @@ use serde::{Deserialize, Serialize};
 pub use mlp::MlpConfig;
 pub use mobilenet_v2::{MobileNetV2Config, MobileNetV2Layout};
 pub use models::{MODELS, ModelInfo};
+pub use overrides::Overrides;
 pub use resnet::ResNetConfig;
-pub use resnet_cifar::{ResNetCifarConfig, Shortcut};
+pub use resnet_cifar::ResNetCifarConfig;
+pub use shortcut::Shortcut;
 pub use shufflenet_v1::ShuffleNetV1Config;
 pub use shufflenet_v2::ShuffleNetV2Config;
 pub use vgg::{VggConfig, VggLayout};
@@ -30,10 +34,33 @@ use crate::{
     initialise::{Initial, initialise},
 };
 
-/// A network's configuration, whole: enough to build it again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "family", rename_all = "kebab-case")]
-pub enum Architecture {
+/// The list of families: each has a file and a row here.
+macro_rules! families {
+    ($($(#[$docs:meta])* $family:ident($config:ident),)*) => {
+        /// A network's configuration, whole: enough to build it again.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "family", rename_all = "kebab-case")]
+        pub enum Architecture {
+            $($(#[$docs])* $family($config),)*
+        }
+
+        impl Architecture {
+            fn family(&self) -> &dyn Family {
+                match self {
+                    $(Self::$family(config) => config,)*
+                }
+            }
+
+            fn family_mut(&mut self) -> &mut dyn Family {
+                match self {
+                    $(Self::$family(config) => config,)*
+                }
+            }
+        }
+    };
+}
+
+families! {
     /// Convolutional, [`VggConfig`].
     Vgg(VggConfig),
     /// Fully connected, [`MlpConfig`].
@@ -50,30 +77,6 @@ pub enum Architecture {
     ShuffleNetV1(ShuffleNetV1Config),
     /// Shuffled halves, [`ShuffleNetV2Config`].
     ShuffleNetV2(ShuffleNetV2Config),
-}
-
-/// Fields that a recipe may set over those of the named network.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Overrides {
-    /// VGG: output channels of each convolution of each block.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub blocks: Option<Vec<Vec<usize>>>,
-    /// All but perceptrons: kind of batch norm, `running` or `batch` statistics.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub norm: Option<NormKind>,
-    /// Perceptron: units of each hidden layer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hidden: Option<Vec<usize>>,
-    /// Probability of dropout, where the network has any.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dropout: Option<f64>,
-    /// Perceptron: probability of dropout of input pixels.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub input_dropout: Option<f64>,
-    /// Residual networks for CIFAR: `a` or `b`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub shortcut: Option<Shortcut>,
 }
 
 /// What an architecture says of itself.
@@ -113,22 +116,6 @@ fn check_dropout(field: &'static str, value: f64) -> Result<(), ModelError> {
     match (0.0..1.0).contains(&value) {
         true => Ok(()),
         false => Err(ModelError::config(field, value, "a number in [0, 1)")),
-    }
-}
-
-impl Overrides {
-    /// A field that is set, by name and value.
-    fn left(&self) -> Option<(&'static str, String)> {
-        let Self { blocks, norm, hidden, dropout, input_dropout, shortcut } = self;
-        let shown = [
-            ("blocks", blocks.as_ref().map(|value| format!("{value:?}"))),
-            ("norm", norm.map(|value| format!("{value:?}").to_lowercase())),
-            ("hidden", hidden.as_ref().map(|value| format!("{value:?}"))),
-            ("dropout", dropout.map(|value| value.to_string())),
-            ("input_dropout", input_dropout.map(|value| value.to_string())),
-            ("shortcut", shortcut.map(|value| format!("{value:?}").to_lowercase())),
-        ];
-        shown.into_iter().find_map(|(field, value)| value.map(|value| (field, value)))
     }
 }
 
@@ -211,31 +198,5 @@ impl Architecture {
     ) -> Result<Network, ModelError> {
         let network = Network::new(self.graph(signature)?, device);
         Ok(initialise(network, self.family().initial(), rng))
-    }
-
-    fn family(&self) -> &dyn Family {
-        match self {
-            Self::Vgg(config) => config,
-            Self::Mlp(config) => config,
-            Self::ResNetCifar(config) => config,
-            Self::ResNet(config) => config,
-            Self::WideResNet(config) => config,
-            Self::MobileNetV2(config) => config,
-            Self::ShuffleNetV1(config) => config,
-            Self::ShuffleNetV2(config) => config,
-        }
-    }
-
-    fn family_mut(&mut self) -> &mut dyn Family {
-        match self {
-            Self::Vgg(config) => config,
-            Self::Mlp(config) => config,
-            Self::ResNetCifar(config) => config,
-            Self::ResNet(config) => config,
-            Self::WideResNet(config) => config,
-            Self::MobileNetV2(config) => config,
-            Self::ShuffleNetV1(config) => config,
-            Self::ShuffleNetV2(config) => config,
-        }
     }
 }

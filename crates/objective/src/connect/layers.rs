@@ -12,7 +12,7 @@ use rand_core::RngCore;
 
 /// A convolution, or a transposed one, with the weights as PyTorch lays them out.
 #[derive(Module, Debug)]
-pub(crate) struct Conv {
+pub struct Conv {
     weight: Param<Tensor<4>>,
     bias: Option<Param<Tensor<1>>>,
     stride: usize,
@@ -22,7 +22,7 @@ pub(crate) struct Conv {
 
 impl Conv {
     /// One pixel to one pixel, without bias; weights uniform in ±1/√inputs.
-    pub(crate) fn pixelwise(
+    pub fn pixelwise(
         inputs: usize,
         outputs: usize,
         rng: &mut dyn RngCore,
@@ -32,7 +32,7 @@ impl Conv {
     }
 
     /// `weight`: `[outputs, inputs, height, width]`; uniform in ±1/√fan_in, PyTorch's default.
-    pub(crate) fn new(
+    pub fn new(
         weight: [usize; 4],
         stride: usize,
         padding: usize,
@@ -59,7 +59,8 @@ impl Conv {
     }
 
     /// The same layer with a bias, drawn as the weights are.
-    pub(crate) fn with_bias(mut self, rng: &mut dyn RngCore) -> Self {
+    #[must_use]
+    pub fn with_bias(mut self, rng: &mut dyn RngCore) -> Self {
         let [outputs, inputs, height, width] = self.weight.dims();
         let bound = 1.0 / ((inputs * height * width) as f64).sqrt();
         self.bias = Some(Param::from_tensor(draw([outputs], bound, rng, &self.weight.device())));
@@ -72,7 +73,9 @@ impl Conv {
         self
     }
 
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    /// `[batch, inputs, height, width]` to `[batch, outputs, height, width]`, at another size where stride,
+    /// padding and kernel say so.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let (weight, bias) = (self.weight.val(), self.bias.as_ref().map(Param::val));
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
         if self.transposed {
@@ -99,21 +102,46 @@ impl Conv {
 
 /// Batch norm by the statistics of the batch at hand: a connector is never used in evaluation.
 #[derive(Module, Debug)]
-pub(crate) struct Norm {
+pub struct Norm {
     gamma: Param<Tensor<1>>,
     beta: Param<Tensor<1>>,
 }
 
 impl Norm {
-    pub(crate) fn new(channels: usize, device: &Device) -> Self {
+    /// Scales of 1 and shifts of 0.
+    pub fn new(channels: usize, device: &Device) -> Self {
         Self {
             gamma: Param::from_tensor(Tensor::ones([channels], device)),
             beta: Param::from_tensor(Tensor::zeros([channels], device)),
         }
     }
 
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    /// `[batch, channels, height, width]` to the same.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         batch_norm_train(x, self.gamma.val(), self.beta.val(), 1e-5).output
+    }
+}
+
+/// A product with a matrix, and a shift.
+#[derive(Module, Debug)]
+pub struct Linear {
+    /// `[inputs, outputs]`.
+    weight: Param<Tensor<2>>,
+    bias: Param<Tensor<1>>,
+}
+
+impl Linear {
+    /// Weights and bias uniform in ±1/√inputs.
+    pub fn new(inputs: usize, outputs: usize, rng: &mut dyn RngCore, device: &Device) -> Self {
+        let bound = 1.0 / (inputs as f64).sqrt();
+        let weight = Param::from_tensor(draw([inputs, outputs], bound, rng, device));
+        let bias = Param::from_tensor(draw([outputs], bound, rng, device));
+        Self { weight, bias }
+    }
+
+    /// `[batch, inputs]` to `[batch, outputs]`.
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        x.matmul(self.weight.val()) + self.bias.val().unsqueeze()
     }
 }
 

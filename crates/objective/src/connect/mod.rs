@@ -5,11 +5,8 @@ mod layers;
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::tensor::Tensor;
 
-pub(crate) use layers::{Conv, Norm, draw};
-
-use crate::features::{
-    crd::Banks, hint::Regressor, overhaul::MarginConnector, review::Level, vid::Variational,
-};
+pub(crate) use layers::draw;
+pub use layers::{Conv, Linear, Norm};
 
 /// Connectors of an [`Objective`](crate::Objective), by term: a module to be trained with the student and
 /// saved with it.
@@ -20,20 +17,27 @@ pub struct Connectors {
     pub(crate) of_terms: Vec<Option<Connector>>,
 }
 
-/// What one term trains, or remembers, beside the student.
+/// What one term trains, or remembers, beside the student, made by [`Term::connect`](crate::Term::connect).
 #[derive(Module, Debug)]
-#[allow(clippy::large_enum_variant, reason = "there is one a term")]
-pub enum Connector {
-    /// FitNet's regressors, one a pair.
-    Hint(Vec<Regressor>),
-    /// Regressors with a variance, one a pair.
-    Vid(Vec<Variational>),
-    /// Projectors and memory banks.
-    Crd(Banks),
-    /// Levels of the review, deep to shallow.
-    Review(Vec<Level>),
-    /// Regressors with the teacher's margins, one a pair.
-    Overhaul(Vec<MarginConnector>),
+pub struct Connector {
+    /// Layers of each pair of features, or of whatever else a term keeps apart. Their parameters are trained
+    /// unless they need no gradient.
+    pub parts: Vec<Vec<Layer>>,
+}
+
+/// A layer of a [`Connector`], or numbers for a use of the term's own.
+#[derive(Module, Debug)]
+pub enum Layer {
+    /// A convolution.
+    Conv(Conv),
+    /// Batch norm.
+    Norm(Norm),
+    /// A linear layer.
+    Linear(Linear),
+    /// Numbers in a row.
+    Vector(Param<Tensor<1>>),
+    /// Numbers in rows and columns, as a memory bank.
+    Matrix(Param<Tensor<2>>),
 }
 
 impl Connectors {

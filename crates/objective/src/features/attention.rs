@@ -8,53 +8,30 @@
 //! differences, at another scale.
 
 use burn::tensor::Tensor;
-use serde::{Deserialize, Serialize};
 
 use super::maps::{at_smaller_size, flat, unit};
-use crate::{ConfigError, Inputs, Places, Rule, Schedule, SignalError, Term, TermInfo};
-
-const NAME: &str = "attention";
+use crate::{ConfigError, Inputs, Places, Rule, SignalError, Term, TermInfo, config::config};
 
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "attention",
     formula: "Σ mean_{b,hw} (A_s − A_t)²,  A = a/‖a‖, a = mean_c |f|^p",
     needs: "features",
     source: "Zagoruyko and Komodakis 2017, arXiv:1612.03928 (AT)",
 };
 
-/// Configuration of [`Attention`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `taps` | all pairs with maps of one size | pairs of [student, teacher] |
-/// | `power` | 2 | `[1, 8]` |
-/// | `weight` | 1000 | `[0, ∞)` |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct AttentionConfig {
-    /// Names of the features that are compared, [student, teacher].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub taps: Vec<[String; 2]>,
-    /// The power p of the features.
-    #[serde(default = "two")]
-    pub power: f64,
-    /// Factor of this term in the sum.
-    #[serde(default = "weight")]
-    pub weight: Schedule,
-}
-
-fn weight() -> Schedule {
-    Schedule::constant(1000.0)
-}
-
-fn two() -> f64 {
-    2.0
-}
-
-impl Default for AttentionConfig {
-    fn default() -> Self {
-        Self { taps: Vec::new(), power: two(), weight: weight() }
+config! {
+    /// Configuration of [`Attention`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `taps` | all pairs with maps of one size | pairs of [student, teacher] |
+    /// | `power` | 2 | `[1, 8]` |
+    /// | `weight` | 1000 | `[0, ∞)` |
+    AttentionConfig {
+        taps,
+        /// The power p of the features.
+        power: f64 = 2.0,
+        weight = 1000.0,
     }
 }
 
@@ -81,11 +58,7 @@ pub struct Attention {
 
 impl Term for Attention {
     fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn formula(&self) -> String {
-        NAME.to_owned()
+        INFO.name
     }
 
     fn places(&self) -> Option<Places> {

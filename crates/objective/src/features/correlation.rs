@@ -10,61 +10,33 @@
 //! differences between neighbours in the batch behind trained projections.
 
 use burn::tensor::Tensor;
-use serde::{Deserialize, Serialize};
 
 use super::maps::{pooled, products, unit};
-use crate::{ConfigError, Inputs, Places, Rule, Schedule, SignalError, Term, TermInfo};
-
-const NAME: &str = "correlation";
+use crate::{ConfigError, Inputs, Places, Rule, SignalError, Term, TermInfo, config::config};
 
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "correlation",
     formula: "Σ mean_ij (K_s − K_t)²,  K = Σ_p e^−2γ (2γ)^p/p! (f_i·f_j)^p",
     needs: "features",
     source: "Peng et al. 2019, arXiv:1904.01802 (CC)",
 };
 
-/// Configuration of [`Correlation`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `taps` | the deepest of each | pairs of [student, teacher] |
-/// | `gamma` | 0.4 | `(0, 10]` |
-/// | `order` | 2 | from 1 to 16 |
-/// | `weight` | 100 | `[0, ∞)` |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct CorrelationConfig {
-    /// Names of the features that are compared, [student, teacher].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub taps: Vec<[String; 2]>,
-    /// Width γ of the kernel.
-    #[serde(default = "width")]
-    pub gamma: f64,
-    /// Order P of the series.
-    #[serde(default = "order")]
-    pub order: usize,
-    /// Factor of this term in the sum.
-    #[serde(default = "weight")]
-    pub weight: Schedule,
-}
-
-fn weight() -> Schedule {
-    Schedule::constant(100.0)
-}
-
-fn width() -> f64 {
-    0.4
-}
-
-fn order() -> usize {
-    2
-}
-
-impl Default for CorrelationConfig {
-    fn default() -> Self {
-        Self { taps: Vec::new(), gamma: width(), order: order(), weight: weight() }
+config! {
+    /// Configuration of [`Correlation`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `taps` | the deepest of each | pairs of [student, teacher] |
+    /// | `gamma` | 0.4 | `(0, 10]` |
+    /// | `order` | 2 | from 1 to 16 |
+    /// | `weight` | 100 | `[0, ∞)` |
+    CorrelationConfig {
+        taps,
+        /// Width γ of the kernel.
+        gamma: f64 = 0.4,
+        /// Order P of the series.
+        order: usize = 2,
+        weight = 100.0,
     }
 }
 
@@ -95,11 +67,7 @@ pub struct Correlation {
 
 impl Term for Correlation {
     fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn formula(&self) -> String {
-        NAME.to_owned()
+        INFO.name
     }
 
     fn places(&self) -> Option<Places> {

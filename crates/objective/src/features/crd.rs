@@ -14,69 +14,46 @@
 //! numbers, and batch · N for a step.
 
 use burn::{
-    module::{Module, Param},
+    module::Param,
     tensor::{IndexingUpdateOp, Int, Tensor},
 };
 use rand_core::RngCore;
-use serde::{Deserialize, Serialize};
 
-use super::{
-    Contrast,
-    maps::{pooled, unit},
-};
+use super::maps::{pooled, unit};
 use crate::{
-    ConfigError, Connector, Inputs, Places, Rule, Schedule, SignalError, Term, TermInfo,
-    connect::draw,
+    ConfigError, Connector, Contrast, Inputs, Layer, Linear, Places, Rule, SignalError, Term,
+    TermInfo, config::config, connect::draw,
 };
-
-const NAME: &str = "crd";
 
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "crd",
     formula: "−mean_b [log h(P₊) + Σ_k log(1 − h(P_k))] of both networks",
     needs: "features, trains embeddings, keeps memory banks",
     source: "Tian et al. 2020, arXiv:1910.10699 (CRD)",
 };
 
-/// Configuration of [`Crd`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `taps` | the deepest of each | one pair of [student, teacher] |
-/// | `dim` | 128 | from 1 to 65536 |
-/// | `negatives` | 16384 | from 1 to 1000000 |
-/// | `temperature` | 0.07 | `[0.02, 100]` |
-/// | `momentum` | 0.5 | `[0, 1)` |
-/// | `weight` | 0.8 | `[0, ∞)` |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
-pub struct CrdConfig {
-    /// Names of the features that are compared, [student, teacher].
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub taps: Vec<[String; 2]>,
-    /// Size of the embeddings.
-    pub dim: usize,
-    /// Samples K of other classes that each sample is held apart from.
-    pub negatives: usize,
-    /// Temperature τ of the products.
-    pub temperature: f64,
-    /// Share μ that a bank keeps of an old embedding.
-    pub momentum: f64,
-    /// Factor of this term in the sum.
-    pub weight: Schedule,
-}
-
-impl Default for CrdConfig {
-    fn default() -> Self {
-        Self {
-            taps: Vec::new(),
-            dim: 128,
-            negatives: 16_384,
-            temperature: 0.07,
-            momentum: 0.5,
-            weight: Schedule::constant(0.8),
-        }
+config! {
+    /// Configuration of [`Crd`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `taps` | the deepest of each | one pair of [student, teacher] |
+    /// | `dim` | 128 | from 1 to 65536 |
+    /// | `negatives` | 16384 | from 1 to 1000000 |
+    /// | `temperature` | 0.07 | `[0.02, 100]` |
+    /// | `momentum` | 0.5 | `[0, 1)` |
+    /// | `weight` | 0.8 | `[0, ∞)` |
+    CrdConfig {
+        taps,
+        /// Size of the embeddings.
+        dim: usize = 128,
+        /// Samples K of other classes that each sample is held apart from.
+        negatives: usize = 16_384,
+        /// Temperature τ of the products.
+        temperature: f64 = 0.07,
+        /// Share μ that a bank keeps of an old embedding.
+        momentum: f64 = 0.5,
+        weight = 0.8,
     }
 }
 
@@ -117,48 +94,61 @@ pub struct Crd {
     momentum: f64,
 }
 
-/// Embeddings of both networks, and what they were for each sample.
-#[derive(Module, Debug)]
-pub struct Banks {
-    student: Embedding,
-    teacher: Embedding,
-}
-
-#[derive(Module, Debug)]
-struct Embedding {
+/// One network's part of the connector.
+struct Embedding<'a> {
     /// `[features, dim]`.
-    weight: Param<Tensor<2>>,
-    bias: Param<Tensor<1>>,
+    linear: &'a Linear,
     /// `[samples, dim]`, drawn at random, of norm 1 once their sample was seen. Not learnt.
-    bank: Param<Tensor<2>>,
+    bank: &'a mut Param<Tensor<2>>,
     /// Z of this network's embeddings, `[1]`; below zero before the first batch. Not learnt.
-    normaliser: Param<Tensor<1>>,
+    normaliser: &'a mut Param<Tensor<1>>,
 }
 
-impl Embedding {
-    fn new(features: &Tensor<4>, samples: usize, dim: usize, rng: &mut dyn RngCore) -> Self {
+impl<'a> Embedding<'a> {
+    fn layers(
+        features: &Tensor<4>,
+        samples: usize,
+        dim: usize,
+        rng: &mut dyn RngCore,
+    ) -> Vec<Layer> {
         let device = &features.device();
         let [_, inputs, ..] = features.dims();
-        let bound = 1.0 / (inputs as f64).sqrt();
-        let weight = Param::from_tensor(draw([inputs, dim], bound, rng, device));
-        let bias = Param::from_tensor(draw([dim], bound, rng, device));
+        let linear = Linear::new(inputs, dim, rng, device);
         let bank = draw([samples, dim], 1.0 / (dim as f64 / 3.0).sqrt(), rng, device);
-        let fixed = |bank| Param::from_tensor(bank).set_require_grad(false);
         let normaliser = Param::from_tensor(Tensor::full([1], -1.0, device));
-        Self { weight, bias, bank: fixed(bank), normaliser: normaliser.set_require_grad(false) }
+        vec![
+            Layer::Linear(linear),
+            Layer::Matrix(Param::from_tensor(bank).set_require_grad(false)),
+            Layer::Vector(normaliser.set_require_grad(false)),
+        ]
+    }
+
+    /// Of both networks; nothing where the layers are others.
+    fn of_both(connector: &'a mut Connector) -> Option<[Self; 2]> {
+        let [student, teacher] = &mut connector.parts[..] else { return None };
+        Some([Self::of(student)?, Self::of(teacher)?])
+    }
+
+    fn of(layers: &'a mut [Layer]) -> Option<Self> {
+        match layers {
+            [Layer::Linear(linear), Layer::Matrix(bank), Layer::Vector(normaliser)] => {
+                Some(Self { linear, bank, normaliser })
+            }
+            _ => None,
+        }
     }
 
     fn embed(&self, features: Tensor<4>) -> Tensor<2> {
-        unit(pooled(features).matmul(self.weight.val()) + self.bias.val().unsqueeze(), 1)
+        unit(self.linear.forward(pooled(features)), 1)
     }
 
     /// The bank's rows of these samples follow their new embeddings.
-    fn follow(&mut self, samples: Tensor<1, Int>, embeddings: Tensor<2>, momentum: f64) {
+    fn follow(self, samples: Tensor<1, Int>, embeddings: Tensor<2>, momentum: f64) {
         let bank = self.bank.val().detach();
         let old = bank.clone().select(0, samples.clone());
         let new = unit(old.clone() * momentum + embeddings.detach() * (1.0 - momentum), 1);
         let bank = bank.select_assign(0, samples, new - old, IndexingUpdateOp::Add);
-        self.bank = self.bank.clone().map(|_| bank);
+        *self.bank = self.bank.clone().map(|_| bank);
     }
 }
 
@@ -199,7 +189,7 @@ const EPSILON: f64 = 1e-7;
 
 impl Term for Crd {
     fn name(&self) -> &'static str {
-        NAME
+        INFO.name
     }
 
     fn formula(&self) -> String {
@@ -219,23 +209,24 @@ impl Term for Crd {
         dry_run: Inputs<'_>,
         rng: &mut dyn RngCore,
     ) -> Result<Option<Connector>, SignalError> {
-        let samples = dry_run.signals.contrast(NAME)?.samples;
+        let samples = dry_run.signals.contrast(INFO.name)?.samples;
         let [student, teacher] = &dry_run.features[0];
-        let mut embedding = |features| Embedding::new(features, samples, self.dim, rng);
-        let (student, teacher) = (embedding(student), embedding(teacher));
-        Ok(Some(Connector::Crd(Banks { student, teacher })))
+        let student = Embedding::layers(student, samples, self.dim, rng);
+        let teacher = Embedding::layers(teacher, samples, self.dim, rng);
+        Ok(Some(Connector { parts: vec![student, teacher] }))
     }
 
     fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let Some(Connector::Crd(Banks { student, teacher })) = inputs.connector else {
-            return Err(SignalError::NoConnector { term: NAME });
+        let embeddings = inputs.connector.as_mut().and_then(Embedding::of_both);
+        let Some([student, teacher]) = embeddings else {
+            return Err(SignalError::NoConnector { term: INFO.name });
         };
-        let contrast = inputs.signals.contrast(NAME)?;
+        let contrast = inputs.signals.contrast(INFO.name)?;
         let [of_student, of_teacher] = inputs.features[0].clone();
         let (v_s, v_t) = (student.embed(of_student), teacher.embed(of_teacher));
         let (bank_s, bank_t) = (student.bank.val(), teacher.bank.val());
-        let loss_s = self.contrast(v_s.clone(), bank_t, &mut student.normaliser, contrast);
-        let loss_t = self.contrast(v_t.clone(), bank_s, &mut teacher.normaliser, contrast);
+        let loss_s = self.contrast(v_s.clone(), bank_t, student.normaliser, contrast);
+        let loss_t = self.contrast(v_t.clone(), bank_s, teacher.normaliser, contrast);
         student.follow(contrast.positives.clone(), v_s, self.momentum);
         teacher.follow(contrast.positives.clone(), v_t, self.momentum);
         Ok(loss_s + loss_t)

@@ -11,53 +11,31 @@
 //! RepDistiller's `HintLoss` and `ConvReg`, with the hint beside the other losses. The norm uses the
 //! statistics of the batch, for the regressor lives in training alone.
 
-use burn::{
-    module::Module,
-    tensor::{Tensor, activation::relu},
-};
+use burn::tensor::{Tensor, activation::relu};
 use rand_core::RngCore;
-use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, Connector, Inputs, Places, Rule, Schedule, SignalError, Term, TermInfo,
-    connect::{Conv, Norm},
-    term::sum,
+    ConfigError, Connector, Conv, Inputs, Layer, Norm, Places, Rule, SignalError, Term, TermInfo,
+    config::config,
 };
 
-const NAME: &str = "hint";
-
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "hint",
     formula: "Σ mean (ReLU(BN(conv(f_s))) − f_t)²",
     needs: "features, trains regressors",
     source: "Romero et al. 2015, arXiv:1412.6550 (FitNets)",
 };
 
-/// Configuration of [`Hint`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `taps` | the middle one of the pairs with maps of one size | pairs of [student, teacher] |
-/// | `weight` | 100 | `[0, ∞)` |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct HintConfig {
-    /// Names of the features that are compared, [student, teacher].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub taps: Vec<[String; 2]>,
-    /// Factor of this term in the sum.
-    #[serde(default = "weight")]
-    pub weight: Schedule,
-}
-
-fn weight() -> Schedule {
-    Schedule::constant(100.0)
-}
-
-impl Default for HintConfig {
-    fn default() -> Self {
-        Self { taps: Vec::new(), weight: weight() }
+config! {
+    /// Configuration of [`Hint`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `taps` | the middle one of the pairs with maps of one size | pairs of [student, teacher] |
+    /// | `weight` | 100 | `[0, ∞)` |
+    HintConfig {
+        taps,
+        weight = 100.0,
     }
 }
 
@@ -77,46 +55,9 @@ pub struct Hint {
     taps: Vec<[String; 2]>,
 }
 
-/// What makes the student's features comparable: convolution, norm, ReLU.
-#[derive(Module, Debug)]
-pub struct Regressor {
-    conv: Conv,
-    norm: Norm,
-}
-
-impl Regressor {
-    fn new(
-        [student, teacher]: &[Tensor<4>; 2],
-        rng: &mut dyn RngCore,
-    ) -> Result<Self, SignalError> {
-        let device = &student.device();
-        let ([_, from, h_s, w_s], [_, to, h_t, w_t]) = (student.dims(), teacher.dims());
-        let conv = if (h_s, w_s) == (2 * h_t, 2 * w_t) {
-            Conv::new([to, from, 3, 3], 2, 1, rng, device).with_bias(rng)
-        } else if (2 * h_s, 2 * w_s) == (h_t, w_t) {
-            Conv::doubling(from, to, rng, device)
-        } else if h_s >= h_t && w_s >= w_t {
-            let window = [to, from, 1 + h_s - h_t, 1 + w_s - w_t];
-            Conv::new(window, 1, 0, rng, device).with_bias(rng)
-        } else {
-            return Err(SignalError::Features {
-                term: NAME,
-                student: student.dims(),
-                teacher: teacher.dims(),
-                expected: "a student's map at least as large as the teacher's, or half as large",
-            });
-        };
-        Ok(Self { conv, norm: Norm::new(to, device) })
-    }
-}
-
 impl Term for Hint {
     fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn formula(&self) -> String {
-        NAME.to_owned()
+        INFO.name
     }
 
     fn places(&self) -> Option<Places> {
@@ -128,18 +69,40 @@ impl Term for Hint {
         dry_run: Inputs<'_>,
         rng: &mut dyn RngCore,
     ) -> Result<Option<Connector>, SignalError> {
-        let regressors = dry_run.features.iter().map(|pair| Regressor::new(pair, rng));
-        Ok(Some(Connector::Hint(regressors.collect::<Result<_, _>>()?)))
+        let parts = dry_run.features.iter().map(|pair| regressor(pair, rng));
+        Ok(Some(Connector { parts: parts.collect::<Result<_, _>>()? }))
     }
 
     fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let Some(Connector::Hint(regressors)) = inputs.connector else {
-            return Err(SignalError::NoConnector { term: NAME });
-        };
-        let loss = |([student, teacher], regressor): ([Tensor<4>; 2], &Regressor)| {
-            let guess = relu(regressor.norm.forward(regressor.conv.forward(student)));
-            (guess - teacher).powi_scalar(2).mean()
-        };
-        Ok(sum(inputs.features.into_iter().zip(regressors.iter()).map(loss)))
+        inputs.sum_connected(INFO.name, |[student, teacher], layers| {
+            let [Layer::Conv(conv), Layer::Norm(norm)] = layers else { return None };
+            let guess = relu(norm.forward(conv.forward(student)));
+            Some((guess - teacher).powi_scalar(2).mean())
+        })
     }
+}
+
+/// What makes the student's features comparable: convolution, norm, ReLU.
+fn regressor(
+    [student, teacher]: &[Tensor<4>; 2],
+    rng: &mut dyn RngCore,
+) -> Result<Vec<Layer>, SignalError> {
+    let device = &student.device();
+    let ([_, from, h_s, w_s], [_, to, h_t, w_t]) = (student.dims(), teacher.dims());
+    let conv = if (h_s, w_s) == (2 * h_t, 2 * w_t) {
+        Conv::new([to, from, 3, 3], 2, 1, rng, device).with_bias(rng)
+    } else if (2 * h_s, 2 * w_s) == (h_t, w_t) {
+        Conv::doubling(from, to, rng, device)
+    } else if h_s >= h_t && w_s >= w_t {
+        let window = [to, from, 1 + h_s - h_t, 1 + w_s - w_t];
+        Conv::new(window, 1, 0, rng, device).with_bias(rng)
+    } else {
+        return Err(SignalError::Features {
+            term: INFO.name,
+            student: student.dims(),
+            teacher: teacher.dims(),
+            expected: "a student's map at least as large as the teacher's, or half as large",
+        });
+    };
+    Ok(vec![Layer::Conv(conv), Layer::Norm(Norm::new(to, device))])
 }

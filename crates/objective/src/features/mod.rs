@@ -5,7 +5,6 @@ pub(crate) mod correlation;
 pub(crate) mod crd;
 pub(crate) mod hint;
 mod maps;
-mod negatives;
 pub(crate) mod nst;
 pub(crate) mod overhaul;
 pub(crate) mod pkt;
@@ -13,5 +12,3 @@ pub(crate) mod review;
 pub(crate) mod rkd;
 pub(crate) mod similarity;
 pub(crate) mod vid;
-
-pub use negatives::{Contrast, Negatives};

@@ -9,45 +9,27 @@
 //! and Wang 2017, arXiv:1707.01219, section 4. Reference: RepDistiller's `NST.py` with the full loss.
 
 use burn::tensor::Tensor;
-use serde::{Deserialize, Serialize};
 
 use super::maps::{at_smaller_size, unit};
-use crate::{ConfigError, Inputs, Places, Rule, Schedule, SignalError, Term, TermInfo};
-
-const NAME: &str = "nst";
+use crate::{ConfigError, Inputs, Places, Rule, SignalError, Term, TermInfo, config::config};
 
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "nst",
     formula: "Σ mean k(t,t) + mean k(s,s) − 2·mean k(s,t),  k(a,b) = (a·b)²",
     needs: "features",
     source: "Huang and Wang 2017, arXiv:1707.01219 (NST)",
 };
 
-/// Configuration of [`Nst`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `taps` | all pairs with maps of one size | pairs of [student, teacher] |
-/// | `weight` | 50 | `[0, ∞)` |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct NstConfig {
-    /// Names of the features that are compared, [student, teacher].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub taps: Vec<[String; 2]>,
-    /// Factor of this term in the sum.
-    #[serde(default = "weight")]
-    pub weight: Schedule,
-}
-
-fn weight() -> Schedule {
-    Schedule::constant(50.0)
-}
-
-impl Default for NstConfig {
-    fn default() -> Self {
-        Self { taps: Vec::new(), weight: weight() }
+config! {
+    /// Configuration of [`Nst`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `taps` | all pairs with maps of one size | pairs of [student, teacher] |
+    /// | `weight` | 50 | `[0, ∞)` |
+    NstConfig {
+        taps,
+        weight = 50.0,
     }
 }
 
@@ -69,11 +51,7 @@ pub struct Nst {
 
 impl Term for Nst {
     fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn formula(&self) -> String {
-        NAME.to_owned()
+        INFO.name
     }
 
     fn places(&self) -> Option<Places> {

@@ -12,53 +12,31 @@
 //! from the teacher's batch norm; here they are the means of what is negative in the features that
 //! [`Objective::connect`](crate::Objective::connect) is given, the paper's other way, which needs no norm.
 
-use burn::{
-    module::{Module, Param},
-    tensor::Tensor,
-};
+use burn::{module::Param, tensor::Tensor};
 use rand_core::RngCore;
-use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, Connector, Inputs, Places, Rule, Schedule, SignalError, Term, TermInfo,
-    connect::{Conv, Norm},
-    term::sum,
+    ConfigError, Connector, Conv, Inputs, Layer, Norm, Places, Rule, SignalError, Term, TermInfo,
+    config::config,
 };
 
-const NAME: &str = "overhaul";
-
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "overhaul",
     formula: "Σ_i 2^−(n−1−i)·mean_b Σ (x − t)²·[x > t or f_t > 0],  t = max(f_t, m)",
     needs: "features before activations, trains regressors",
     source: "Heo et al. 2019, arXiv:1904.01866 (OFD)",
 };
 
-/// Configuration of [`Overhaul`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `taps` | pairs with maps of one size before the activation | pairs of [student, teacher], shallow to deep |
-/// | `weight` | 0.001 | `[0, ∞)` |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct OverhaulConfig {
-    /// Names of the features that are compared, [student, teacher], shallow to deep.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub taps: Vec<[String; 2]>,
-    /// Factor of this term in the sum.
-    #[serde(default = "weight")]
-    pub weight: Schedule,
-}
-
-fn weight() -> Schedule {
-    Schedule::constant(1e-3)
-}
-
-impl Default for OverhaulConfig {
-    fn default() -> Self {
-        Self { taps: Vec::new(), weight: weight() }
+config! {
+    /// Configuration of [`Overhaul`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `taps` | pairs with maps of one size before the activation | pairs of [student, teacher], shallow to deep |
+    /// | `weight` | 0.001 | `[0, ∞)` |
+    OverhaulConfig {
+        taps from shallow to deep,
+        weight = 0.001,
     }
 }
 
@@ -78,61 +56,9 @@ pub struct Overhaul {
     taps: Vec<[String; 2]>,
 }
 
-/// A regressor of the student's features, and the teacher's margins.
-#[derive(Module, Debug)]
-pub struct MarginConnector {
-    conv: Conv,
-    norm: Norm,
-    /// `[channels]` of the teacher. Not learnt.
-    margin: Param<Tensor<1>>,
-}
-
-impl MarginConnector {
-    fn new(
-        [student, teacher]: &[Tensor<4>; 2],
-        rng: &mut dyn RngCore,
-    ) -> Result<Self, SignalError> {
-        let device = &student.device();
-        let ([_, from, h_s, w_s], [batch, to, h_t, w_t]) = (student.dims(), teacher.dims());
-        if (h_s, w_s) != (h_t, w_t) {
-            return Err(SignalError::Features {
-                term: NAME,
-                student: student.dims(),
-                teacher: teacher.dims(),
-                expected: "maps of one size",
-            });
-        }
-        let values = teacher.clone().swap_dims(0, 1).reshape([to, batch * h_t * w_t]);
-        let sum = values.clone().clamp_max(0.0).sum_dim(1);
-        // A channel that is never negative has no margin, and needs none.
-        let margin = sum / values.lower_elem(0.0).float().sum_dim(1).clamp_min(1.0);
-        let margin = Param::from_tensor(margin.reshape([to])).set_require_grad(false);
-        Ok(Self {
-            conv: Conv::pixelwise(from, to, rng, device),
-            norm: Norm::new(to, device),
-            margin,
-        })
-    }
-
-    /// Distances to what is to be reached, summed over a sample, mean over the batch, `[1]`.
-    fn distance(&self, student: Tensor<4>, teacher: Tensor<4>) -> Tensor<1> {
-        let [batch, channels, ..] = teacher.dims();
-        let margin = self.margin.val().detach().reshape([1, channels, 1, 1]);
-        let target = teacher.clone().max_pair(margin.expand(teacher.dims()));
-        let ours = self.norm.forward(self.conv.forward(student));
-        let counts = ours.clone().detach().greater(target.clone()).float()
-            + teacher.greater_elem(0.0).float();
-        (ours - target).powi_scalar(2).mul(counts.clamp_max(1.0)).sum() / batch as f64
-    }
-}
-
 impl Term for Overhaul {
     fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn formula(&self) -> String {
-        NAME.to_owned()
+        INFO.name
     }
 
     fn places(&self) -> Option<Places> {
@@ -144,18 +70,58 @@ impl Term for Overhaul {
         dry_run: Inputs<'_>,
         rng: &mut dyn RngCore,
     ) -> Result<Option<Connector>, SignalError> {
-        let connectors = dry_run.features.iter().map(|pair| MarginConnector::new(pair, rng));
-        Ok(Some(Connector::Overhaul(connectors.collect::<Result<_, _>>()?)))
+        let parts = dry_run.features.iter().map(|pair| regressor(pair, rng));
+        Ok(Some(Connector { parts: parts.collect::<Result<_, _>>()? }))
     }
 
     fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let Some(Connector::Overhaul(connectors)) = inputs.connector else {
-            return Err(SignalError::NoConnector { term: NAME });
-        };
-        let deepest = inputs.features.len() - 1;
-        let pairs = inputs.features.into_iter().zip(connectors.iter()).enumerate();
-        Ok(sum(pairs.map(|(at, ([student, teacher], connector))| {
-            connector.distance(student, teacher) * 0.5_f64.powi((deepest - at) as i32)
-        })))
+        let shallower = inputs.features.len().saturating_sub(1);
+        let mut factor = 0.5_f64.powi(shallower as i32);
+        inputs.sum_connected(INFO.name, |[student, teacher], layers| {
+            let [Layer::Conv(conv), Layer::Norm(norm), Layer::Vector(margin)] = layers else {
+                return None;
+            };
+            let ours = norm.forward(conv.forward(student));
+            let loss = distance(ours, teacher, margin.val().detach()) * factor;
+            factor *= 2.0;
+            Some(loss)
+        })
     }
+}
+
+/// Convolution and norm of the student's features, and the teacher's margins, `[channels]`, which are not learnt.
+fn regressor(
+    [student, teacher]: &[Tensor<4>; 2],
+    rng: &mut dyn RngCore,
+) -> Result<Vec<Layer>, SignalError> {
+    let device = &student.device();
+    let ([_, from, h_s, w_s], [batch, to, h_t, w_t]) = (student.dims(), teacher.dims());
+    if (h_s, w_s) != (h_t, w_t) {
+        return Err(SignalError::Features {
+            term: INFO.name,
+            student: student.dims(),
+            teacher: teacher.dims(),
+            expected: "maps of one size",
+        });
+    }
+    let values = teacher.clone().swap_dims(0, 1).reshape([to, batch * h_t * w_t]);
+    let sum = values.clone().clamp_max(0.0).sum_dim(1);
+    // A channel that is never negative has no margin, and needs none.
+    let margin = sum / values.lower_elem(0.0).float().sum_dim(1).clamp_min(1.0);
+    let margin = Param::from_tensor(margin.reshape([to])).set_require_grad(false);
+    Ok(vec![
+        Layer::Conv(Conv::pixelwise(from, to, rng, device)),
+        Layer::Norm(Norm::new(to, device)),
+        Layer::Vector(margin),
+    ])
+}
+
+/// Distances to what is to be reached, summed over a sample, mean over the batch, `[1]`.
+fn distance(ours: Tensor<4>, teacher: Tensor<4>, margin: Tensor<1>) -> Tensor<1> {
+    let [batch, channels, ..] = teacher.dims();
+    let margin = margin.reshape([1, channels, 1, 1]);
+    let target = teacher.clone().max_pair(margin.expand(teacher.dims()));
+    let counts =
+        ours.clone().detach().greater(target.clone()).float() + teacher.greater_elem(0.0).float();
+    (ours - target).powi_scalar(2).mul(counts.clamp_max(1.0)).sum() / batch as f64
 }

@@ -7,47 +7,29 @@
 //! B² pairs makes its usual weight so large.
 
 use burn::tensor::Tensor;
-use serde::{Deserialize, Serialize};
 
 use super::maps::{norms, pooled, products};
-use crate::{ConfigError, Inputs, Places, Rule, Schedule, SignalError, Term, TermInfo};
-
-const NAME: &str = "pkt";
+use crate::{ConfigError, Inputs, Places, Rule, SignalError, Term, TermInfo, config::config};
 
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "pkt",
     formula: "Σ mean_ij q_t log(q_t/q_s),  q(i,·) ∝ (1 + cos(f_i, f_j))/2",
     needs: "features",
     source: "Passalis and Tefas 2018, arXiv:1803.10837 (PKT)",
 };
 
-/// Configuration of [`Pkt`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `taps` | the deepest of each | pairs of [student, teacher] |
-/// | `weight` | 30000 | `[0, ∞)` |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct PktConfig {
-    /// Names of the features that are compared, [student, teacher].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub taps: Vec<[String; 2]>,
-    /// Factor of this term in the sum.
-    #[serde(default = "weight")]
-    pub weight: Schedule,
-}
-
-fn weight() -> Schedule {
-    Schedule::constant(30000.0)
-}
-
 const EPSILON: f64 = 1e-7;
 
-impl Default for PktConfig {
-    fn default() -> Self {
-        Self { taps: Vec::new(), weight: weight() }
+config! {
+    /// Configuration of [`Pkt`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `taps` | the deepest of each | pairs of [student, teacher] |
+    /// | `weight` | 30000 | `[0, ∞)` |
+    PktConfig {
+        taps,
+        weight = 30000.0,
     }
 }
 
@@ -69,11 +51,7 @@ pub struct Pkt {
 
 impl Term for Pkt {
     fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn formula(&self) -> String {
-        NAME.to_owned()
+        INFO.name
     }
 
     fn places(&self) -> Option<Places> {

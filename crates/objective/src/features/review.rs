@@ -13,58 +13,35 @@
 //! Reference: mdistiller's `ReviewKD.py`, whose warm-up over 20 epochs is `weight = { from = 0, to = 1,
 //! epochs = 20 }` here.
 
-use burn::{
-    module::Module,
-    tensor::{Tensor, activation::sigmoid, module::adaptive_avg_pool2d},
-};
+use burn::tensor::{Tensor, activation::sigmoid, module::adaptive_avg_pool2d};
 use rand_core::RngCore;
-use serde::{Deserialize, Serialize};
 
 use super::maps::nearest;
 use crate::{
-    ConfigError, Connector, Inputs, Places, Rule, Schedule, SignalError, Term, TermInfo,
-    connect::{Conv, Norm},
-    term::sum,
+    ConfigError, Connector, Conv, Inputs, Layer, Norm, Places, Rule, SignalError, Term, TermInfo,
+    config::config,
 };
 
-const NAME: &str = "review";
-
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "review",
     formula: "Σ HCL(ABF(f_s, deeper levels), f_t)",
     needs: "features before activations, trains fusions",
     source: "Chen et al. 2021, arXiv:2104.09044 (ReviewKD)",
 };
 
-/// Configuration of [`Review`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `taps` | pairs with maps of one size before the activation | pairs of [student, teacher], shallow to deep |
-/// | `pooled` | true | |
-/// | `weight` | 1 | `[0, ∞)`; 5 for ResNet-32x4 and wide ResNets, 0.6 for ResNet-56 in the paper |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct ReviewConfig {
-    /// Names of the features that are compared, [student, teacher], shallow to deep.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub taps: Vec<[String; 2]>,
-    /// Whether the deepest pair, averaged over the map, is a level too.
-    #[serde(default = "yes")]
-    pub pooled: bool,
-    /// Factor of this term in the sum.
-    #[serde(default = "crate::config::one")]
-    pub weight: Schedule,
-}
-
-fn yes() -> bool {
-    true
-}
-
-impl Default for ReviewConfig {
-    fn default() -> Self {
-        Self { taps: Vec::new(), pooled: yes(), weight: crate::config::one() }
+config! {
+    /// Configuration of [`Review`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `taps` | pairs with maps of one size before the activation | pairs of [student, teacher], shallow to deep |
+    /// | `pooled` | true | |
+    /// | `weight` | 1 | `[0, ∞)`; 5 for ResNet-32x4 and wide ResNets, 0.6 for ResNet-56 in the paper |
+    ReviewConfig {
+        taps from shallow to deep,
+        /// Whether the deepest pair, averaged over the map, is a level too.
+        pooled: bool = true,
+        weight = 1.0,
     }
 }
 
@@ -85,75 +62,8 @@ pub struct Review {
     pooled: bool,
 }
 
-/// How one level is made of the student's features there and of the level below.
-#[derive(Module, Debug)]
-pub struct Level {
-    reduce: Conv,
-    reduce_norm: Norm,
-    attention: Option<Conv>,
-    expand: Conv,
-    expand_norm: Norm,
-}
-
 /// The reference bounds the channels between the layers.
 const MOST_CHANNELS: usize = 512;
-
-impl Level {
-    fn new(
-        [student, teacher]: &[Tensor<4>; 2],
-        between: usize,
-        is_deepest: bool,
-        rng: &mut dyn RngCore,
-    ) -> Self {
-        let device = &student.device();
-        let ([_, from, ..], [_, to, ..]) = (student.dims(), teacher.dims());
-        let attention =
-            (!is_deepest).then(|| Conv::pixelwise(2 * between, 2, rng, device).with_bias(rng));
-        // Uniform in ±√(3/fan_in), kaiming_uniform(a = 1) of the reference, is √3 times our bound.
-        Self {
-            reduce: Conv::pixelwise(from, between, rng, device).scaled(3_f64.sqrt()),
-            reduce_norm: Norm::new(between, device),
-            attention,
-            expand: Conv::new([to, between, 3, 3], 1, 1, rng, device).scaled(3_f64.sqrt()),
-            expand_norm: Norm::new(to, device),
-        }
-    }
-
-    /// What is compared with the teacher's map of this `size`, and what the next level is given.
-    fn forward(
-        &self,
-        student: Tensor<4>,
-        below: Option<Tensor<4>>,
-        size: [usize; 2],
-    ) -> (Tensor<4>, Tensor<4>) {
-        let mut x = self.reduce_norm.forward(self.reduce.forward(student));
-        let [_, channels, height, width] = x.dims();
-        if let (Some(attention), Some(below)) = (&self.attention, below) {
-            let below = nearest(below, [height, width]);
-            let both = Tensor::cat(vec![x.clone(), below.clone()], 1);
-            let shares = sigmoid(attention.forward(both));
-            debug_assert_eq!(below.dims()[1], channels);
-            x = x * shares.clone().narrow(1, 0, 1) + below * shares.narrow(1, 1, 1);
-        }
-        let x = nearest(x, size);
-        (self.expand_norm.forward(self.expand.forward(x.clone())), x)
-    }
-}
-
-/// Squared distance over several sizes of the map.
-fn hierarchical(ours: Tensor<4>, theirs: Tensor<4>) -> Tensor<1> {
-    let distance = |a: Tensor<4>, b: Tensor<4>| (a - b).powi_scalar(2).mean();
-    let height = ours.dims()[2];
-    let mut loss = distance(ours.clone(), theirs.clone());
-    let (mut weight, mut sum) = (1.0, 1.0);
-    for side in [4, 2, 1].into_iter().filter(|side| *side < height) {
-        weight /= 2.0;
-        sum += weight;
-        let smaller = |map: &Tensor<4>| adaptive_avg_pool2d(map.clone(), [side; 2]);
-        loss = loss + distance(smaller(&ours), smaller(&theirs)) * weight;
-    }
-    loss / sum
-}
 
 impl Review {
     /// Features of both networks, deep to shallow.
@@ -169,11 +79,7 @@ impl Review {
 
 impl Term for Review {
     fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn formula(&self) -> String {
-        NAME.to_owned()
+        INFO.name
     }
 
     fn places(&self) -> Option<Places> {
@@ -187,22 +93,85 @@ impl Term for Review {
     ) -> Result<Option<Connector>, SignalError> {
         let levels = self.levels(dry_run.features);
         let between = levels[0][0].dims()[1].min(MOST_CHANNELS);
-        let levels = levels.iter().enumerate();
-        let levels = levels.map(|(at, pair)| Level::new(pair, between, at == 0, rng)).collect();
-        Ok(Some(Connector::Review(levels)))
+        let parts = levels.iter().enumerate();
+        let parts = parts.map(|(at, pair)| level(pair, between, at == 0, rng)).collect();
+        Ok(Some(Connector { parts }))
     }
 
-    fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let Some(Connector::Review(modules)) = inputs.connector else {
-            return Err(SignalError::NoConnector { term: NAME });
-        };
+    fn forward(&self, mut inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
+        inputs.features = self.levels(inputs.features);
         let mut below = None;
-        let levels = self.levels(inputs.features).into_iter().zip(modules.iter());
-        Ok(sum(levels.map(|([student, teacher], module)| {
+        inputs.sum_connected(INFO.name, |[student, teacher], layers| {
             let [_, _, height, width] = teacher.dims();
-            let (out, x) = module.forward(student, below.take(), [height, width]);
+            let (out, x) = through(layers, student, below.take(), [height, width])?;
             below = Some(x);
-            hierarchical(out, teacher)
-        })))
+            Some(hierarchical(out, teacher))
+        })
     }
+}
+
+/// Layers that make one level of the student's features there and, but for the deepest, of the level below.
+fn level(
+    [student, teacher]: &[Tensor<4>; 2],
+    between: usize,
+    is_deepest: bool,
+    rng: &mut dyn RngCore,
+) -> Vec<Layer> {
+    let device = &student.device();
+    let ([_, from, ..], [_, to, ..]) = (student.dims(), teacher.dims());
+    let attention =
+        (!is_deepest).then(|| Conv::pixelwise(2 * between, 2, rng, device).with_bias(rng));
+    // Uniform in ±√(3/fan_in), kaiming_uniform(a = 1) of the reference, is √3 times our bound.
+    let reduce = Conv::pixelwise(from, between, rng, device).scaled(3_f64.sqrt());
+    let expand = Conv::new([to, between, 3, 3], 1, 1, rng, device).scaled(3_f64.sqrt());
+    let mut layers = vec![Layer::Conv(reduce), Layer::Norm(Norm::new(between, device))];
+    layers.extend(attention.map(Layer::Conv));
+    layers.extend([Layer::Conv(expand), Layer::Norm(Norm::new(to, device))]);
+    layers
+}
+
+/// What is compared with the teacher's map of this `size`, and what the next level is given; nothing where the
+/// layers are not those of a [`level`].
+fn through(
+    layers: &[Layer],
+    student: Tensor<4>,
+    below: Option<Tensor<4>>,
+    size: [usize; 2],
+) -> Option<(Tensor<4>, Tensor<4>)> {
+    let [
+        Layer::Conv(reduce),
+        Layer::Norm(reduce_norm),
+        attention @ ..,
+        Layer::Conv(expand),
+        Layer::Norm(expand_norm),
+    ] = layers
+    else {
+        return None;
+    };
+    let mut x = reduce_norm.forward(reduce.forward(student));
+    let [_, channels, height, width] = x.dims();
+    if let ([Layer::Conv(attention)], Some(below)) = (attention, below) {
+        let below = nearest(below, [height, width]);
+        let both = Tensor::cat(vec![x.clone(), below.clone()], 1);
+        let shares = sigmoid(attention.forward(both));
+        debug_assert_eq!(below.dims()[1], channels);
+        x = x * shares.clone().narrow(1, 0, 1) + below * shares.narrow(1, 1, 1);
+    }
+    let x = nearest(x, size);
+    Some((expand_norm.forward(expand.forward(x.clone())), x))
+}
+
+/// Squared distance over several sizes of the map.
+fn hierarchical(ours: Tensor<4>, theirs: Tensor<4>) -> Tensor<1> {
+    let distance = |a: Tensor<4>, b: Tensor<4>| (a - b).powi_scalar(2).mean();
+    let height = ours.dims()[2];
+    let mut loss = distance(ours.clone(), theirs.clone());
+    let (mut weight, mut sum) = (1.0, 1.0);
+    for side in [4, 2, 1].into_iter().filter(|side| *side < height) {
+        weight /= 2.0;
+        sum += weight;
+        let smaller = |map: &Tensor<4>| adaptive_avg_pool2d(map.clone(), [side; 2]);
+        loss = loss + distance(smaller(&ours), smaller(&theirs)) * weight;
+    }
+    loss / sum
 }

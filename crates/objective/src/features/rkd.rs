@@ -11,62 +11,37 @@
 //! gradient.
 
 use burn::tensor::Tensor;
-use serde::{Deserialize, Serialize};
 
 use super::maps::{pooled, products, unit};
-use crate::{ConfigError, Inputs, Places, Rule, Schedule, SignalError, Term, TermInfo, formula};
-
-const NAME: &str = "rkd";
+use crate::{
+    ConfigError, Inputs, Places, Rule, SignalError, Term, TermInfo,
+    config::{check_factors, config},
+    formula,
+};
 
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "rkd",
     formula: "Σ α·mean_ij h(d_s − d_t) + β·mean_ijk h(cos_s − cos_t)",
     needs: "features",
     source: "Park et al. 2019, arXiv:1904.05068 (RKD)",
 };
 
-/// Configuration of [`Rkd`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `taps` | the deepest of each | pairs of [student, teacher] |
-/// | `distance` | 25 | `[0, 1e9]` |
-/// | `angle` | 50 | `[0, 1e9]` |
-/// | `weight` | 1 | `[0, ∞)` |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct RkdConfig {
-    /// Names of the features that are compared, [student, teacher].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub taps: Vec<[String; 2]>,
-    /// Factor α of the distances.
-    #[serde(default = "distance")]
-    pub distance: f64,
-    /// Factor β of the angles.
-    #[serde(default = "angle")]
-    pub angle: f64,
-    /// Factor of this term in the sum.
-    #[serde(default = "crate::config::one")]
-    pub weight: Schedule,
-}
-
-fn distance() -> f64 {
-    25.0
-}
-
-fn angle() -> f64 {
-    50.0
-}
-
-impl Default for RkdConfig {
-    fn default() -> Self {
-        Self {
-            taps: Vec::new(),
-            distance: distance(),
-            angle: angle(),
-            weight: crate::config::one(),
-        }
+config! {
+    /// Configuration of [`Rkd`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `taps` | the deepest of each | pairs of [student, teacher] |
+    /// | `distance` | 25 | `[0, 1e9]` |
+    /// | `angle` | 50 | `[0, 1e9]` |
+    /// | `weight` | 1 | `[0, ∞)` |
+    RkdConfig {
+        taps,
+        /// Factor α of the distances.
+        distance: f64 = 25.0,
+        /// Factor β of the angles.
+        angle: f64 = 50.0,
+        weight = 1.0,
     }
 }
 
@@ -77,14 +52,7 @@ impl RkdConfig {
     /// [`ConfigError`] for a factor out of its range, and for two factors of zero.
     pub fn build(&self) -> Result<Rkd, ConfigError> {
         let (distance, angle) = (self.distance, self.angle);
-        for (field, factor) in [("distance", distance), ("angle", angle)] {
-            if !(0.0..=1e9).contains(&factor) {
-                return Err(ConfigError::new(field, factor, "a number from 0 to 1e9"));
-            }
-        }
-        if distance == 0.0 && angle == 0.0 {
-            return Err(ConfigError::new("distance", 0, "above 0 where `angle` is 0"));
-        }
+        check_factors([("distance", distance), ("angle", angle)])?;
         Ok(Rkd { taps: self.taps.clone(), distance, angle })
     }
 }
@@ -99,7 +67,7 @@ pub struct Rkd {
 
 impl Term for Rkd {
     fn name(&self) -> &'static str {
-        NAME
+        INFO.name
     }
 
     fn formula(&self) -> String {

@@ -6,45 +6,27 @@
 //! Reference: RepDistiller's `SP.py`.
 
 use burn::tensor::Tensor;
-use serde::{Deserialize, Serialize};
 
 use super::maps::{flat, products, unit};
-use crate::{ConfigError, Inputs, Places, Rule, Schedule, SignalError, Term, TermInfo};
-
-const NAME: &str = "similarity";
+use crate::{ConfigError, Inputs, Places, Rule, SignalError, Term, TermInfo, config::config};
 
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "similarity",
     formula: "Σ (1/B²) ‖G_s − G_t‖²,  G = F·Fᵀ with rows of norm 1",
     needs: "features",
     source: "Tung and Mori 2019, arXiv:1907.09682 (SP)",
 };
 
-/// Configuration of [`Similarity`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `taps` | the deepest of each | pairs of [student, teacher] |
-/// | `weight` | 3000 | `[0, ∞)` |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct SimilarityConfig {
-    /// Names of the features that are compared, [student, teacher].
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub taps: Vec<[String; 2]>,
-    /// Factor of this term in the sum.
-    #[serde(default = "weight")]
-    pub weight: Schedule,
-}
-
-fn weight() -> Schedule {
-    Schedule::constant(3000.0)
-}
-
-impl Default for SimilarityConfig {
-    fn default() -> Self {
-        Self { taps: Vec::new(), weight: weight() }
+config! {
+    /// Configuration of [`Similarity`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `taps` | the deepest of each | pairs of [student, teacher] |
+    /// | `weight` | 3000 | `[0, ∞)` |
+    SimilarityConfig {
+        taps,
+        weight = 3000.0,
     }
 }
 
@@ -66,11 +48,7 @@ pub struct Similarity {
 
 impl Term for Similarity {
     fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn formula(&self) -> String {
-        NAME.to_owned()
+        INFO.name
     }
 
     fn places(&self) -> Option<Places> {

@@ -6,40 +6,27 @@
 //! ε spread over all C classes, the true one too, as PyTorch's `CrossEntropyLoss` does.
 
 use burn::tensor::{Tensor, activation::log_softmax};
-use serde::{Deserialize, Serialize};
 
-use crate::{ConfigError, Inputs, Schedule, SignalError, Term, TermInfo, formula};
-
-const NAME: &str = "cross-entropy";
+use crate::{ConfigError, Inputs, SignalError, Term, TermInfo, config::config, formula};
 
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "cross-entropy",
     formula: "−mean_b log p_s(y)",
     needs: "labels",
     source: "Szegedy et al. 2016, arXiv:1512.00567 (label smoothing, section 7)",
 };
 
-/// Configuration of [`CrossEntropy`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `weight` | 1 | `[0, ∞)` |
-/// | `label_smoothing` | 0 | `[0, 1)` |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct CrossEntropyConfig {
-    /// Factor of this term in the sum.
-    #[serde(default = "crate::config::one")]
-    pub weight: Schedule,
-    /// Probability mass ε that is spread evenly over all classes.
-    #[serde(default)]
-    pub label_smoothing: f64,
-}
-
-impl Default for CrossEntropyConfig {
-    fn default() -> Self {
-        Self { weight: crate::config::one(), label_smoothing: 0.0 }
+config! {
+    /// Configuration of [`CrossEntropy`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `weight` | 1 | `[0, ∞)` |
+    /// | `label_smoothing` | 0 | `[0, 1)` |
+    CrossEntropyConfig {
+        weight = 1.0,
+        /// Probability mass ε that is spread evenly over all classes.
+        label_smoothing: f64 = 0.0,
     }
 }
 
@@ -65,7 +52,7 @@ pub struct CrossEntropy {
 
 impl Term for CrossEntropy {
     fn name(&self) -> &'static str {
-        NAME
+        INFO.name
     }
 
     fn formula(&self) -> String {

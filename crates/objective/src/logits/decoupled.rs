@@ -11,69 +11,39 @@
 //! probabilities, and so is infinite where the student is sure; here both are in log space.
 
 use burn::tensor::{Int, Tensor, activation::log_softmax};
-use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, Inputs, Schedule, SignalError, Term, TermInfo, formula,
+    ConfigError, Inputs, SignalError, Term, TermInfo,
+    config::{check_factors, config},
+    formula,
     softened::{NOTHING, Softening, divergence, log_sum_exp},
 };
 
-const NAME: &str = "decoupled";
-
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "decoupled",
     formula: "T²·mean_b (α·TCKD + β·NCKD)",
     needs: "teacher logits, labels, more than 2 classes",
     source: "Zhao et al. 2022, arXiv:2203.08679 (DKD)",
 };
 
-/// Configuration of [`Decoupled`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `temperature` | 4 | `[0.0001, 1000000]`, no unit |
-/// | `target` | 1 | `[0, 1e9]` |
-/// | `non_target` | 8 | `[0, 1e9]` |
-/// | `standardise` | false | |
-/// | `weight` | 1 | `[0, ∞)` |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct DecoupledConfig {
-    /// Softening temperature T.
-    #[serde(default = "crate::config::four")]
-    pub temperature: Schedule,
-    /// Factor α of the target class's part.
-    #[serde(default = "one")]
-    pub target: f64,
-    /// Factor β of the other classes' part: 8, 6 or 2 in the paper, the smaller the surer the teacher.
-    #[serde(default = "eight")]
-    pub non_target: f64,
-    /// Whether both networks' logits are [standardised](crate::standardise) first.
-    #[serde(default)]
-    pub standardise: bool,
-    /// Factor of this term in the sum; T² is not part of it.
-    #[serde(default = "crate::config::one")]
-    pub weight: Schedule,
-}
-
-fn one() -> f64 {
-    1.0
-}
-
-fn eight() -> f64 {
-    8.0
-}
-
-impl Default for DecoupledConfig {
-    fn default() -> Self {
-        Self {
-            temperature: crate::config::four(),
-            target: one(),
-            non_target: eight(),
-            standardise: false,
-            weight: crate::config::one(),
-        }
+config! {
+    /// Configuration of [`Decoupled`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `temperature` | 4 | `[0.0001, 1000000]`, no unit |
+    /// | `target` | 1 | `[0, 1e9]` |
+    /// | `non_target` | 8 | `[0, 1e9]` |
+    /// | `standardise` | false | |
+    /// | `weight` | 1 | `[0, ∞)` |
+    DecoupledConfig {
+        temperature = 4.0,
+        /// Factor α of the target class's part.
+        target: f64 = 1.0,
+        /// Factor β of the other classes' part: 8, 6 or 2 in the paper, the smaller the surer the teacher.
+        non_target: f64 = 8.0,
+        standardise,
+        weight = 1.0,
     }
 }
 
@@ -84,14 +54,7 @@ impl DecoupledConfig {
     /// [`ConfigError`] for a value out of its range, and for two factors of zero.
     pub fn build(&self) -> Result<Decoupled, ConfigError> {
         let Self { temperature, target, non_target, standardise, .. } = *self;
-        for (field, factor) in [("target", target), ("non_target", non_target)] {
-            if !(0.0..=1e9).contains(&factor) {
-                return Err(ConfigError::new(field, factor, "a number from 0 to 1e9"));
-            }
-        }
-        if target == 0.0 && non_target == 0.0 {
-            return Err(ConfigError::new("target", 0, "above 0 where `non_target` is 0"));
-        }
+        check_factors([("target", target), ("non_target", non_target)])?;
         Ok(Decoupled { softening: Softening::new(temperature, standardise)?, target, non_target })
     }
 }
@@ -106,7 +69,7 @@ pub struct Decoupled {
 
 impl Term for Decoupled {
     fn name(&self) -> &'static str {
-        NAME
+        INFO.name
     }
 
     fn formula(&self) -> String {
@@ -129,7 +92,7 @@ impl Term for Decoupled {
     }
 
     fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let (student, teacher) = self.softening.of_both(signals, NAME)?;
+        let (student, teacher) = self.softening.of_both(signals, INFO.name)?;
         let (teacher, student) =
             (Parts::new(teacher, signals.labels()), Parts::new(student, signals.labels()));
         let target = divergence(teacher.target, student.target);

@@ -11,68 +11,40 @@
 //! digit. A constant row or column has correlation 0, and a finite gradient.
 
 use burn::tensor::Tensor;
-use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, Inputs, Schedule, SignalError, Term, TermInfo, formula, softened::Softening,
+    ConfigError, Inputs, Schedule, SignalError, Term, TermInfo,
+    config::{check_factors, config},
+    formula,
+    softened::Softening,
 };
 
-const NAME: &str = "dist";
-
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "dist",
     formula: "T²·(β·(1 − mean_b ρ_rows) + γ·(1 − mean_c ρ_columns))",
     needs: "teacher logits",
     source: "Huang et al. 2022, arXiv:2205.10536 (DIST)",
 };
 
-/// Configuration of [`Dist`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `temperature` | 4 | `[0.0001, 1000000]`, no unit |
-/// | `inter` | 1 | `[0, 1e9]` |
-/// | `intra` | 1 | `[0, 1e9]` |
-/// | `standardise` | false | |
-/// | `weight` | 2 | `[0, ∞)` |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct DistConfig {
-    /// Softening temperature T: 4 for CIFAR, 1 for ImageNet in the paper.
-    #[serde(default = "crate::config::four")]
-    pub temperature: Schedule,
-    /// Factor β of the relations among classes.
-    #[serde(default = "one")]
-    pub inter: f64,
-    /// Factor γ of the relations among samples.
-    #[serde(default = "one")]
-    pub intra: f64,
-    /// Whether both networks' logits are [standardised](crate::standardise) first.
-    #[serde(default)]
-    pub standardise: bool,
-    /// Factor of this term in the sum; T² is not part of it.
-    #[serde(default = "two")]
-    pub weight: Schedule,
-}
-
-fn one() -> f64 {
-    1.0
-}
-
-fn two() -> Schedule {
-    Schedule::constant(2.0)
-}
-
-impl Default for DistConfig {
-    fn default() -> Self {
-        Self {
-            temperature: crate::config::four(),
-            inter: one(),
-            intra: one(),
-            standardise: false,
-            weight: two(),
-        }
+config! {
+    /// Configuration of [`Dist`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `temperature` | 4 | `[0.0001, 1000000]`, no unit |
+    /// | `inter` | 1 | `[0, 1e9]` |
+    /// | `intra` | 1 | `[0, 1e9]` |
+    /// | `standardise` | false | |
+    /// | `weight` | 2 | `[0, ∞)` |
+    DistConfig {
+        /// Softening temperature T: 4 for CIFAR, 1 for ImageNet in the paper.
+        temperature: Schedule = Schedule::constant(4.0),
+        /// Factor β of the relations among classes.
+        inter: f64 = 1.0,
+        /// Factor γ of the relations among samples.
+        intra: f64 = 1.0,
+        standardise,
+        weight = 2.0,
     }
 }
 
@@ -83,14 +55,7 @@ impl DistConfig {
     /// [`ConfigError`] for a value out of its range, and for two factors of zero.
     pub fn build(&self) -> Result<Dist, ConfigError> {
         let Self { temperature, inter, intra, standardise, .. } = *self;
-        for (field, factor) in [("inter", inter), ("intra", intra)] {
-            if !(0.0..=1e9).contains(&factor) {
-                return Err(ConfigError::new(field, factor, "a number from 0 to 1e9"));
-            }
-        }
-        if inter == 0.0 && intra == 0.0 {
-            return Err(ConfigError::new("inter", 0, "above 0 where `intra` is 0"));
-        }
+        check_factors([("inter", inter), ("intra", intra)])?;
         Ok(Dist { softening: Softening::new(temperature, standardise)?, inter, intra })
     }
 }
@@ -105,7 +70,7 @@ pub struct Dist {
 
 impl Term for Dist {
     fn name(&self) -> &'static str {
-        NAME
+        INFO.name
     }
 
     fn formula(&self) -> String {
@@ -122,7 +87,7 @@ impl Term for Dist {
     }
 
     fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let (student, teacher) = self.softening.of_both(signals, NAME)?;
+        let (student, teacher) = self.softening.of_both(signals, INFO.name)?;
         let (student, teacher) = (student.exp(), teacher.exp());
         let inter = signals.mean(uncorrelated(student.clone(), teacher.clone(), None));
         let rows = signals.mask().map(|mask| mask.float().unsqueeze_dim(0));

@@ -8,56 +8,35 @@
 //! are terms of their own, `soft-targets` and `reverse-kl`.
 
 use burn::tensor::Tensor;
-use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, Inputs, Schedule, SignalError, Term, TermInfo,
+    ConfigError, Inputs, SignalError, Term, TermInfo,
+    config::config,
     softened::{Softening, divergence, log_add_exp},
 };
 
-const NAME: &str = "jensen-shannon";
-
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "jensen-shannon",
     formula: "T²·mean_b (β·KL(p_t‖m) + (1−β)·KL(p_s‖m)),  m = β·p_t + (1−β)·p_s",
     needs: "teacher logits",
     source: "Agarwal et al. 2023, arXiv:2306.13649 (GKD)",
 };
 
-/// Configuration of [`JensenShannon`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `temperature` | 1 | `[0.0001, 1000000]`, no unit |
-/// | `mixing` | 0.5 | `(0, 1)` |
-/// | `standardise` | false | |
-/// | `weight` | 1 | `[0, ∞)` |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct JensenShannonConfig {
-    /// Softening temperature T.
-    #[serde(default = "crate::config::one")]
-    pub temperature: Schedule,
-    /// The teacher's share β of the mixture.
-    #[serde(default = "half")]
-    pub mixing: f64,
-    /// Whether both networks' logits are [standardised](crate::standardise) first.
-    #[serde(default)]
-    pub standardise: bool,
-    /// Factor of this term in the sum; T² is not part of it.
-    #[serde(default = "crate::config::one")]
-    pub weight: Schedule,
-}
-
-fn half() -> f64 {
-    0.5
-}
-
-impl Default for JensenShannonConfig {
-    fn default() -> Self {
-        let one = crate::config::one();
-        Self { temperature: one, mixing: half(), standardise: false, weight: one }
+config! {
+    /// Configuration of [`JensenShannon`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `temperature` | 1 | `[0.0001, 1000000]`, no unit |
+    /// | `mixing` | 0.5 | `(0, 1)` |
+    /// | `standardise` | false | |
+    /// | `weight` | 1 | `[0, ∞)` |
+    JensenShannonConfig {
+        temperature = 1.0,
+        /// The teacher's share β of the mixture.
+        mixing: f64 = 0.5,
+        standardise,
+        weight = 1.0,
     }
 }
 
@@ -86,7 +65,7 @@ pub struct JensenShannon {
 
 impl Term for JensenShannon {
     fn name(&self) -> &'static str {
-        NAME
+        INFO.name
     }
 
     fn formula(&self) -> String {
@@ -103,7 +82,7 @@ impl Term for JensenShannon {
 
     fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         let mixing = self.mixing;
-        let (student, teacher) = self.softening.of_both(signals, NAME)?;
+        let (student, teacher) = self.softening.of_both(signals, INFO.name)?;
         let mixture =
             log_add_exp(teacher.clone() + mixing.ln(), student.clone() + (1.0 - mixing).ln());
         let per_sample = divergence(teacher, mixture.clone()) * mixing

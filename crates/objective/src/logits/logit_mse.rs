@@ -7,36 +7,24 @@
 //! logits, for high temperatures (Hinton et al. 2015, section 2.1).
 
 use burn::tensor::Tensor;
-use serde::{Deserialize, Serialize};
 
-use crate::{ConfigError, Inputs, Schedule, SignalError, Term, TermInfo};
-
-const NAME: &str = "logit-mse";
+use crate::{ConfigError, Inputs, SignalError, Term, TermInfo, config::config};
 
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "logit-mse",
     formula: "mean_b (1/C) Σ_c (z_s − z_t)²",
     needs: "teacher logits",
     source: "Ba and Caruana 2014, arXiv:1312.6184",
 };
 
-/// Configuration of [`LogitMse`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `weight` | 1 | `[0, ∞)` |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct LogitMseConfig {
-    /// Factor of this term in the sum.
-    #[serde(default = "crate::config::one")]
-    pub weight: Schedule,
-}
-
-impl Default for LogitMseConfig {
-    fn default() -> Self {
-        Self { weight: crate::config::one() }
+config! {
+    /// Configuration of [`LogitMse`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `weight` | 1 | `[0, ∞)` |
+    LogitMseConfig {
+        weight = 1.0,
     }
 }
 
@@ -56,7 +44,7 @@ pub struct LogitMse;
 
 impl Term for LogitMse {
     fn name(&self) -> &'static str {
-        NAME
+        INFO.name
     }
 
     fn formula(&self) -> String {
@@ -68,7 +56,7 @@ impl Term for LogitMse {
     }
 
     fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let gap = signals.student_logits() - signals.teacher_logits(NAME)?;
+        let gap = signals.student_logits() - signals.teacher_logits(INFO.name)?;
         Ok(signals.mean(gap.powi_scalar(2).mean_dim(1)))
     }
 }

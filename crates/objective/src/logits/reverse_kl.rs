@@ -6,48 +6,32 @@
 //! for sequences; here as the plain loss on given outputs, with the T² of soft targets.
 
 use burn::tensor::Tensor;
-use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, Inputs, Schedule, SignalError, Term, TermInfo,
+    ConfigError, Inputs, SignalError, Term, TermInfo,
+    config::config,
     softened::{Softening, divergence},
 };
 
-const NAME: &str = "reverse-kl";
-
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "reverse-kl",
     formula: "T²·mean_b KL(p_s‖p_t),  p = softmax(z/T)",
     needs: "teacher logits",
     source: "Gu et al. 2023, arXiv:2306.08543 (MiniLLM)",
 };
 
-/// Configuration of [`ReverseKl`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `temperature` | 1 | `[0.0001, 1000000]`, no unit |
-/// | `standardise` | false | |
-/// | `weight` | 1 | `[0, ∞)` |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct ReverseKlConfig {
-    /// Softening temperature T.
-    #[serde(default = "crate::config::one")]
-    pub temperature: Schedule,
-    /// Whether both networks' logits are [standardised](crate::standardise) first.
-    #[serde(default)]
-    pub standardise: bool,
-    /// Factor of this term in the sum; T² is not part of it.
-    #[serde(default = "crate::config::one")]
-    pub weight: Schedule,
-}
-
-impl Default for ReverseKlConfig {
-    fn default() -> Self {
-        let one = crate::config::one();
-        Self { temperature: one, standardise: false, weight: one }
+config! {
+    /// Configuration of [`ReverseKl`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `temperature` | 1 | `[0.0001, 1000000]`, no unit |
+    /// | `standardise` | false | |
+    /// | `weight` | 1 | `[0, ∞)` |
+    ReverseKlConfig {
+        temperature = 1.0,
+        standardise,
+        weight = 1.0,
     }
 }
 
@@ -69,7 +53,7 @@ pub struct ReverseKl {
 
 impl Term for ReverseKl {
     fn name(&self) -> &'static str {
-        NAME
+        INFO.name
     }
 
     fn formula(&self) -> String {
@@ -85,7 +69,7 @@ impl Term for ReverseKl {
     }
 
     fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let (student, teacher) = self.softening.of_both(signals, NAME)?;
+        let (student, teacher) = self.softening.of_both(signals, INFO.name)?;
         Ok(self.softening.mean(signals, divergence(student, teacher)))
     }
 }

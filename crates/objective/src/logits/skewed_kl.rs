@@ -8,60 +8,38 @@
 //! bounded where the plain divergences grow without end. For α → 0 they are `soft-targets` and `reverse-kl`.
 
 use burn::tensor::Tensor;
-use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, Inputs, Schedule, SignalError, Term, TermInfo,
+    ConfigError, Inputs, SignalError, Term, TermInfo,
+    config::config,
     softened::{Softening, divergence, log_add_exp},
 };
 
-const NAME: &str = "skewed-kl";
-
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "skewed-kl",
     formula: "T²·mean_b KL(p‖α·p + (1−α)·q),  p, q = teacher, student or the reverse",
     needs: "teacher logits",
     source: "Ko et al. 2024, arXiv:2402.03898 (DistiLLM)",
 };
 
-/// Configuration of [`SkewedKl`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `temperature` | 1 | `[0.0001, 1000000]`, no unit |
-/// | `skew` | 0.1 | `(0, 1)` |
-/// | `reverse` | false | |
-/// | `standardise` | false | |
-/// | `weight` | 1 | `[0, ∞)` |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct SkewedKlConfig {
-    /// Softening temperature T.
-    #[serde(default = "crate::config::one")]
-    pub temperature: Schedule,
-    /// Share α that the mixture takes from the distribution that it is compared with.
-    #[serde(default = "tenth")]
-    pub skew: f64,
-    /// Whether the student's distribution is compared with the mixture, not the teacher's.
-    #[serde(default)]
-    pub reverse: bool,
-    /// Whether both networks' logits are [standardised](crate::standardise) first.
-    #[serde(default)]
-    pub standardise: bool,
-    /// Factor of this term in the sum; T² is not part of it.
-    #[serde(default = "crate::config::one")]
-    pub weight: Schedule,
-}
-
-fn tenth() -> f64 {
-    0.1
-}
-
-impl Default for SkewedKlConfig {
-    fn default() -> Self {
-        let one = crate::config::one();
-        Self { temperature: one, skew: tenth(), reverse: false, standardise: false, weight: one }
+config! {
+    /// Configuration of [`SkewedKl`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `temperature` | 1 | `[0.0001, 1000000]`, no unit |
+    /// | `skew` | 0.1 | `(0, 1)` |
+    /// | `reverse` | false | |
+    /// | `standardise` | false | |
+    /// | `weight` | 1 | `[0, ∞)` |
+    SkewedKlConfig {
+        temperature = 1.0,
+        /// Share α that the mixture takes from the distribution that it is compared with.
+        skew: f64 = 0.1,
+        /// Whether the student's distribution is compared with the mixture, not the teacher's.
+        reverse: bool = false,
+        standardise,
+        weight = 1.0,
     }
 }
 
@@ -90,7 +68,7 @@ pub struct SkewedKl {
 
 impl Term for SkewedKl {
     fn name(&self) -> &'static str {
-        NAME
+        INFO.name
     }
 
     fn formula(&self) -> String {
@@ -108,7 +86,7 @@ impl Term for SkewedKl {
 
     fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         let Self { skew, reverse, .. } = *self;
-        let (student, teacher) = self.softening.of_both(signals, NAME)?;
+        let (student, teacher) = self.softening.of_both(signals, INFO.name)?;
         let (p, q) = if reverse { (student, teacher) } else { (teacher, student) };
         let mixture = log_add_exp(p.clone() + skew.ln(), q + (1.0 - skew).ln());
         Ok(self.softening.mean(signals, divergence(p, mixture)))

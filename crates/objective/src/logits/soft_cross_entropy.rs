@@ -7,45 +7,30 @@
 //! Hinton et al. 2015, arXiv:1503.02531, section 2, write it so. TextBrewer's `kd_ce_loss` has no T².
 
 use burn::tensor::Tensor;
-use serde::{Deserialize, Serialize};
 
-use crate::{ConfigError, Inputs, Schedule, SignalError, Term, TermInfo, softened::Softening};
-
-const NAME: &str = "soft-cross-entropy";
+use crate::{
+    ConfigError, Inputs, SignalError, Term, TermInfo, config::config, softened::Softening,
+};
 
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "soft-cross-entropy",
     formula: "−T²·mean_b Σ_c p_t log p_s,  p = softmax(z/T)",
     needs: "teacher logits",
     source: "Hinton, Vinyals, Dean 2015, arXiv:1503.02531, section 2",
 };
 
-/// Configuration of [`SoftCrossEntropy`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `temperature` | 4 | `[0.0001, 1000000]`, no unit |
-/// | `standardise` | false | |
-/// | `weight` | 1 | `[0, ∞)` |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct SoftCrossEntropyConfig {
-    /// Softening temperature T.
-    #[serde(default = "crate::config::four")]
-    pub temperature: Schedule,
-    /// Whether both networks' logits are [standardised](crate::standardise) first.
-    #[serde(default)]
-    pub standardise: bool,
-    /// Factor of this term in the sum; T² is not part of it.
-    #[serde(default = "crate::config::one")]
-    pub weight: Schedule,
-}
-
-impl Default for SoftCrossEntropyConfig {
-    fn default() -> Self {
-        let (temperature, weight) = (crate::config::four(), crate::config::one());
-        Self { temperature, standardise: false, weight }
+config! {
+    /// Configuration of [`SoftCrossEntropy`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `temperature` | 4 | `[0.0001, 1000000]`, no unit |
+    /// | `standardise` | false | |
+    /// | `weight` | 1 | `[0, ∞)` |
+    SoftCrossEntropyConfig {
+        temperature = 4.0,
+        standardise,
+        weight = 1.0,
     }
 }
 
@@ -67,7 +52,7 @@ pub struct SoftCrossEntropy {
 
 impl Term for SoftCrossEntropy {
     fn name(&self) -> &'static str {
-        NAME
+        INFO.name
     }
 
     fn formula(&self) -> String {
@@ -83,7 +68,7 @@ impl Term for SoftCrossEntropy {
     }
 
     fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let (student, teacher) = self.softening.of_both(signals, NAME)?;
+        let (student, teacher) = self.softening.of_both(signals, INFO.name)?;
         Ok(self.softening.mean(signals, -(teacher.exp() * student).sum_dim(1)))
     }
 }

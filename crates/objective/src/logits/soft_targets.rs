@@ -6,51 +6,32 @@
 //! section 2. Gradient with respect to the student's logits: T·(p_s − p_t)/batch.
 
 use burn::tensor::Tensor;
-use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, Inputs, Schedule, SignalError, Term, TermInfo,
+    ConfigError, Inputs, SignalError, Term, TermInfo,
+    config::config,
     softened::{Softening, divergence},
 };
 
-const NAME: &str = "soft-targets";
-
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "soft-targets",
     formula: "T²·mean_b KL(p_t‖p_s),  p = softmax(z/T)",
     needs: "teacher logits",
     source: "Hinton, Vinyals, Dean 2015, arXiv:1503.02531, section 2",
 };
 
-/// Configuration of [`SoftTargets`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `temperature` | 4 | `[0.0001, 1000000]`, no unit |
-/// | `standardise` | false | |
-/// | `weight` | 1 | `[0, ∞)` |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct SoftTargetsConfig {
-    /// Softening temperature T.
-    #[serde(default = "crate::config::four")]
-    pub temperature: Schedule,
-    /// Whether both networks' logits are [standardised](crate::standardise) first.
-    #[serde(default)]
-    pub standardise: bool,
-    /// Factor of this term in the sum; T² is not part of it.
-    #[serde(default = "crate::config::one")]
-    pub weight: Schedule,
-}
-
-impl Default for SoftTargetsConfig {
-    fn default() -> Self {
-        Self {
-            temperature: crate::config::four(),
-            standardise: false,
-            weight: crate::config::one(),
-        }
+config! {
+    /// Configuration of [`SoftTargets`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `temperature` | 4 | `[0.0001, 1000000]`, no unit |
+    /// | `standardise` | false | |
+    /// | `weight` | 1 | `[0, ∞)` |
+    SoftTargetsConfig {
+        temperature = 4.0,
+        standardise,
+        weight = 1.0,
     }
 }
 
@@ -72,7 +53,7 @@ pub struct SoftTargets {
 
 impl Term for SoftTargets {
     fn name(&self) -> &'static str {
-        NAME
+        INFO.name
     }
 
     fn formula(&self) -> String {
@@ -88,7 +69,7 @@ impl Term for SoftTargets {
     }
 
     fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let (student, teacher) = self.softening.of_both(signals, NAME)?;
+        let (student, teacher) = self.softening.of_both(signals, INFO.name)?;
         Ok(self.softening.mean(signals, divergence(teacher, student)))
     }
 }

@@ -16,14 +16,13 @@ use burn::tensor::{IndexingUpdateOp, Tensor, activation::log_softmax};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, Inputs, Schedule, SignalError, Term, TermInfo,
+    ConfigError, Inputs, SignalError, Term, TermInfo,
+    config::config,
     softened::{NOTHING, Softening, divergence, log_sum_exp},
 };
 
-const NAME: &str = "top-k";
-
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "top-k",
     formula: "T²·mean_b KL(q_t‖q_s),  q: the teacher's k largest classes and the rest",
     needs: "teacher logits, more than k classes",
     source: "Wu et al. 2022, arXiv:2207.10666 (TinyViT)",
@@ -43,49 +42,24 @@ pub enum Remainder {
     Uniform,
 }
 
-/// Configuration of [`TopK`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `k` | 5 | from 1 (2 for `renormalise`) to one less than there are classes |
-/// | `remainder` | `bucket` | `bucket`, `renormalise`, `uniform` |
-/// | `temperature` | 4 | `[0.0001, 1000000]`, no unit |
-/// | `standardise` | false | |
-/// | `weight` | 1 | `[0, ∞)` |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct TopKConfig {
-    /// Classes of the teacher that count by themselves.
-    #[serde(default = "five")]
-    pub k: usize,
-    /// What becomes of the others.
-    #[serde(default)]
-    pub remainder: Remainder,
-    /// Softening temperature T.
-    #[serde(default = "crate::config::four")]
-    pub temperature: Schedule,
-    /// Whether both networks' logits are [standardised](crate::standardise) first.
-    #[serde(default)]
-    pub standardise: bool,
-    /// Factor of this term in the sum; T² is not part of it.
-    #[serde(default = "crate::config::one")]
-    pub weight: Schedule,
-}
-
-fn five() -> usize {
-    5
-}
-
-impl Default for TopKConfig {
-    fn default() -> Self {
-        Self {
-            k: five(),
-            remainder: Remainder::default(),
-            temperature: crate::config::four(),
-            standardise: false,
-            weight: crate::config::one(),
-        }
+config! {
+    /// Configuration of [`TopK`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `k` | 5 | from 1 (2 for `renormalise`) to one less than there are classes |
+    /// | `remainder` | `bucket` | `bucket`, `renormalise`, `uniform` |
+    /// | `temperature` | 4 | `[0.0001, 1000000]`, no unit |
+    /// | `standardise` | false | |
+    /// | `weight` | 1 | `[0, ∞)` |
+    TopKConfig {
+        /// Classes of the teacher that count by themselves.
+        k: usize = 5,
+        /// What becomes of the others.
+        remainder: Remainder = Remainder::Bucket,
+        temperature = 4.0,
+        standardise,
+        weight = 1.0,
     }
 }
 
@@ -116,7 +90,7 @@ pub struct TopK {
 
 impl Term for TopK {
     fn name(&self) -> &'static str {
-        NAME
+        INFO.name
     }
 
     fn formula(&self) -> String {
@@ -141,7 +115,7 @@ impl Term for TopK {
     }
 
     fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let (student, teacher) = self.softening.of_both(signals, NAME)?;
+        let (student, teacher) = self.softening.of_both(signals, INFO.name)?;
         let [batch, classes] = teacher.dims();
         let (_, top) = teacher.clone().topk_with_indices(self.k, 1);
         let of_top = |log_p: Tensor<2>| log_p.gather(1, top.clone());

@@ -10,55 +10,33 @@
 //! targets and not the divergence: another value, the same gradient.
 
 use burn::tensor::{Tensor, activation::log_softmax};
-use serde::{Deserialize, Serialize};
 
 use crate::{
     ConfigError, Inputs, Schedule, SignalError, Term, TermInfo,
+    config::config,
     softened::{Softening, divergence},
 };
 
-const NAME: &str = "weighted-soft-targets";
-
 pub(crate) const INFO: TermInfo = TermInfo {
-    name: NAME,
+    name: "weighted-soft-targets",
     formula: "T²·mean_b (1 − exp(−CE_s/CE_t))·KL(p_t‖p_s)",
     needs: "teacher logits, labels",
     source: "Zhou et al. 2021, arXiv:2102.00650 (WSLD)",
 };
 
-/// Configuration of [`WeightedSoftTargets`].
-///
-/// | Name | Default | Range |
-/// |---|---|---|
-/// | `temperature` | 2 | `[0.0001, 1000000]`, no unit |
-/// | `standardise` | false | |
-/// | `weight` | 2.5 | `[0, ∞)` |
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct WeightedSoftTargetsConfig {
-    /// Softening temperature T.
-    #[serde(default = "two")]
-    pub temperature: Schedule,
-    /// Whether both networks' logits are [standardised](crate::standardise) first.
-    #[serde(default)]
-    pub standardise: bool,
-    /// Factor of this term in the sum; T² is not part of it. 2.5 is the reference's for ImageNet.
-    #[serde(default = "two_and_a_half")]
-    pub weight: Schedule,
-}
-
-fn two() -> Schedule {
-    Schedule::constant(2.0)
-}
-
-fn two_and_a_half() -> Schedule {
-    Schedule::constant(2.5)
-}
-
-impl Default for WeightedSoftTargetsConfig {
-    fn default() -> Self {
-        Self { temperature: two(), standardise: false, weight: two_and_a_half() }
+config! {
+    /// Configuration of [`WeightedSoftTargets`].
+    ///
+    /// | Name | Default | Range |
+    /// |---|---|---|
+    /// | `temperature` | 2 | `[0.0001, 1000000]`, no unit |
+    /// | `standardise` | false | |
+    /// | `weight` | 2.5 | `[0, ∞)` |
+    WeightedSoftTargetsConfig {
+        temperature = 2.0,
+        standardise,
+        /// Factor of this term in the sum; T² is not part of it. 2.5 is the reference's for ImageNet.
+        weight: Schedule = Schedule::constant(2.5),
     }
 }
 
@@ -83,7 +61,7 @@ const EPSILON: f64 = 1e-7;
 
 impl Term for WeightedSoftTargets {
     fn name(&self) -> &'static str {
-        NAME
+        INFO.name
     }
 
     fn formula(&self) -> String {
@@ -102,10 +80,10 @@ impl Term for WeightedSoftTargets {
         let labels = signals.labels().unsqueeze_dim::<2>(1);
         let cross_entropy = |logits: Tensor<2>| -log_softmax(logits, 1).gather(1, labels.clone());
         let of_student = cross_entropy(signals.student_logits().detach());
-        let of_teacher = cross_entropy(signals.teacher_logits(NAME)?);
+        let of_teacher = cross_entropy(signals.teacher_logits(INFO.name)?);
         let weights = -(-of_student / (of_teacher + EPSILON)).exp() + 1.0;
 
-        let (student, teacher) = self.softening.of_both(signals, NAME)?;
+        let (student, teacher) = self.softening.of_both(signals, INFO.name)?;
         Ok(self.softening.mean(signals, weights * divergence(teacher, student)))
     }
 }

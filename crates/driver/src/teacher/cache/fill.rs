@@ -13,7 +13,7 @@ use std::{
 };
 
 use burn::tensor::Device;
-use distill_datasets::{HostBatch, Loader};
+use distill_datasets::{HostBatch, Loader, Part};
 use distill_objective::TapShape;
 
 use super::{CacheRecord, OutputCache, entry, entry::Entry, record::RecordLayout, shard::ShardId};
@@ -244,10 +244,12 @@ impl CacheRequest<'_> {
         };
         let mut records = Vec::with_capacity((shard.records * shard.record) as usize);
         let count = (shard.records as usize).div_ceil(batches.batch());
-        for batch in batches.epoch(shard.view.max(1), first).take(count) {
+        let epoch = batches.epoch(shard.view.max(1), first as u64, Part::whole())?;
+        for batch in epoch.take(count) {
             if interrupt.load(Ordering::Relaxed) {
                 return Err(INTERRUPTED);
             }
+            let batch = batch?;
             let images = batch.len() as u64;
             self.encode(&layout, teacher, batch, &mut records)?;
             progress(images);
@@ -267,7 +269,7 @@ impl CacheRequest<'_> {
         records: &mut Vec<u8>,
     ) -> Result<(), DriverError> {
         let (view, samples) = (batch.view, batch.samples.clone());
-        let images = batch.to_device(self.device).images;
+        let images = batch.to_device(self.device)?.images;
         let (logits, taps) = teacher.answers(images, !self.taps.is_empty());
         let logits: Vec<f32> = logits.into_data().iter::<f32>().collect();
         let taps: Vec<Vec<f32>> =

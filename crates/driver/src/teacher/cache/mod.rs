@@ -20,7 +20,7 @@ use std::{
 };
 
 use burn::tensor::{Device, Tensor, TensorData};
-use distill_datasets::Loader;
+use distill_datasets::{Loader, Order, SampleId};
 use distill_models::Tap;
 
 pub use config::{CacheConfig, Stored};
@@ -47,8 +47,8 @@ pub struct OutputCache {
 #[derive(Debug)]
 struct OpenView {
     view: u64,
-    /// Where each sample of the set is.
-    places: Vec<u32>,
+    /// Order in which its samples are stored; those of view 0 lie by their ids.
+    order: Option<Order>,
     /// Shards that were read from lately, by their place.
     files: HashMap<u64, File>,
 }
@@ -64,12 +64,12 @@ impl OutputCache {
     pub fn answers(
         &self,
         view: u64,
-        samples: &[u32],
+        samples: &[SampleId],
     ) -> Result<(Tensor<2>, Vec<Tap>), DriverError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let there = match open.take() {
             Some(there) if there.view == view => there,
-            _ => self.open_view(view),
+            _ => self.open_view(view)?,
         };
         let there = open.insert(there);
         let each = self.entry.shard(view, 0).map_or(1, |shard| shard.records);
@@ -77,8 +77,13 @@ impl OutputCache {
         let mut logits = Vec::with_capacity(samples.len() * self.layout.classes);
         let mut taps = vec![Vec::new(); self.layout.taps.len()];
         for sample in samples {
-            let place = u64::from(there.places[*sample as usize]);
-            let shard = self.entry.shard(view, place / each).expect("a place in the view");
+            let place = there.place(*sample);
+            let shard =
+                place.and_then(|place| Some((place, self.entry.shard(view, place / each)?)));
+            let Some((place, shard)) = shard else {
+                let problem = format!("view {view} has no sample {sample}");
+                return Err(damaged(&self.entry.path, &problem));
+            };
             let path = || self.entry.shard_path(&shard);
             let read = there
                 .file(shard.index, path)
@@ -97,23 +102,21 @@ impl OutputCache {
         Ok((Tensor::from_data(tensor, &self.device), taps.collect()))
     }
 
-    fn open_view(&self, view: u64) -> OpenView {
-        let places = match view {
-            0 => (0..self.entry.record.plain_images as u32).collect(),
-            view => {
-                let order = self.order.order(view);
-                let mut places = vec![0; order.len()];
-                for (place, sample) in order.into_iter().enumerate() {
-                    places[sample as usize] = place as u32;
-                }
-                places
-            }
-        };
-        OpenView { view, places, files: HashMap::new() }
+    fn open_view(&self, view: u64) -> Result<OpenView, DriverError> {
+        let order = if view == 0 { None } else { Some(self.order.order(view)?) };
+        Ok(OpenView { view, order, files: HashMap::new() })
     }
 }
 
 impl OpenView {
+    /// Place of a sample in the view.
+    fn place(&self, sample: SampleId) -> Option<u64> {
+        match &self.order {
+            Some(order) => order.position(sample),
+            None => Some(sample),
+        }
+    }
+
     fn file(&mut self, index: u64, path: impl Fn() -> PathBuf) -> io::Result<&File> {
         if self.files.len() == OPEN_FILES && !self.files.contains_key(&index) {
             self.files.clear();

@@ -1,0 +1,43 @@
+//! One pass over a data loader, batch by batch.
+
+use burn::tensor::{Device, Tensor};
+use distill_datasets::{DataError, Loader, Part};
+
+use super::metric::{Metric, Rows};
+
+/// Adds everything that `loader` gives to the metrics; a batch's logits at a time are in memory.
+///
+/// `forward` gives rows of logits for images `[batch, channels, height, width]`, pixels as fractions in `[0, 1]`.
+///
+/// # Errors
+/// The first error of `loader` or `forward`.
+pub fn evaluate<E: From<DataError>>(
+    loader: &Loader,
+    device: &Device,
+    forward: impl FnMut(Tensor<4>) -> Result<Vec<f32>, E>,
+    metrics: &mut [&mut dyn Metric],
+) -> Result<(), E> {
+    each_batch(loader, device, forward, |logits, labels| {
+        let classes = logits.len() / labels.len().max(1);
+        let rows = Rows::new(logits, classes, labels, None);
+        for metric in metrics.iter_mut() {
+            metric.update(&rows);
+        }
+    })
+}
+
+/// Hands the logits and labels of each batch to `see`.
+pub(super) fn each_batch<E: From<DataError>>(
+    loader: &Loader,
+    device: &Device,
+    mut forward: impl FnMut(Tensor<4>) -> Result<Vec<f32>, E>,
+    mut see: impl FnMut(&[f32], &[i32]),
+) -> Result<(), E> {
+    for batch in loader.epoch(1, 0, Part::whole())? {
+        let batch = batch?;
+        let labels = batch.classes()?.to_vec();
+        let logits = forward(batch.to_device(device)?.images)?;
+        see(&logits, &labels);
+    }
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! Training without a recipe, from a source that reads each sample from disk.
+
+use std::{
+    fs,
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use burn::tensor::Device;
+use distill_datasets::{
+    DataError, HostBatch, HostInput, ImageShape, Loader, Normalisation, SampleId, Source, Targets,
+    ViewKey,
+    keyed::{KeyedRng, Operation},
+};
+use distill_driver::{
+    DriverError, Event, Observer, Silent, Stage, View,
+    teacher::{Teacher, TeacherOutputs},
+    training::{
+        Context, Learner, NonFinite, OptimizerConfig, ScheduleConfig, Trained, TrainingConfig,
+        TrainingData, train,
+    },
+};
+use distill_models::{Architecture, Network, Overrides, Signature};
+use distill_objective::{Objective, SoftTargetsConfig, TermConfig};
+
+const SHAPE: ImageShape = ImageShape { channels: 1, height: 4, width: 4 };
+const CLASSES: usize = 3;
+/// Samples of a file.
+const EACH: u64 = 20;
+
+/// Files of samples, a shard each: 16 bytes and a class, again and again.
+#[derive(Debug)]
+struct Files {
+    folder: PathBuf,
+    shards: Vec<Range<SampleId>>,
+}
+
+impl Files {
+    /// Writes `count` files of images that are bright in the third of their class.
+    fn write(folder: &Path, count: u64) -> Self {
+        fs::create_dir_all(folder).unwrap();
+        for file in 0..count {
+            let mut bytes = Vec::new();
+            for id in file * EACH..(file + 1) * EACH {
+                let class = (id % CLASSES as u64) as u8;
+                let mut rng = KeyedRng::new(1, 0, id, Operation::Draw);
+                let bright = |at: u8| if at / 6 == class { 120 } else { 0 };
+                bytes.extend((0..16).map(|at| bright(at) + rng.below(100) as u8));
+                bytes.push(class);
+            }
+            fs::write(folder.join(file.to_string()), bytes).unwrap();
+        }
+        let shards = (0..count).map(|file| file * EACH..(file + 1) * EACH).collect();
+        Self { folder: folder.to_owned(), shards }
+    }
+}
+
+impl Source for Files {
+    fn shards(&self) -> &[Range<SampleId>] {
+        &self.shards
+    }
+
+    fn read(&self, ids: &[SampleId], _: ViewKey, into: &mut HostBatch) -> Result<(), DataError> {
+        let (mut pixels, mut classes) = (Vec::new(), Vec::new());
+        for id in ids {
+            let path = self.folder.join((id / EACH).to_string());
+            let bytes = fs::read(&path).map_err(|source| DataError::Io { path, source })?;
+            let sample = &bytes[(id % EACH * 17) as usize..][..17];
+            pixels.extend_from_slice(&sample[..16]);
+            classes.push(i32::from(sample[16]));
+        }
+        into.input = HostInput::Images { shape: SHAPE, pixels };
+        into.targets = Targets::Classes(classes);
+        Ok(())
+    }
+
+    fn identity(&self) -> &str {
+        "files of this test"
+    }
+}
+
+fn network(seed: u64, device: &Device) -> Network {
+    let overrides = Overrides { hidden: Some(vec![16]), ..Default::default() };
+    let signature = Signature { channels: 1, height: 4, width: 4, classes: CLASSES };
+    let mut rng = KeyedRng::new(seed, 0, 0, Operation::Weights);
+    let architecture = Architecture::named("mlp-800", overrides).unwrap();
+    architecture.init(&signature, &mut rng, device).unwrap()
+}
+
+/// Six epochs from the files of `data`, with a teacher where there is one, into the folder `out`.
+fn trained(
+    data: &Path,
+    teacher: Option<&TeacherOutputs>,
+    out: &Path,
+    interrupt: &AtomicBool,
+    observer: &mut dyn Observer,
+) -> Result<Trained, DriverError> {
+    let device = Device::flex();
+    let source = Arc::new(Files::write(data, 6));
+    let view = view();
+    fs::create_dir_all(out).unwrap();
+    let terms = match teacher {
+        Some(_) => vec![TermConfig::SoftTargets(SoftTargetsConfig::default())],
+        None => vec![TermConfig::CrossEntropy(Default::default())],
+    };
+    let config = TrainingConfig {
+        epochs: 6,
+        optimizer: OptimizerConfig { learning_rate: 0.01, batch: 8, ..Default::default() },
+        schedule: ScheduleConfig::default(),
+        non_finite: NonFinite::default(),
+        log_every: 5,
+        checkpoint_every: Some(2),
+        keep: Default::default(),
+    };
+    let data = TrainingData {
+        train: &Loader::shuffled(source.clone(), 8, 1).with_window(2).with_workers(2),
+        validation: &Loader::in_order(source, 50),
+        preprocessing: &view,
+        negatives: None,
+    };
+    let mut context = Context {
+        stage: Stage::named("own"),
+        folder: out,
+        fingerprint: "of this test",
+        seed: 1,
+        device: &device,
+        interrupt,
+        observer,
+    };
+    let learner = Learner::new(network(2, &device));
+    train(learner, &data, &Objective::new(&terms).unwrap(), teacher, &config, &mut context)
+}
+
+fn view() -> View {
+    View { shape: SHAPE, normalisation: Normalisation { mean: vec![0.4], std: vec![0.3] } }
+}
+
+#[test]
+fn a_network_learns_from_files_that_are_read_sample_by_sample() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (folder.path().join("data"), folder.path().join("teacher"));
+    let go_on = AtomicBool::new(false);
+    let teacher = trained(&data, None, &out, &go_on, &mut Silent).unwrap();
+    assert!(teacher.best.top1 > 0.9, "{:?}", teacher.best);
+
+    // And another one from it, with soft targets alone.
+    let device = Device::flex();
+    let network = distill_models::weights::load(network(2, &device), &out.join("last.bpk"));
+    let outputs = TeacherOutputs::live(Teacher::new(&network.unwrap(), view()));
+    let out = folder.path().join("student");
+    let student = trained(&data, Some(&outputs), &out, &go_on, &mut Silent).unwrap();
+    assert!(student.best.top1 > 0.9, "{:?}", student.best);
+}
+
+/// Asks for a stop after some steps.
+struct StopAfter<'a> {
+    steps: usize,
+    interrupt: &'a AtomicBool,
+}
+
+impl Observer for StopAfter<'_> {
+    fn on(&mut self, event: Event<'_>) {
+        if let Event::Steps { epoch: 2, step, .. } = event {
+            self.interrupt.store(step >= self.steps, Ordering::Relaxed);
+        }
+    }
+}
+
+#[test]
+fn an_interruption_changes_no_bit_and_a_lost_file_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, whole) = (folder.path().join("data"), folder.path().join("whole"));
+    let go_on = AtomicBool::new(false);
+    trained(&data, None, &whole, &go_on, &mut Silent).unwrap();
+
+    let parted = folder.path().join("parted");
+    let interrupt = AtomicBool::new(false);
+    let mut stop = StopAfter { steps: 5, interrupt: &interrupt };
+    let stopped = trained(&data, None, &parted, &interrupt, &mut stop);
+    assert!(matches!(stopped, Err(DriverError::Interrupted { .. })), "{stopped:?}");
+    trained(&data, None, &parted, &go_on, &mut Silent).unwrap();
+    let last = |out: &Path| fs::read(out.join("last.bpk")).unwrap();
+    assert!(last(&whole) == last(&parted), "the weights differ");
+
+    let lost = folder.path().join("lost");
+    let source = Files::write(&lost, 6);
+    fs::remove_file(lost.join("3")).unwrap();
+    let loader = Loader::in_order(Arc::new(source), 50);
+    let network = Teacher::new(&network(2, &Device::flex()), view());
+    let error = network.predictions(&loader, &Device::flex()).unwrap_err().to_string();
+    assert!(error.contains("lost"), "{error}");
+}
