@@ -84,14 +84,15 @@ const CHECK_CUDA: &str = "DISTILL_CHECK_CUDA";
 /// enough for a check, and for kernels that go through CUDA C++; without it `cuda` is left out.
 pub(crate) fn with_every_backend(subcommand: &[&str], more: &[&str]) -> anyhow::Result<()> {
     let stand_in = stand_in();
-    let mut backends = vec!["ndarray", "wgpu", "vulkan"];
+    let mut features = cargo::features("distill-backends")?;
+    features.retain(|name| !["default", "autotune", "cuda", "cuda-cpp"].contains(&name.as_str()));
     if stand_in.is_some() || std::env::var_os(CHECK_CUDA).is_some() {
-        backends.push("cuda-cpp");
+        features.push("cuda-cpp".to_owned());
     } else {
         eprintln!("skipped: cuda, whose build fetches an LLVM; `{CHECK_CUDA}=1` checks it, too");
     }
     let features: Vec<String> =
-        backends.iter().map(|name| format!("distill-backends/{name}")).collect();
+        features.iter().map(|name| format!("distill-backends/{name}")).collect();
     let mut command = cargo::cargo();
     command.env("RUSTDOCFLAGS", "-D warnings");
     command.args(subcommand).args(["--release", "--workspace", "--features", &features.join(",")]);

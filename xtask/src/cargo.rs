@@ -7,6 +7,10 @@ use std::{
 
 use anyhow::{Context, ensure};
 
+/// One feature set for all that is compiled, so that nothing is compiled twice. What is only checked has more.
+pub(crate) const TESTED: [&str; 4] =
+    ["--release", "--workspace", "--features", "distill-backends/ndarray,distill-backends/wgpu"];
+
 /// The workspace's root.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
@@ -42,6 +46,16 @@ pub(crate) fn metadata(arguments: &[&str]) -> anyhow::Result<serde_json::Value> 
     let output = command.output().context("`cargo metadata` cannot be started")?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
     Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+/// The cargo features of a package of the workspace.
+pub(crate) fn features(package: &str) -> anyhow::Result<Vec<String>> {
+    let metadata = metadata(&["--no-deps"])?;
+    let packages = metadata["packages"].as_array().context("cargo lists no packages")?;
+    let found = packages.iter().find(|one| one["name"] == package);
+    let features = found.and_then(|one| one["features"].as_object());
+    let features = features.with_context(|| format!("no package `{package}` in the workspace"))?;
+    Ok(features.keys().cloned().collect())
 }
 
 fn shown(command: &Command) -> String {

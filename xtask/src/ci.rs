@@ -4,10 +4,6 @@ use std::{process::Command, time::Instant};
 
 use crate::{backends, book, cargo, tidy};
 
-/// One feature set for all that is compiled, so that nothing is compiled twice. What is only checked has more.
-pub(crate) const TESTED: [&str; 4] =
-    ["--release", "--workspace", "--features", "distill-backends/ndarray,distill-backends/wgpu"];
-
 pub(crate) fn run() -> anyhow::Result<()> {
     step("format", || cargo::run(cargo::cargo().args(["fmt", "--all", "--check"])))?;
     step("tidy", tidy::run)?;
@@ -16,7 +12,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
         let lint = ["--all-targets", "--", "-D", "warnings"];
         backends::with_every_backend(&["clippy"], &lint)
     })?;
-    step("tests", || cargo::run(cargo::cargo().arg("test").args(TESTED)))?;
+    step("tests", || cargo::run(cargo::cargo().arg("test").args(cargo::TESTED)))?;
     step("backends", || backends::run(&suite()))?;
     step("book", book::whole)?;
     step("docs", docs)

@@ -4,9 +4,6 @@ use std::process::Command;
 
 use crate::cargo;
 
-/// Backends that are cargo features of the binary.
-const BACKENDS: [&str; 5] = ["flex", "ndarray", "wgpu", "vulkan", "cuda"];
-
 /// Ctrl-C and exit codes belong to the program alone.
 pub(crate) fn run(command: &str, arguments: &[String]) -> anyhow::Result<()> {
     become_process(built(command, arguments)?)
@@ -18,8 +15,10 @@ pub(crate) fn call(arguments: &[String]) -> anyhow::Result<()> {
 }
 
 fn built(command: &str, arguments: &[String]) -> anyhow::Result<Command> {
+    let features = cargo::features("distill")?;
     // A name that is no feature is left to the binary, which says what there is.
-    let backend = backend(arguments).filter(|name| BACKENDS.contains(name)).unwrap_or("flex");
+    let backend = backend(arguments).filter(|name| features.iter().any(|one| one == name));
+    let backend = backend.unwrap_or("flex");
     cargo::run(cargo::cargo().args(build_arguments(backend)))?;
 
     let name = format!("distill{}", std::env::consts::EXE_SUFFIX);

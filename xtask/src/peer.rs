@@ -118,7 +118,7 @@ fn on_cpu(programs: &Programs, filter: Option<&str>, rounds: &Rounds) -> anyhow:
     println!("| case | {names} |");
     println!("|---|{}", "---|".repeat(commands.len()));
     for case in &cases {
-        let rates = measure(&mut sides, case, rounds)?;
+        let rates = measure(&mut sides, case, rounds.rounds, rounds.seconds)?;
         let cells: Vec<String> = rates.iter().map(|rate| cell(&rates[0], rate)).collect();
         println!("| {} | {} |", case.what, cells.join(" | "));
     }
@@ -157,7 +157,7 @@ fn on_gpu(programs: &Programs, filter: Option<&str>, rounds: &Rounds) -> anyhow:
         ];
         let cases = ON_GPU.iter().filter(|case| filter.is_none_or(|filter| case.contains(filter)));
         for (what, batch) in cases.flat_map(|what| GPU_BATCHES.map(|batch| (*what, batch))) {
-            let rates = measure(&mut sides, &Case { what, batch }, rounds)?;
+            let rates = measure(&mut sides, &Case { what, batch }, rounds.rounds, rounds.seconds)?;
             let cells: Vec<String> = rates.iter().map(|rate| cell(&rates[0], rate)).collect();
             println!("| {what} | {batch} | {precision} | {} |", cells.join(" | "));
         }

@@ -10,8 +10,6 @@ use std::{
 
 use anyhow::{Context, ensure};
 
-use crate::peer::Rounds;
-
 /// Threads of one side go on looking for work for a while after a step; the next side waits for them.
 const PAUSE: Duration = Duration::from_millis(300);
 
@@ -30,21 +28,22 @@ impl fmt::Display for Case {
     }
 }
 
-/// Images a second of each side, round by round.
+/// Images a second of each side, round by round, each side of a round for about so many seconds.
 pub(crate) fn measure(
     sides: &mut [Side],
     case: &Case,
-    rounds: &Rounds,
+    rounds: usize,
+    seconds: f64,
 ) -> anyhow::Result<Vec<Vec<f64>>> {
     let mut steps = Vec::new();
     for side in sides.iter_mut() {
         // The first steps compile kernels and take memory.
         side.ask(&format!("{case} 2"))?;
         let rate = side.number(&format!("{case} 2"))?;
-        steps.push(((rate / case.batch as f64 * rounds.seconds) as usize).max(2));
+        steps.push(((rate / case.batch as f64 * seconds) as usize).max(2));
     }
     let mut rates = vec![Vec::new(); sides.len()];
-    for _ in 0..rounds.rounds {
+    for _ in 0..rounds {
         for ((side, steps), rates) in sides.iter_mut().zip(&steps).zip(&mut rates) {
             sleep(PAUSE);
             rates.push(side.number(&format!("{case} {steps}"))?);

@@ -1,10 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+mod memory;
+
 use burn::tensor::Device;
-#[cfg(any(feature = "wgpu", feature = "vulkan"))]
-use burn::tensor::DeviceKind;
-#[cfg(any(feature = "wgpu", feature = "vulkan", feature = "cuda"))]
-use burn::tensor::DeviceType;
 
 /// A backend of the toolkit.
 #[derive(Debug)]
@@ -15,62 +13,90 @@ pub struct Backend {
     pub description: &'static str,
     /// Makes its default device, where it is compiled in.
     pub device: Option<fn() -> Device>,
+    /// What it can do, compiled in or not.
+    pub capabilities: Capabilities,
+    /// Whether the machine has one of its devices, where that is not certain.
+    finds_device: Option<fn() -> bool>,
+}
+
+/// What a backend can do beyond Burn's interface.
+#[derive(Debug, Clone, Copy)]
+pub struct Capabilities {
+    /// Whether it computes on the CPU, in the host's memory.
+    pub host_memory: bool,
+    /// Whether it multiplies single precision as TF32.
+    pub tf32: bool,
+    /// Whether a norm and what follows it are one operation.
+    pub fused_norm: bool,
+    /// Asks for the free bytes of the memory that it computes in; `None` where that cannot be known.
+    pub free_memory: fn() -> Option<u64>,
+}
+
+/// On the CPU.
+const CPU: Capabilities =
+    Capabilities { host_memory: true, tf32: false, fused_norm: false, free_memory: memory::host };
+/// On a GPU whose memory cannot be asked for.
+const GPU: Capabilities =
+    Capabilities { host_memory: false, tf32: false, fused_norm: false, free_memory: || None };
+
+/// A value, where the cargo feature is on.
+macro_rules! compiled {
+    ($feature:literal, $value:expr) => {{
+        #[cfg(feature = $feature)]
+        {
+            Some($value)
+        }
+        #[cfg(not(feature = $feature))]
+        None
+    }};
 }
 
 /// All backends, the preferred one first.
 pub const BACKENDS: &[Backend] = &[
-    Backend { name: "flex", description: "CPU, pure Rust, the default", device: FLEX },
-    Backend { name: "ndarray", description: "CPU, ndarray (deprecated by Burn)", device: NDARRAY },
-    Backend { name: "wgpu", description: "GPU through WebGPU (WGSL)", device: WGPU },
-    Backend { name: "vulkan", description: "GPU through Vulkan (SPIR-V)", device: VULKAN },
-    Backend { name: "cuda", description: "NVIDIA GPU", device: CUDA },
+    Backend {
+        name: "flex",
+        description: "CPU, pure Rust, the default",
+        device: compiled!("flex", Device::flex),
+        capabilities: Capabilities { fused_norm: true, ..CPU },
+        finds_device: None,
+    },
+    Backend {
+        name: "ndarray",
+        description: "CPU, ndarray (deprecated by Burn)",
+        device: compiled!("ndarray", {
+            #[expect(deprecated, reason = "the project runs on ndarray until Burn 0.23 drops it")]
+            Device::ndarray
+        }),
+        capabilities: CPU,
+        finds_device: None,
+    },
+    Backend {
+        name: "wgpu",
+        description: "GPU through WebGPU (WGSL)",
+        device: compiled!("wgpu", || Device::wgpu(burn::tensor::DeviceKind::DefaultDevice)),
+        capabilities: GPU,
+        finds_device: compiled!("wgpu", || finds(burn::tensor::DeviceType::Wgpu)),
+    },
+    Backend {
+        name: "vulkan",
+        description: "GPU through Vulkan (SPIR-V)",
+        device: compiled!("vulkan", || Device::vulkan(burn::tensor::DeviceKind::DefaultDevice)),
+        capabilities: GPU,
+        finds_device: compiled!("vulkan", || finds(burn::tensor::DeviceType::Vulkan)),
+    },
+    Backend {
+        name: "cuda",
+        description: "NVIDIA GPU",
+        device: compiled!("cuda", || Device::cuda(0)),
+        capabilities: Capabilities { tf32: true, free_memory: memory::first_nvidia_gpu, ..GPU },
+        finds_device: compiled!("cuda", || finds(burn::tensor::DeviceType::Cuda)),
+    },
 ];
 
-const FLEX: Option<fn() -> Device> = {
-    #[cfg(feature = "flex")]
-    {
-        Some(Device::flex)
-    }
-    #[cfg(not(feature = "flex"))]
-    None
-};
-
-const NDARRAY: Option<fn() -> Device> = {
-    #[cfg(feature = "ndarray")]
-    {
-        #[expect(deprecated, reason = "the project runs on ndarray until Burn 0.23 drops it")]
-        Some(Device::ndarray)
-    }
-    #[cfg(not(feature = "ndarray"))]
-    None
-};
-
-const WGPU: Option<fn() -> Device> = {
-    #[cfg(feature = "wgpu")]
-    {
-        Some(|| Device::wgpu(DeviceKind::DefaultDevice))
-    }
-    #[cfg(not(feature = "wgpu"))]
-    None
-};
-
-const VULKAN: Option<fn() -> Device> = {
-    #[cfg(feature = "vulkan")]
-    {
-        Some(|| Device::vulkan(DeviceKind::DefaultDevice))
-    }
-    #[cfg(not(feature = "vulkan"))]
-    None
-};
-
-const CUDA: Option<fn() -> Device> = {
-    #[cfg(feature = "cuda")]
-    {
-        Some(|| Device::cuda(0))
-    }
-    #[cfg(not(feature = "cuda"))]
-    None
-};
+#[allow(dead_code, reason = "without a GPU backend no device is looked for")]
+fn finds(kind: burn::tensor::DeviceType) -> bool {
+    !Device::enumerate(kind).into_vec().is_empty()
+}
 
 /// The backend called `name`, or the first one that is compiled in, and its default device.
 ///
@@ -143,15 +169,7 @@ fn names(compiled: bool) -> String {
 impl Backend {
     /// Whether the machine has what the backend needs: asking Burn for a device that is not there panics.
     pub fn has_device(&self) -> bool {
-        match self.name {
-            #[cfg(feature = "cuda")]
-            "cuda" => !Device::enumerate(DeviceType::Cuda).into_vec().is_empty(),
-            #[cfg(feature = "wgpu")]
-            "wgpu" => !Device::enumerate(DeviceType::Wgpu).into_vec().is_empty(),
-            #[cfg(feature = "vulkan")]
-            "vulkan" => !Device::enumerate(DeviceType::Vulkan).into_vec().is_empty(),
-            _ => self.device.is_some(),
-        }
+        self.device.is_some() && self.finds_device.is_none_or(|finds| finds())
     }
 }
 
@@ -164,22 +182,19 @@ impl Backend {
 ///
 /// # Errors
 /// Where the process does not start.
-#[cfg(all(unix, any(feature = "wgpu", feature = "vulkan", feature = "cuda")))]
 pub fn pin_default_device(name: &str) -> std::io::Result<()> {
-    use std::os::unix::process::CommandExt;
     const VARIABLE: &str = "BURN_DEVICE";
-    if std::env::var_os(VARIABLE).is_some_and(|value| value == name) {
+    // Without a GPU backend every default device is there.
+    let has_gpu = BACKENDS.iter().any(|b| b.device.is_some() && !b.capabilities.host_memory);
+    if !has_gpu || std::env::var_os(VARIABLE).is_some_and(|value| value == name) {
         return Ok(());
     }
-    let mut command = std::process::Command::new(std::env::current_exe()?);
-    Err(command.args(std::env::args_os().skip(1)).env(VARIABLE, name).exec())
-}
-
-/// Without a GPU backend every default device is there.
-///
-/// # Errors
-/// None.
-#[cfg(not(all(unix, any(feature = "wgpu", feature = "vulkan", feature = "cuda"))))]
-pub fn pin_default_device(_name: &str) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::CommandExt;
+        let mut command = std::process::Command::new(std::env::current_exe()?);
+        Err(command.args(std::env::args_os().skip(1)).env(VARIABLE, name).exec())
+    }
+    #[cfg(not(unix))]
     Ok(())
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod capabilities;
 mod classifier;
 mod cluster;
 mod compare;
@@ -20,6 +21,7 @@ pub mod teacher;
 pub mod training;
 mod view;
 
+pub use capabilities::Capabilities;
 pub use classifier::{Classifier, is_onnx};
 pub use compare::{
     ClassFigures, Comparison, Difference, Figure, Group, MissingFigures, ModelFigures, Over,

@@ -1,7 +1,5 @@
 //! How much memory a run takes, before it does.
 
-use std::process::Command;
-
 use distill_models::{Footprint, Graph};
 
 use crate::training::{OptimizerConfig, OptimizerKind};
@@ -98,25 +96,6 @@ const PROCESS: u64 = 40 << 20;
 const DATA: u64 = 2;
 /// Values of earlier stages that the kernels keep for others of the same size, at the most.
 const KEPT: u64 = 512 << 20;
-
-/// Bytes that are free where a backend computes; none where that is not known.
-pub(crate) fn free(backend: &str) -> Option<u64> {
-    match backend {
-        "flex" | "ndarray" => {
-            let mut system = sysinfo::System::new();
-            system.refresh_memory();
-            let limit = system.cgroup_limits().map(|limits| limits.free_memory);
-            Some(system.available_memory().min(limit.unwrap_or(u64::MAX)))
-        }
-        "cuda" => {
-            let query = ["--query-gpu=memory.free", "--format=csv,noheader,nounits", "--id=0"];
-            let output = Command::new("nvidia-smi").args(query).output().ok()?;
-            let mebibytes: u64 = String::from_utf8(output.stdout).ok()?.trim().parse().ok()?;
-            Some(mebibytes << 20)
-        }
-        _ => None,
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
 use common::config;
-use distill_driver::{RunConfig, Silent, recipe, run};
+use distill_driver::{Capabilities, RunConfig, Silent, recipe, run};
 
 #[test]
 fn sixty_four_images_are_learnt_by_heart() {
@@ -68,6 +68,7 @@ fn perceptrons_read_real_numerals() {
         offline: true,
         resume: false,
         backend: "flex".to_owned(),
+        capabilities: Capabilities::default(),
         device: Device::flex(),
         cache: folder.path().join("cache"),
         workers: 1,

@@ -1,4 +1,5 @@
 //! Training without a recipe, from a source that reads each sample from disk.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::{
     fs,

@@ -2,32 +2,7 @@
 
 use burn::tensor::{Tensor, module, ops::ConvOptions as BurnOptions};
 
-use crate::{Activation, FeatureMaps, Statistics};
-
-/// How a square window moves over the maps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConvOptions {
-    /// Step, at least 1.
-    pub stride: usize,
-    /// Zeros on every side.
-    pub padding: usize,
-    /// Groups of channels that do not see one another.
-    pub groups: usize,
-}
-
-/// Transformed weights of a network that does not learn, kept from one call to the next. They are made
-/// again when other weights come, or maps of another size. A clone starts empty.
-#[derive(Debug, Default)]
-pub struct PackedWeights {
-    #[cfg(feature = "flex")]
-    pub(crate) kept: std::sync::Mutex<Option<crate::flex::Kept>>,
-}
-
-impl Clone for PackedWeights {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
+use crate::{Activation, After, ConvOptions, FeatureMaps, PackedWeights, Statistics};
 
 /// Convolution with a square window. Gradients reach the maps, the weights and the bias.
 ///
@@ -77,7 +52,7 @@ pub fn conv2d_then(
     let y = conv2d(x, weight, bias, options, packed);
     let (gamma, beta, statistics, epsilon) = norm;
     assert!(!matches!(statistics, Statistics::OfBatch), "statistics are given");
-    let after = crate::After { residual, activation, pool: false };
+    let after = After { residual, activation, pool: false };
     crate::batch_norm(y, gamma, beta, statistics, epsilon, after).0
 }
 

@@ -176,9 +176,19 @@ impl Format {
     }
 }
 
+/// Whether maps of this tensor go through the fast operations: single precision on flex, every
+/// activation kept for the backward pass.
 #[cfg(feature = "flex")]
 fn is_fast(tensor: &Tensor<4>) -> bool {
-    crate::flex::is_fast(tensor)
+    use burn::{backend::DispatchDevice, tensor::GradientCheckpointingStrategy};
+
+    let device = tensor.device();
+    let keeps = !matches!(
+        device.gradient_checkpointing_strategy(),
+        Some(GradientCheckpointingStrategy::Balanced)
+    );
+    let device = device.without_autodiff();
+    keeps && tensor.dtype() == DType::F32 && matches!(device.as_dispatch(), DispatchDevice::Flex(_))
 }
 
 #[cfg(not(feature = "flex"))]

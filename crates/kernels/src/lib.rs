@@ -13,13 +13,17 @@ mod feature_maps;
 #[cfg(feature = "flex")]
 mod flex;
 mod norm;
+mod options;
+mod packed;
 mod shortcut;
 
 pub use activation::Activation;
-pub use conv::{ConvOptions, PackedWeights, conv2d, conv2d_then};
+pub use conv::{conv2d, conv2d_then};
 #[cfg(feature = "flex")]
 pub use cpu::{Path, measured_peak, poison};
 pub use dropout::dropout;
 pub use feature_maps::FeatureMaps;
-pub use norm::{After, Statistics, batch_norm, max_pool_2x2};
+pub use norm::{batch_norm, max_pool_2x2};
+pub use options::{After, ConvOptions, Statistics};
+pub use packed::PackedWeights;
 pub use shortcut::pad_shortcut;

@@ -7,28 +7,7 @@ use burn::tensor::{
     ops::MaxPoolOptions,
 };
 
-use crate::{Activation, FeatureMaps};
-
-/// Which statistics a norm uses.
-#[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "one is made a layer, and lives as long as a call")]
-pub enum Statistics {
-    /// The batch's own, through which gradients flow.
-    OfBatch,
-    /// These means and variances, `[channels]` each.
-    Given(Tensor<1>, Tensor<1>),
-}
-
-/// What follows a norm: pool(activation(norm(x) + residual)).
-#[derive(Debug, Clone, Default)]
-pub struct After {
-    /// Added to the norm's output; of the same sizes. Not together with pooling.
-    pub residual: Option<FeatureMaps>,
-    /// The nonlinearity.
-    pub activation: Activation,
-    /// Whether the largest of each 2x2 pixels is kept. A last odd row and column are left out.
-    pub pool: bool,
-}
+use crate::{Activation, After, FeatureMaps, Statistics};
 
 /// Batch norm over batch and pixels (Ioffe and Szegedy 2015, arXiv:1502.03167), and what follows it.
 /// Gives the output and, where they are the batch's, mean and biased variance of each channel.

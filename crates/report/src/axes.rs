@@ -8,7 +8,7 @@ use plotters::{
     prelude::*,
 };
 
-use crate::plot::{Canvas, Ink, LETTERS};
+use crate::canvas::{Canvas, Ink, LETTERS};
 
 /// A chart of two axes with numbers.
 pub(crate) type Chart<'a, 'b> =

@@ -6,9 +6,10 @@ use plotters::prelude::*;
 
 use crate::{
     axes,
+    canvas::{self, Ink, SIZE},
     figures::{percent, thousands},
     finished::Finished,
-    plot::{self, Ink, SIZE},
+    plot,
 };
 
 pub(crate) fn section(run: &Finished) -> Markup {
@@ -65,7 +66,7 @@ fn diagram(name: &str, ink: Ink, bins: &[Bin]) -> Markup {
     let width = 1.0 / bins.len() as f64;
     let whole = |value: f64| format!("{:.0} %", 100.0 * value);
     let held = || bins.iter().enumerate().filter(|(_, bin)| bin.images > 0);
-    let svg = plot::draw(SIZE, |root| {
+    let svg = canvas::draw(SIZE, |root| {
         let mut chart = axes::chart(root, 96, 0.0..1.0, 0.0..1.0)?;
         axes::mesh(&mut chart)
             .disable_x_mesh()

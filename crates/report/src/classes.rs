@@ -5,10 +5,12 @@ use maud::{Markup, html};
 use plotters::prelude::*;
 
 use crate::{
-    axes, examples,
+    axes,
+    canvas::{self, Ink},
+    examples,
     figures::{percent, points, thousands},
     finished::Finished,
-    plot::{self, Ink},
+    plot,
 };
 
 /// As many classes as are shown; of more, those in which most changed.
@@ -51,7 +53,7 @@ fn figure(rows: &[Row]) -> Markup {
     let most = rows.iter().map(|(_, class)| class.gained.max(class.lost)).max().unwrap_or(0);
     let most = most.max(1) as f64;
     let size = (800, 120 + 44 * rows.len() as u32);
-    let svg = plot::draw(size, |root| {
+    let svg = canvas::draw(size, |root| {
         let mut chart = axes::chart(root, 230, -1.05 * most..1.05 * most, 0.0..rows.len() as f64)?;
         axes::mesh(&mut chart)
             .disable_y_mesh()

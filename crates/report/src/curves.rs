@@ -9,8 +9,9 @@ use distill_driver::{
 use maud::{Markup, html};
 
 use crate::{
+    canvas::Ink,
     finished::Finished,
-    plot::{Ink, Lines, Series, Unit},
+    plot::{Lines, Series, Unit},
 };
 
 /// Points of a line at most: more are no plainer.

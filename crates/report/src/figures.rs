@@ -1,5 +1,7 @@
 //! Numbers as a person reads them.
 
+use distill_driver::Figure;
+
 /// A fraction: `87.31 %`.
 pub(crate) fn percent(value: f64) -> String {
     format!("{:.2} %", 100.0 * value)
@@ -11,6 +13,20 @@ pub(crate) fn points(value: f64) -> String {
         "-0.00" => "+0.00".to_owned(),
         text => text.replace('-', "−"),
     }
+}
+
+/// A fraction over the seeds: `87.31 ± 0.12 %`, without a deviation where there is one seed.
+pub(crate) fn over_seeds(figure: &Figure) -> String {
+    match figure.deviation {
+        Some(deviation) => format!("{:.2} ± {:.2} %", 100.0 * figure.mean, 100.0 * deviation),
+        None => percent(figure.mean),
+    }
+}
+
+/// A mean over runs: `0.4210 ± 0.0031`, without a deviation where there is one run.
+pub(crate) fn mean(figure: &Figure, digits: usize) -> String {
+    let deviation = figure.deviation.map_or(String::new(), |d| format!(" ± {d:.digits$}"));
+    format!("{:.digits$}{deviation}", figure.mean)
 }
 
 /// A whole number in groups of three.

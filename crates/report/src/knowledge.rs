@@ -8,10 +8,11 @@ use plotters::{
 };
 
 use crate::{
+    canvas::{self, Ink, LETTERS},
     classes::shortened,
     examples,
     figures::{percent, thousands},
-    plot::{self, Ink, LETTERS, Lines, Series, Unit},
+    plot::{self, Lines, Series, Unit},
 };
 
 pub(crate) fn section(evidence: &Evidence) -> Markup {
@@ -74,7 +75,7 @@ fn matrix(evidence: &Evidence, name: &str, ink: Ink, rows: &[Vec<f64>]) -> Marku
     let letters = if rows.len() > 12 { LETTERS - 6 } else { LETTERS };
     let longest = (0..rows.len()).map(|at| shortened(class(at)).chars().count()).max().unwrap_or(0);
     let beside = 24 + longest as u32 * letters * 3 / 5;
-    let svg = plot::draw((800, 800), |root| {
+    let svg = canvas::draw((800, 800), |root| {
         let mut chart = ChartBuilder::on(root)
             .margin(12)
             .x_label_area_size(beside)

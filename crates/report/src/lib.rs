@@ -4,6 +4,7 @@ mod again;
 mod answer;
 mod axes;
 mod calibration;
+mod canvas;
 mod classes;
 mod comparison;
 mod curves;

@@ -3,7 +3,7 @@
 use distill_driver::{Group, Report, Stage, evaluation::Shifted};
 use maud::{Markup, html};
 
-use crate::{comparison::number, figures::thousands};
+use crate::figures::{mean, thousands};
 
 const HEADER: [&str; 8] =
     ["Name", "Never saw", "Images", "Errors", "On these", "Shifted", "On these", "At best"];
@@ -35,11 +35,11 @@ pub(crate) fn of_group(group: &Group) -> Markup {
             model.stage.name().to_owned(),
             missing.classes.join(", "),
             thousands(missing.images as u64),
-            number(&missing.errors, 0),
-            number(&missing.errors_of_missing, 0),
-            number(&missing.shifted, 0),
-            number(&missing.shifted_of_missing, 0),
-            number(&missing.bound, 0),
+            mean(&missing.errors, 0),
+            mean(&missing.errors_of_missing, 0),
+            mean(&missing.shifted, 0),
+            mean(&missing.shifted_of_missing, 0),
+            mean(&missing.bound, 0),
         ])
     });
     table(&rows.collect::<Vec<_>>())

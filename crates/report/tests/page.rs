@@ -4,7 +4,9 @@
 use std::{path::Path, sync::atomic::AtomicBool};
 
 use burn::tensor::Device;
-use distill_driver::{Comparison, Report, RunConfig, Silent, evidence::Evidence, recipe, run};
+use distill_driver::{
+    Capabilities, Comparison, Report, RunConfig, Silent, evidence::Evidence, recipe, run,
+};
 
 fn tiny(out: &Path, seed: u64) -> Report {
     let settings = [
@@ -31,6 +33,7 @@ fn tiny(out: &Path, seed: u64) -> Report {
         offline: true,
         resume: true,
         backend: "flex".to_owned(),
+        capabilities: Capabilities::default(),
         device: Device::flex(),
         cache: out.join("cache"),
         workers: 1,

@@ -35,7 +35,7 @@ struct Arguments {
 
 /// What a part of the suite runs on.
 struct Context {
-    backend: &'static str,
+    backend: &'static Backend,
     device: Device,
     /// What it is compared with.
     flex: Device,
@@ -46,7 +46,7 @@ struct Context {
 impl Context {
     /// Says what is done: in software a GPU backend takes a third of a second for each kernel that it compiles.
     fn done(&self, what: &str) {
-        eprintln!("{}: {what}, {:.0} s", self.backend, self.started.elapsed().as_secs_f64());
+        eprintln!("{}: {what}, {:.0} s", self.backend.name, self.started.elapsed().as_secs_f64());
     }
 }
 
@@ -67,7 +67,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let mut columns = Vec::new();
     for backend in chosen(&arguments)? {
         let context = Context {
-            backend: backend.name,
+            backend,
             device: backend.device.expect("it is compiled in")(),
             flex: Device::flex(),
             families: arguments.families,

@@ -15,7 +15,7 @@ use super::{
     blocks::{self, Block, Kind},
     photos,
 };
-use crate::{cargo, ci};
+use crate::cargo;
 
 /// Takes the place of `distill`: trainings are shortened to seconds, nothing else is changed. What a chapter sets
 /// itself comes later and wins; a teacher that is given, or is several networks, is not trained.
@@ -99,7 +99,7 @@ pub(super) fn run(chapters: &[&Chapter], binary: Option<&Path>) -> anyhow::Resul
 /// The program and the examples, as the tests have built them.
 fn built() -> anyhow::Result<PathBuf> {
     let what = ["--bin", "distill", "--examples"];
-    cargo::run(cargo::cargo().arg("build").args(ci::TESTED).args(what))?;
+    cargo::run(cargo::cargo().arg("build").args(cargo::TESTED).args(what))?;
     let name = format!("distill{}", std::env::consts::EXE_SUFFIX);
     Ok(cargo::target_folder()?.join("release").join(name))
 }

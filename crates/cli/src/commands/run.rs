@@ -9,7 +9,8 @@ use std::{
 };
 
 use anyhow::Context;
-use distill_driver::{Comparison, Report, RunConfig, RunRecord, recipe};
+use distill_backends::Backend;
+use distill_driver::{Capabilities, Comparison, Report, RunConfig, RunRecord, recipe};
 
 use super::{cache_folder, compare, data_folder, print_report, watched::Watched};
 use crate::{arguments::RunArguments, output};
@@ -79,12 +80,24 @@ pub(crate) fn configure(arguments: &RunArguments) -> anyhow::Result<Configured> 
         offline: arguments.data.offline,
         resume: arguments.resume,
         backend: backend.name.to_owned(),
+        capabilities: capabilities(backend),
         device,
         cache,
         workers: arguments.workers.into(),
         reuse: arguments.reuse.clone(),
     };
     Ok(Configured { config, seeds })
+}
+
+/// What a backend can do, as the driver takes it.
+fn capabilities(backend: &Backend) -> Capabilities {
+    let can = backend.capabilities;
+    Capabilities {
+        host_memory: can.host_memory,
+        tf32: can.tf32,
+        fused_norm: can.fused_norm,
+        free_memory: Some(can.free_memory),
+    }
 }
 
 /// What is put over the recipe, as `--set` takes it.

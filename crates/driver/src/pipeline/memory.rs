@@ -9,7 +9,7 @@ use super::{EVALUATION_BATCH, Pipeline};
 use crate::{
     DriverError, Event, Observer, Stage,
     error::gigabytes,
-    memory::{StageMemory, StageNetworks, free, on_host},
+    memory::{StageMemory, StageNetworks, on_host},
     recipe::{Reference, ResolvedNetwork},
 };
 
@@ -37,7 +37,7 @@ impl Pipeline<'_> {
         let batch = optimizer.batch;
         let all: Vec<StageMemory> = stages.iter().map(|(_, memory)| *memory).collect();
         let needs = self.takes(&all);
-        let free = free(&self.config.backend);
+        let free = self.config.capabilities.free_memory.and_then(|ask| ask());
         let left = free.map_or(String::new(), |free| format!(", {} are free", gigabytes(free)));
         observer.on(Event::Note(format!("memory: the run takes about {}{left}", gigabytes(needs))));
         let Some(free) = free.filter(|free| needs as f64 > *free as f64 * MARGIN) else {
@@ -56,7 +56,7 @@ impl Pipeline<'_> {
     }
 
     fn takes(&self, stages: &[StageMemory]) -> u64 {
-        if matches!(self.config.backend.as_str(), "flex" | "ndarray") {
+        if self.config.capabilities.host_memory {
             let bytes = |set: &ImageSet| (set.len() * set.shape().bytes()) as u64;
             return on_host(stages, bytes(&self.dataset.train) + bytes(&self.dataset.test));
         }
@@ -82,7 +82,7 @@ impl Pipeline<'_> {
         let networks = StageNetworks {
             learning: learning.iter().collect(),
             teaching: teaching.iter().collect(),
-            fused: self.config.backend == "flex" && optimizer.precision.is_single(),
+            fused: self.config.capabilities.fused_norm && optimizer.precision.is_single(),
         };
         let batch = optimizer.batch.div_ceil(parts);
         let evaluated = evaluated([self.validation.samples(), self.test.samples()]);

@@ -29,7 +29,7 @@ use distill_models::{Network, Signature, weights};
 use serde_json::json;
 
 use crate::{
-    DriverError, Event, ExportConfig, Observer, Report, Stage, View, export,
+    Capabilities, DriverError, Event, ExportConfig, Observer, Report, Stage, View, export,
     recipe::{Reference, Resolved, ResolvedStage, StageObjective},
     records::{self, BURN, DatasetRecord, Host, RunRecord, StageRecord, device_name},
     store::{read_json, sha256, write_atomic, write_json},
@@ -61,6 +61,8 @@ pub struct RunConfig {
     pub resume: bool,
     /// Name of the backend, for records.
     pub backend: String,
+    /// What the backend can do.
+    pub capabilities: Capabilities,
     /// The device, without autodiff.
     pub device: Device,
     /// Where the teacher's answers are kept, if the recipe says so.

@@ -19,7 +19,7 @@ impl RunConfig {
             observer.on(Event::Fetching { file: &file.path, have, total: file.bytes });
         })?;
         self.recipe.check_against(&dataset)?;
-        self.recipe.check_device(&self.backend, &self.device)?;
+        self.recipe.check_device(&self.backend, self.capabilities, &self.device)?;
         Ok(dataset)
     }
 }

@@ -3,15 +3,20 @@
 use burn::tensor::Device;
 
 use super::Resolved;
-use crate::{DriverError, training::Precision};
+use crate::{Capabilities, DriverError, training::Precision};
 
 impl Resolved {
     /// Checks what needs the device: what it can compute in.
     ///
     /// # Errors
     /// [`DriverError`] naming file, field, value and what was expected.
-    pub fn check_device(&self, backend: &str, device: &Device) -> Result<(), DriverError> {
-        let can = Precision::of_device(backend, device);
+    pub fn check_device(
+        &self,
+        backend: &str,
+        capabilities: Capabilities,
+        device: &Device,
+    ) -> Result<(), DriverError> {
+        let can = Precision::of_device(capabilities, device);
         let trained = self.singles().filter(|(_, single)| single.epochs > 0);
         for (_, single) in trained {
             let precision = single.optimizer.precision;

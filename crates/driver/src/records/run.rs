@@ -91,7 +91,7 @@ impl Host {
 /// Held by the process that works in a run's folder.
 const LOCK: &str = ".lock";
 
-/// Version of Burn that this crate is built with.
+/// Version of Burn that this crate is built with. Burn says it nowhere; a test compares it with the lock file.
 pub(crate) const BURN: &str = "0.22.1";
 
 /// A device in words.
@@ -156,4 +156,18 @@ pub(crate) fn prepare(out: &Path, recipe: &str, bytes: u64) -> Result<File, Driv
         return Err(refuse(problem, "make room, or name a folder on another disk with `--out`"));
     }
     Ok(lock)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_burn_is_the_one_that_is_built_with() {
+        let lock = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock");
+        let lock: toml::Table = fs::read_to_string(lock).unwrap().parse().unwrap();
+        let packages = lock["package"].as_array().unwrap();
+        let burn = packages.iter().find(|package| package["name"].as_str() == Some("burn"));
+        assert_eq!(burn.unwrap()["version"].as_str(), Some(BURN));
+    }
 }

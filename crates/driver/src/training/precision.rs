@@ -3,6 +3,8 @@
 use burn::tensor::{Device, FloatDType};
 use serde::{Deserialize, Serialize};
 
+use crate::Capabilities;
+
 /// What convolutions and products are computed in while a network learns, and its teacher's answers with them.
 /// Weights, their gradients, norms and losses are in single precision always, and so is every evaluation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,11 +43,11 @@ impl Precision {
         }
     }
 
-    /// Those that a device of the backend `backend` computes in.
-    pub fn of_device(backend: &str, device: &Device) -> Vec<Self> {
+    /// Those that a device computes in, whose backend has these capabilities.
+    pub fn of_device(capabilities: Capabilities, device: &Device) -> Vec<Self> {
         let can = |compute: &Self| match compute {
             Self::F32 => true,
-            Self::Tf32 => backend == "cuda",
+            Self::Tf32 => capabilities.tf32,
             Self::Bf16 | Self::F16 => device.supports_dtype(compute.dtype()),
         };
         [Self::F32, Self::Tf32, Self::Bf16, Self::F16].into_iter().filter(can).collect()

@@ -8,7 +8,7 @@ use std::{
 
 use burn::tensor::Device;
 use distill_driver::{
-    RunConfig, Silent, Stage,
+    Capabilities, RunConfig, Silent, Stage,
     recipe::{self, Resolved, ResolvedNetwork},
     run,
 };
@@ -39,6 +39,12 @@ pub(crate) fn config(out: &Path, device: Device, backend: &str, more: &[&str]) -
         offline: true,
         resume: false,
         backend: backend.to_owned(),
+        capabilities: Capabilities {
+            host_memory: true,
+            fused_norm: backend == "flex",
+            free_memory: Some(|| Some(64 << 30)),
+            ..Capabilities::default()
+        },
         device,
         cache: out.join("cache"),
         workers: 2,

@@ -3,12 +3,12 @@
 use rayon::prelude::*;
 
 use super::{
-    conv::Shape,
     finish::Finish,
     lanes::{LANES, Lanes},
     map::Map,
     memory::{Numbers, Scratch},
     path::{Kernel, Path},
+    shape::Shape,
     shared::Shared,
 };
 
@@ -106,6 +106,9 @@ struct Row<'a> {
 impl Kernel for Row<'_> {
     type Output = ();
 
+    /// # Safety
+    /// The CPU has the instructions of `L`. `x` holds `map`, and `packed` is what [`pack`] gives.
+    /// `out` holds the output, of which no other task touches this row.
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         let Self { map, shape, .. } = self;
@@ -149,6 +152,9 @@ struct GradientRow<'a> {
 impl Kernel for GradientRow<'_> {
     type Output = ();
 
+    /// # Safety
+    /// The CPU has the instructions of `L`. `dy` holds the output of `map`, and `packed` is what
+    /// [`pack`] gives. `out` holds `map`, of which no other task touches this row.
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         let Self { map, shape, .. } = self;
@@ -194,6 +200,10 @@ struct Sums<'a> {
 impl Kernel for Sums<'_> {
     type Output = ();
 
+    /// # Safety
+    /// The CPU has the instructions of `L`. `x` holds `map` and `dy` its output, with these images.
+    /// `sums` is writable, by this task alone, for a line of the channels, rounded up to whole
+    /// vectors, for each tap.
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         let Self { map, shape, .. } = self;

@@ -4,6 +4,10 @@ use super::lanes::{LANES, Lanes};
 use crate::Activation;
 
 impl Activation {
+    /// The activation of each lane.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `L`.
     #[inline(always)]
     pub(crate) unsafe fn apply<L: Lanes>(self, x: L::V) -> L::V {
         match self {
@@ -18,9 +22,9 @@ impl Activation {
 /// y = activation(scale · sum + shift + residual), by channel.
 #[derive(Debug, Default)]
 pub(crate) struct Finish<'a> {
-    /// By channel, filled up to whole vectors.
+    /// By channel, and a vector of zeros: the channels of a group may begin anywhere.
     scale: Option<Vec<f32>>,
-    /// By channel, filled up to whole vectors.
+    /// By channel, and a vector of zeros.
     shift: Option<Vec<f32>>,
     /// In the shape of the result.
     pub(crate) residual: Option<&'a [f32]>,
@@ -32,7 +36,7 @@ impl<'a> Finish<'a> {
     pub(crate) fn affine(scale: Option<&[f32]>, shift: Option<&[f32]>) -> Self {
         let fill = |values: &[f32]| {
             let mut values = values.to_vec();
-            values.resize(values.len().next_multiple_of(LANES), 0.0);
+            values.resize(values.len() + LANES, 0.0);
             values
         };
         Self { scale: scale.map(fill), shift: shift.map(fill), ..Self::default() }
@@ -40,6 +44,10 @@ impl<'a> Finish<'a> {
 
     /// The vector that begins at `channel` and is written `at` this place of the result, where
     /// `count` of its lanes are.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `L`. Scale and shift have this channel, and a residual has
+    /// `count` numbers from `at` on.
     #[inline(always)]
     pub(crate) unsafe fn apply<L: Lanes>(
         &self,
@@ -70,6 +78,11 @@ impl<'a> Finish<'a> {
     }
 
     /// Finishes `columns` sums, those of `channel` and behind it, and writes them; in place, too.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `L`. Scale and shift have these channels, and a residual has
+    /// `columns` numbers from `at` on. `sums` is readable and `to` is writable, by this task alone,
+    /// for `columns` numbers.
     #[inline(always)]
     pub(crate) unsafe fn write<L: Lanes>(
         &self,

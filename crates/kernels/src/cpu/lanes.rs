@@ -5,12 +5,8 @@
 /// Numbers in one vector, on every path.
 pub(crate) const LANES: usize = 16;
 
-/// Vectors of [`LANES`] single-precision numbers.
-///
-/// # Safety
-/// Methods may only be called where the CPU has the instructions of the implementation: inside
-/// [`Kernel::run`](super::Kernel::run). Pointers must be valid for the lanes that are touched; they
-/// need no alignment.
+/// Vectors of [`LANES`] single-precision numbers, with the instructions of one kind of CPU. What is called with
+/// them is inlined into [`Kernel::run`](super::path::Kernel::run). Pointers need no alignment.
 pub(crate) trait Lanes: Copy + 'static {
     /// One vector.
     type V: Copy;
@@ -19,22 +15,64 @@ pub(crate) trait Lanes: Copy + 'static {
     /// Vectors of the register tile's width.
     const VECTORS: usize;
 
+    /// The same number in every lane.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of the implementation.
     unsafe fn splat(x: f32) -> Self::V;
+    /// [`LANES`] numbers from memory.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of the implementation, and `from` is valid for reading
+    /// [`LANES`] numbers.
     unsafe fn load(from: *const f32) -> Self::V;
+    /// Writes all lanes to memory.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of the implementation, and `to` is valid for writing [`LANES`]
+    /// numbers.
     unsafe fn store(to: *mut f32, x: Self::V);
+    /// a + b.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of the implementation.
     unsafe fn add(a: Self::V, b: Self::V) -> Self::V;
+    /// a − b.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of the implementation.
     unsafe fn sub(a: Self::V, b: Self::V) -> Self::V;
+    /// a·b.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of the implementation.
     unsafe fn mul(a: Self::V, b: Self::V) -> Self::V;
     /// a·b + c, rounded once where the CPU can.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of the implementation.
     unsafe fn mul_add(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// The larger one; `b` where `a` is not a number.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of the implementation.
     unsafe fn max(a: Self::V, b: Self::V) -> Self::V;
     /// The smaller one; `b` where `a` is not a number.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of the implementation.
     unsafe fn min(a: Self::V, b: Self::V) -> Self::V;
     /// `x` where `a > b`, elsewhere `y`.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of the implementation.
     unsafe fn if_greater(a: Self::V, b: Self::V, x: Self::V, y: Self::V) -> Self::V;
 
     /// The first `count` lanes, from 1 to 16; zeros behind.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of the implementation, and `from` is valid for reading `count`
+    /// numbers.
     #[inline(always)]
     unsafe fn load_some(from: *const f32, count: usize) -> Self::V {
         if count >= LANES {
@@ -46,6 +84,10 @@ pub(crate) trait Lanes: Copy + 'static {
     }
 
     /// Stores the first `count` lanes, from 1 to 16.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of the implementation, and `to` is valid for writing `count`
+    /// numbers.
     #[inline(always)]
     unsafe fn store_some(to: *mut f32, count: usize, x: Self::V) {
         if count >= LANES {
@@ -56,6 +98,10 @@ pub(crate) trait Lanes: Copy + 'static {
         std::ptr::copy_nonoverlapping(lanes.as_ptr(), to, count);
     }
 
+    /// Zeros.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of the implementation.
     #[inline(always)]
     unsafe fn zero() -> Self::V {
         Self::splat(0.0)

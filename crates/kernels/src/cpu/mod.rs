@@ -19,6 +19,7 @@ pub(crate) mod norm;
 pub(crate) mod panels;
 pub(crate) mod path;
 pub(crate) mod peak;
+pub(crate) mod shape;
 pub(crate) mod shared;
 pub(crate) mod tasks;
 #[cfg(test)]

@@ -26,7 +26,7 @@ pub(crate) trait Kernel {
     /// instructions of a path are only there inside the function that it compiles this into.
     ///
     /// # Safety
-    /// The CPU has the instructions of `L`.
+    /// The CPU has the instructions of `L`, and the fields are as the implementation asks.
     unsafe fn run<L: Lanes>(self) -> Self::Output;
 }
 
@@ -110,12 +110,20 @@ impl Path {
     }
 }
 
+/// Compiles a kernel for [`Path::Avx2`].
+///
+/// # Safety
+/// The CPU has AVX2 and fused multiply-add, and the kernel's fields are as it asks.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 unsafe fn with_avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Avx2>()
 }
 
+/// Compiles a kernel for [`Path::Avx512`].
+///
+/// # Safety
+/// The CPU has AVX-512 F, BW, DQ and VL, and the kernel's fields are as it asks.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
 unsafe fn with_avx512<K: Kernel>(kernel: K) -> K::Output {

@@ -36,6 +36,8 @@ struct Chains(f32);
 impl Kernel for Chains {
     type Output = f32;
 
+    /// # Safety
+    /// The CPU has the instructions of `L`.
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) -> f32 {
         let factor = L::splat(self.0);

@@ -13,6 +13,11 @@ pub(crate) struct Rows<P> {
 /// `VECTORS`·16 columns.
 ///
 /// `panel` is `[depth, width]` with `width` the columns rounded up to whole vectors.
+///
+/// # Safety
+/// The CPU has the instructions of `L`, and there are from 1 to `L::VECTORS`·16 `columns`.
+/// Readable: `depth` numbers of each of the `rows` of `a`, and `panel`. Writable, by this task
+/// alone: `columns` numbers of each of the `rows` of `out`.
 #[inline(always)]
 pub(crate) unsafe fn rows_by_panel<L: Lanes>(
     depth: usize,
@@ -38,6 +43,11 @@ pub(crate) unsafe fn rows_by_panel<L: Lanes>(
     }
 }
 
+/// A register tile of `R` rows and `N` vectors.
+///
+/// # Safety
+/// As of [`rows_by_panel`], with more than (N − 1)·16 and at most N·16 columns, and at least one
+/// row: the first `R` of `count` are made.
 #[inline(always)]
 unsafe fn tile<L: Lanes, const R: usize, const N: usize>(
     depth: usize,
@@ -89,6 +99,11 @@ unsafe fn tile<L: Lanes, const R: usize, const N: usize>(
 ///
 /// `a` and `b` are `count` lines that lie `a_stride` and `b_stride` numbers apart; of `b`, whole
 /// vectors are read. `sums` is `[rows, sums_stride]`, and whole vectors of it are written.
+///
+/// # Safety
+/// The CPU has the instructions of `L`. Readable: `rows` numbers of each of the `count` lines of
+/// `a`, and the `columns`, rounded up to whole vectors, of each line of `b`. Writable, by this task
+/// alone: as many columns of each of the `rows` of `sums`, which were written before.
 #[inline(always)]
 pub(crate) unsafe fn columns_by_rows<L: Lanes>(
     count: usize,
@@ -122,6 +137,10 @@ pub(crate) unsafe fn columns_by_rows<L: Lanes>(
     }
 }
 
+/// A register tile of `R` rows and `N` vectors, added to the sums.
+///
+/// # Safety
+/// As of [`columns_by_rows`], for `R` rows and `N` vectors of columns.
 #[inline(always)]
 unsafe fn outer<L: Lanes, const R: usize, const N: usize>(
     count: usize,

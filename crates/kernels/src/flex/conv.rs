@@ -21,20 +21,14 @@ use crate::{
     Activation, ConvOptions, FeatureMaps, PackedWeights, Statistics,
     cpu::{
         Path,
-        conv::{self, Method, Packed, Shape},
+        conv::{self, Method, Packed},
         finish::Finish,
         map::Map,
         norm::{Layer, channel_sums},
+        shape::Shape,
     },
+    packed::Kept,
 };
-
-/// Packed weights and what they were made from.
-#[derive(Debug)]
-pub(crate) struct Kept {
-    /// Held, so that no other weights can come to lie in its memory.
-    weight: Plain,
-    packed: Arc<Packed>,
-}
 
 pub(crate) fn conv2d(
     x: FeatureMaps,

@@ -2,7 +2,7 @@
 //!
 //! Each operation takes its tensors apart into slices, calls a kernel and puts the result together
 //! again; with autodiff it registers a node that does the same backward. Tensors that can't be taken
-//! apart never come here: [`is_fast`] decides when maps are made.
+//! apart never come here: `FeatureMaps::new` decides.
 
 mod conv;
 mod dropout;
@@ -12,18 +12,18 @@ mod shortcut;
 
 use burn::{
     backend::{
-        Autodiff, DispatchDevice, Flex,
+        Autodiff, Flex,
         autodiff::{
             checkpoint::strategy::NoCheckpointing,
             ops::{Backward, NodeGuard, OpsKind},
         },
         tensor::FloatTensor,
     },
-    tensor::{DType, GradientCheckpointingStrategy, Tensor, TensorData},
+    tensor::{DType, Tensor, TensorData},
 };
 
 use crate::cpu::{Numbers, map::Map};
-pub(crate) use conv::{Kept, conv2d, conv2d_then};
+pub(crate) use conv::{conv2d, conv2d_then};
 pub(crate) use dropout::dropout;
 pub(crate) use norm::{batch_norm, max_pool_2x2};
 pub(crate) use shortcut::pad_shortcut;
@@ -32,18 +32,6 @@ pub(crate) use shortcut::pad_shortcut;
 type Plain = FloatTensor<Flex>;
 /// A tensor of the backend with its node in the graph of gradients.
 type Taped = FloatTensor<Autodiff<Flex>>;
-
-/// Whether maps of this tensor go through the fast operations: single precision on flex, every
-/// activation kept for the backward pass.
-pub(crate) fn is_fast(tensor: &Tensor<4>) -> bool {
-    let device = tensor.device();
-    let keeps = !matches!(
-        device.gradient_checkpointing_strategy(),
-        Some(GradientCheckpointingStrategy::Balanced)
-    );
-    let device = device.without_autodiff();
-    keeps && tensor.dtype() == DType::F32 && matches!(device.as_dispatch(), DispatchDevice::Flex(_))
-}
 
 /// The backend's tensor, without the graph.
 fn plain<const D: usize>(tensor: Tensor<D>) -> Plain {

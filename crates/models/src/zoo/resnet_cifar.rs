@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Family, Initial, Overrides, set};
+use super::{Family, Initial, Overrides, Shortcut, set};
 use crate::{
     ModelError,
     graph::{Builder, Conv, Value},
@@ -27,17 +27,6 @@ pub struct ResNetCifarConfig {
     pub shortcut: Shortcut,
     /// Kind of batch norm.
     pub norm: NormKind,
-}
-
-/// What stands in for the identity where a block changes the size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum Shortcut {
-    /// Every second pixel, and channels of zeros: no parameters.
-    A,
-    /// A 1x1 convolution and batch norm.
-    B,
 }
 
 impl ResNetCifarConfig {

@@ -7,8 +7,9 @@ use plotters::prelude::*;
 use super::{difference, seeds};
 use crate::{
     axes,
+    canvas::{Drawn, Ink, draw},
     figures::points,
-    plot::{Drawn, Ink, draw, figure, range},
+    plot::{figure, range},
     sweep,
 };
 

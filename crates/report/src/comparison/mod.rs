@@ -4,14 +4,13 @@ mod gains;
 
 use std::path::{Path, PathBuf};
 
-use distill_driver::{ClassFigures, Comparison, Difference, Figure, Group, ModelFigures, Over};
+use distill_driver::{ClassFigures, Comparison, Difference, Group, ModelFigures, Over};
 use maud::{Markup, html};
 
 use crate::{
-    figures::{percent, points, thousands},
+    figures::{mean, over_seeds, percent, points, thousands},
     frame::Frame,
-    missing,
-    sweep::{self, written},
+    missing, sweep,
 };
 
 /// Classes that are shown where there are many.
@@ -126,12 +125,6 @@ fn difference(difference: &Difference) -> String {
     format!("{}{deviation} points{interval}", points(difference.figure.mean))
 }
 
-/// Mean, with its deviation where there are several runs.
-pub(crate) fn number(figure: &Figure, digits: usize) -> String {
-    let deviation = figure.deviation.map_or(String::new(), |d| format!(" ± {d:.digits$}"));
-    format!("{:.digits$}{deviation}", figure.mean)
-}
-
 fn models(groups: &[Group], names: &[String]) -> Markup {
     let accuracy = ["Network", "Top-1", "Selected", "Agreement"];
     let calibration = ["NLL", "ECE", "T", "NLL at T", "ECE at T"];
@@ -142,16 +135,16 @@ fn models(groups: &[Group], names: &[String]) -> Markup {
                 h3 { (sweep::name(name)) }
                 (table(&format!("Networks of {name}"), &accuracy, group, &|model| vec![
                     model.architecture.clone(),
-                    written(&model.top1_last),
-                    written(&model.top1_selected),
-                    model.teacher_agreement.as_ref().map_or_else(|| "–".to_owned(), written),
+                    over_seeds(&model.top1_last),
+                    over_seeds(&model.top1_selected),
+                    model.teacher_agreement.as_ref().map_or_else(|| "–".to_owned(), over_seeds),
                 ]))
                 (table(&format!("Calibration of {name}"), &calibration, group, &|model| vec![
-                    number(&model.nll, 4),
-                    number(&model.ece, 4),
-                    number(&model.temperature, 2),
-                    number(&model.nll_scaled, 4),
-                    number(&model.ece_scaled, 4),
+                    mean(&model.nll, 4),
+                    mean(&model.ece, 4),
+                    mean(&model.temperature, 2),
+                    mean(&model.nll_scaled, 4),
+                    mean(&model.ece_scaled, 4),
                 ]))
                 (missing::of_group(group))
             }
@@ -223,6 +216,8 @@ fn most_changed(group: &Group) -> Vec<&ClassFigures> {
 
 #[cfg(test)]
 mod tests {
+    use distill_driver::Figure;
+
     use super::*;
 
     #[test]

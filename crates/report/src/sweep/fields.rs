@@ -6,10 +6,12 @@ use distill_driver::Figure;
 use maud::{Markup, html};
 use plotters::prelude::*;
 
-use super::{PointFigures, Sweep, written};
+use super::{PointFigures, Sweep};
 use crate::{
     axes,
-    plot::{Drawn, Ink, SIZE, Series, Unit, draw, figure, legend, range},
+    canvas::{Drawn, Ink, SIZE, draw},
+    figures::over_seeds,
+    plot::{Series, Unit, figure, legend, range},
 };
 
 /// Values that have labels at the axis; of more some.
@@ -143,8 +145,8 @@ fn plot(name: &str, values: &[Value]) -> Markup {
             format!(
                 "{}: student {}, baseline {}",
                 value.text,
-                written(&value.student),
-                written(&value.baseline)
+                over_seeds(&value.student),
+                over_seeds(&value.baseline)
             )
         })
         .collect();
@@ -153,8 +155,8 @@ fn plot(name: &str, values: &[Value]) -> Markup {
             thead { tr { @for name in [name, "student", "baseline"] { th scope="col" { (name) } } } }
             tbody { @for value in values { tr {
                 th scope="row" { (value.text) }
-                td { (written(&value.student)) }
-                td { (written(&value.baseline)) }
+                td { (over_seeds(&value.student)) }
+                td { (over_seeds(&value.baseline)) }
             } } }
         }
     };

@@ -16,7 +16,7 @@ use distill_driver::{
 };
 use serde::Serialize;
 
-pub(crate) use page::{name, written};
+pub(crate) use page::name;
 #[cfg(test)]
 use sample::sample;
 

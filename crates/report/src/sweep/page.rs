@@ -1,11 +1,11 @@
 //! `sweep.html`: which point is the best, what size buys, and every point with its numbers.
 
-use distill_driver::{Difference, Figure, Over};
+use distill_driver::{Difference, Over};
 use maud::{Markup, html};
 
 use super::{Point, PointFigures, Sweep, fields, pareto};
 use crate::{
-    figures::{duration, mebibytes, percent, points, thousands},
+    figures::{duration, mebibytes, over_seeds, percent, points, thousands},
     frame::Frame,
 };
 
@@ -45,13 +45,13 @@ fn answer(sweep: &Sweep) -> Markup {
                 (name(&point.name)) ", which validation chooses, " (gained(&figures.gain))
             }
             p {
-                "It gets " strong { (written(&figures.top1_last)) } " of the test images right, and its baseline, the same "
-                "network on labels alone, " (written(&figures.baseline)) ". The student is a " (figures.architecture)
+                "It gets " strong { (over_seeds(&figures.top1_last)) } " of the test images right, and its baseline, the same "
+                "network on labels alone, " (over_seeds(&figures.baseline)) ". The student is a " (figures.architecture)
                 " of " (thousands(figures.parameters)) " parameters. Mean ± deviation over " (seeds)
                 @if seeds == 1 { " seed" } @else { " seeds" } ", after the last epoch."
             }
             p {
-                "Its accuracy on the " em { "validation" } " images chose it (" (written(&figures.validation)) "). The best "
+                "Its accuracy on the " em { "validation" } " images chose it (" (over_seeds(&figures.validation)) "). The best "
                 "of " (sweep.done().count()) " points on the test images themselves gets " (percent(best))
                 "; to choose by them would be to report the luckiest point. The more points are tried, the more does the "
                 "choice owe to chance: another seed may choose another."
@@ -186,20 +186,12 @@ fn cells(figures: &PointFigures) -> Markup {
     let nll = figures.nll.deviation.map_or(String::new(), |d| format!(" ± {d:.4}"));
     html! {
         td { (figures.seeds.len()) }
-        td { (written(&figures.validation)) }
-        td { (written(&figures.top1_last)) }
-        td { (written(&figures.top1_selected)) }
+        td { (over_seeds(&figures.validation)) }
+        td { (over_seeds(&figures.top1_last)) }
+        td { (over_seeds(&figures.top1_selected)) }
         td { (format!("{:.4}", figures.nll.mean)) (nll) }
-        td { (written(&figures.baseline)) }
+        td { (over_seeds(&figures.baseline)) }
         td { (points(figures.gain.figure.mean)) }
-    }
-}
-
-/// A fraction over the seeds.
-pub(crate) fn written(figure: &Figure) -> String {
-    match figure.deviation {
-        Some(deviation) => format!("{:.2} ± {:.2} %", 100.0 * figure.mean, 100.0 * deviation),
-        None => percent(figure.mean),
     }
 }
 

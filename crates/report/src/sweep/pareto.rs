@@ -6,8 +6,9 @@ use plotters::prelude::*;
 use super::labels::{self, Area, Labelled, along};
 use crate::{
     axes,
+    canvas::{Drawn, Ink, SIZE, draw},
     figures::percent,
-    plot::{Drawn, Ink, SIZE, draw, figure, range},
+    plot::{figure, range},
 };
 
 /// Pixels from a point's centre to its edge, and to the ring around the chosen one.

@@ -10,13 +10,13 @@ use super::{
     windows::Windows,
 };
 use crate::cpu::{
-    conv::Shape,
     finish::Finish,
     lanes::{LANES, Lanes},
     map::Map,
     memory::{Numbers, Scratch},
     panels::Panels,
     path::{Kernel, Path},
+    shape::Shape,
     shared::Shared,
     tile::{Rows, rows_by_panel},
 };
@@ -207,6 +207,10 @@ struct Pixels<'a> {
 impl Kernel for Pixels<'_> {
     type Output = ();
 
+    /// # Safety
+    /// The CPU has the instructions of `L`. The windows lie in their map, which has as many
+    /// channels for each group as `packed` has inputs. `out` holds `to`, of which no other task
+    /// touches these pixels.
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         let Gather { windows, to, groups, .. } = *self.gather;

@@ -11,11 +11,11 @@ use super::{
     windows::Windows,
 };
 use crate::cpu::{
-    conv::Shape,
     lanes::{LANES, Lanes},
     map::Map,
     memory::{Numbers, Scratch},
     path::{Kernel, Path},
+    shape::Shape,
     shared::Shared,
     tile::columns_by_rows,
 };
@@ -113,6 +113,10 @@ struct Sums<'a> {
 impl Kernel for Sums<'_> {
     type Output = ();
 
+    /// # Safety
+    /// The CPU has the instructions of `L`. The windows lie in their map, `dy` holds `out`, and
+    /// both have these images. `sums` is writable, by this task alone, and holds `wide` numbers for
+    /// each number of these taps.
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         let Work { windows, dy, out, groups, wide } = *self.work;

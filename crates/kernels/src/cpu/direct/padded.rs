@@ -3,7 +3,7 @@
 
 use rayon::prelude::*;
 
-use crate::cpu::{conv::Shape, map::Map, memory::Scratch};
+use crate::cpu::{map::Map, memory::Scratch, shape::Shape};
 
 /// Numbers of a window's row up to which it is worth copying the map.
 const ROW: usize = 64;

@@ -50,6 +50,11 @@ impl Windows<'_> {
 
     /// Copies some taps of `count` windows from `first` on, and their channels from `channel` on:
     /// windows lie `line` numbers apart, which is a vector more than they have numbers.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `L`. The windows are among the places and `taps` among the
+    /// taps; from `channel` on, the pixel of each tap has `depth` numbers in `x`. `to` is writable,
+    /// by this task alone, for `count` lines, and a line is as long as said.
     #[inline(always)]
     pub(super) unsafe fn copy<L: Lanes>(
         &self,

@@ -39,6 +39,10 @@ struct Block<'a> {
 impl Kernel for Block<'_> {
     type Output = ();
 
+    /// # Safety
+    /// The CPU has the instructions of `L`. `x`, and a residual, hold the layer's map. The block is
+    /// one of `units` or, with pooling, of `rows`; `out` holds the layer's output, of which no
+    /// other task touches the block's pixels.
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         match self.layer.pool {
@@ -49,6 +53,10 @@ impl Kernel for Block<'_> {
 }
 
 impl Block<'_> {
+    /// The block's pixels, one by one.
+    ///
+    /// # Safety
+    /// As of the kernel, for a layer that does not pool.
     #[inline(always)]
     unsafe fn plain<L: Lanes>(&self) {
         let Layer { map, activation, .. } = *self.layer;
@@ -71,6 +79,10 @@ impl Block<'_> {
         }
     }
 
+    /// The largest of each 2x2 of the block's pixels.
+    ///
+    /// # Safety
+    /// As of the kernel, for a layer that pools.
     #[inline(always)]
     unsafe fn pooled<L: Lanes>(&self) {
         let Layer { map, activation, .. } = *self.layer;

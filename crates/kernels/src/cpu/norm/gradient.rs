@@ -104,10 +104,21 @@ struct Pass<'a> {
 /// instructions of a path are only there in what is inlined for certain.
 trait Visitor<L: Lanes> {
     /// Before the pixels of sixteen channels.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `L`. Sixteen of the maps' channels, or the last ones, begin
+    /// here.
     unsafe fn begin(&mut self, channel: usize);
     /// One pixel, at this place of the maps.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `L`. The maps have `count` numbers, at most sixteen, from
+    /// `at` on; no other task touches them in what the visitor writes.
     unsafe fn pixel(&mut self, at: usize, count: usize, x: L::V, g: L::V);
     /// Behind them.
+    ///
+    /// # Safety
+    /// As of [`begin`](Self::begin), with the same channel.
     unsafe fn end(&mut self, channel: usize);
 }
 
@@ -122,6 +133,10 @@ struct Sums<'a> {
 impl Kernel for Sums<'_> {
     type Output = ();
 
+    /// # Safety
+    /// The CPU has the instructions of `L`. The slices of the [`Pass`] are as long as its layer
+    /// says, and the block is one of its own. `means` are filled up to whole vectors, and `sums` is
+    /// writable, by this task alone, for two lines of as many.
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         self.sums.write_bytes(0, 2 * self.means.len());
@@ -173,6 +188,11 @@ struct Write<'a> {
 impl Kernel for Write<'_> {
     type Output = ();
 
+    /// # Safety
+    /// The CPU has the instructions of `L`. The slices of the [`Pass`] are as long as its layer
+    /// says, and the block is one of its own. `factors` are three lines of channels, filled up to
+    /// whole vectors; `out` and `kept` hold the maps, of which no other task touches the block's
+    /// pixels.
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         let zero = L::zero();
@@ -216,6 +236,10 @@ impl<L: Lanes> Visitor<L> for Writing<'_, L> {
 
 impl Pass<'_> {
     /// Shows a block's pixels to the visitor, one vector of channels after the other.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `L`. The slices of the [`Pass`] are as long as its layer
+    /// says, the block is one of its own, and the visitor may be shown its pixels.
     #[inline(always)]
     unsafe fn visit<L: Lanes>(&self, block: usize, mut visitor: impl Visitor<L>) {
         let Layer { map, pool, .. } = *self.layer;
@@ -240,6 +264,10 @@ impl Pass<'_> {
     }
 
     /// Pixels from `start` to `end`.
+    ///
+    /// # Safety
+    /// As of [`visit`](Self::visit), for a layer that does not pool and has these pixels, and for
+    /// sixteen channels or the last ones.
     #[inline(always)]
     unsafe fn run<L: Lanes>(
         &self,
@@ -265,6 +293,10 @@ impl Pass<'_> {
     }
 
     /// The 2x2 windows of a row of the pooled map, and what no window holds.
+    ///
+    /// # Safety
+    /// As of [`visit`](Self::visit), for a layer that pools and has this pair of rows, and for
+    /// sixteen channels or the last ones.
     #[inline(always)]
     unsafe fn windows<L: Lanes>(
         &self,
@@ -310,6 +342,9 @@ impl Pass<'_> {
 }
 
 /// The gradient before a nonlinearity of z.
+///
+/// # Safety
+/// The CPU has the instructions of `L`.
 #[inline(always)]
 unsafe fn passed<L: Lanes>(activation: Activation, z: L::V, dy: L::V) -> L::V {
     let zero = L::zero();

@@ -53,6 +53,10 @@ struct Block<'a> {
 impl Kernel for Block<'_> {
     type Output = ();
 
+    /// # Safety
+    /// The CPU has the instructions of `L`. `x` holds `map`, and the block is one of `units`.
+    /// `sums` is writable, by this task alone, for three lines of the channels, rounded up to whole
+    /// vectors.
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         let channels = self.map.channels;
@@ -114,6 +118,10 @@ struct Total<'a> {
 impl Kernel for Total<'_> {
     type Output = ();
 
+    /// # Safety
+    /// The CPU has the instructions of `L`. `x` holds `map`, and the block is one of `units`.
+    /// `sums` is writable, by this task alone, for a line of the channels, rounded up to whole
+    /// vectors.
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         let channels = self.map.channels;

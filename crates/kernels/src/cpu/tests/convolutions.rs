@@ -5,10 +5,11 @@ use crate::{
     Activation,
     cpu::{
         Path,
-        conv::{self, Method, Shape},
+        conv::{self, Method},
         finish::Finish,
         map::Map,
         memory::poison,
+        shape::Shape,
         winograd::{self, Direction, Four, Two},
     },
 };
@@ -142,12 +143,12 @@ fn what_follows_a_convolution_is_done_to_each_sum() {
     poison(true);
     let mut rng = Draw::new(5);
     for kernel in [1, 3, 5] {
-        for outputs in [10, 48] {
+        for (outputs, groups) in [(10, 1), (48, 1), (10, 2)] {
             let map = Map { batch: 2, height: 5, width: 6, channels: 24 };
             let padding = kernel / 2;
-            let shape = Shape { inputs: 24, outputs, kernel, stride: 1, padding, groups: 1 };
+            let shape = Shape { inputs: 24, outputs, kernel, stride: 1, padding, groups };
             let x = rng.numbers(map.length());
-            let weights = rng.numbers(outputs * 24 * kernel * kernel);
+            let weights = rng.numbers(outputs * 24 / groups * kernel * kernel);
             let (scale, shift) = (rng.numbers(outputs), rng.numbers(outputs));
             let residual = rng.numbers(shape.output(map).length());
             let [y, ..] = reference::convolution(&x, map, &weights, shape, &residual);
@@ -163,7 +164,10 @@ fn what_follows_a_convolution_is_done_to_each_sum() {
                     (Some(residual.as_slice()), Activation::Relu6);
                 let packed = conv::pack(path, &weights, shape, map);
                 let ours = conv::forward(path, &x, map, &packed, shape, &finish);
-                assert!(relative_l2(&ours, &right) < BOUND, "{path:?}, kernel {kernel}");
+                assert!(
+                    relative_l2(&ours, &right) < BOUND,
+                    "{path:?}, kernel {kernel}, groups {groups}"
+                );
             }
         }
     }

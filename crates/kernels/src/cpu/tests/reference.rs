@@ -2,7 +2,7 @@
 
 use crate::{
     Activation,
-    cpu::{conv::Shape, map::Map},
+    cpu::{map::Map, shape::Shape},
 };
 
 /// Output of a convolution, and gradients of its map and weights for the gradient `dy`.

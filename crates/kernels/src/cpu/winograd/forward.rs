@@ -144,6 +144,10 @@ struct Stage<'a, T> {
 impl<T: Tiling> Kernel for Stage<'_, T> {
     type Output = ();
 
+    /// # Safety
+    /// The CPU has the instructions of `L`. What [`Work`] holds is as long as its sizes say, the
+    /// room as [`Work::room`] says of the chunk's rows, and the step is within the chunk. No other
+    /// task touches what the step writes, and none writes what it reads.
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         let chunk = self.chunk;
@@ -175,6 +179,10 @@ impl Chunk<'_> {
         T::IN * T::IN * stride(self.count(), self.work.deep())
     }
 
+    /// Transforms these rows of the chunk.
+    ///
+    /// # Safety
+    /// As of [`Stage`]'s step [`Step::Map`].
     #[inline(always)]
     unsafe fn map<T: Tiling, L: Lanes>(&self, rows: Range<usize>) {
         let Work { x, map, tiles, .. } = *self.work;
@@ -189,6 +197,10 @@ impl Chunk<'_> {
         }
     }
 
+    /// Multiplies the tiles at one position by these panels.
+    ///
+    /// # Safety
+    /// As of [`Stage`]'s step [`Step::Multiply`].
     #[inline(always)]
     unsafe fn multiply<T: Tiling, L: Lanes>(&self, position: usize, panels: Range<usize>) {
         let (count, deep, all) = (self.count(), self.work.deep(), self.work.panels);
@@ -209,6 +221,10 @@ impl Chunk<'_> {
         }
     }
 
+    /// Transforms the products of these rows back, and writes the outputs.
+    ///
+    /// # Safety
+    /// As of [`Stage`]'s step [`Step::Output`].
     #[inline(always)]
     unsafe fn output<T: Tiling, L: Lanes>(&self, rows: Range<usize>) {
         let Work { map, tiles, panels, outputs, finish, .. } = *self.work;

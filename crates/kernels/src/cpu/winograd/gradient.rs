@@ -155,6 +155,11 @@ impl Work<'_> {
     }
 
     /// Transforms `part` of these rows of tiles, both sides.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `L`. What [`Work`] holds is as long as its sizes say, and
+    /// the room as [`Work::room`] says of these rows, which are rows of tiles; `part` counts from
+    /// the first of them. No other task touches the room of its tiles.
     #[inline(always)]
     unsafe fn transform<T: Tiling, L: Lanes>(
         &self,
@@ -179,6 +184,11 @@ impl Work<'_> {
     }
 
     /// Adds the products of `count` tiles at one position to the sums of some of the map's channels.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `L`. What [`Work`] holds is as long as its sizes say, and
+    /// the room as [`Work::room`] says of the rows that the `count` tiles make. `sums` is writable
+    /// for all channels and positions, and no other task touches the sums of these.
     #[inline(always)]
     unsafe fn multiply<T: Tiling, L: Lanes>(
         &self,
@@ -215,6 +225,10 @@ struct Group<'a, T> {
 impl<T: Tiling> Kernel for Group<'_, T> {
     type Output = ();
 
+    /// # Safety
+    /// The CPU has the instructions of `L`. What [`Work`] holds is as long as its sizes say, and
+    /// the room as [`Work::room`] says of `near` rows or all of `rows`, if these are fewer. `sums`
+    /// holds the sums of all positions. No other task touches room and sums.
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         let Self { work, near, room, sums, .. } = self;
@@ -242,6 +256,8 @@ struct Transform<'a, T> {
 impl<T: Tiling> Kernel for Transform<'_, T> {
     type Output = ();
 
+    /// # Safety
+    /// As of [`Work::transform`].
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         self.work.transform::<T, L>(&self.rows, self.part, self.room);
@@ -261,6 +277,8 @@ struct Multiply<'a, T> {
 impl<T: Tiling> Kernel for Multiply<'_, T> {
     type Output = ();
 
+    /// # Safety
+    /// As of [`Work::multiply`].
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         let Self { work, count, position, channels, room, sums, .. } = self;
@@ -281,6 +299,10 @@ struct Windows<'a, T> {
 impl<T: Tiling> Kernel for Windows<'_, T> {
     type Output = ();
 
+    /// # Safety
+    /// The CPU has the instructions of `L`. `sums` hold those of all groups. At most sixteen
+    /// `columns` begin at a whole vector; `out` holds the windows of all outputs, of which no other
+    /// task touches those of the columns.
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         let (inputs, wide) = (self.work.map.channels, self.work.wide);

@@ -15,6 +15,10 @@ pub(super) trait Side {
     /// Numbers of a tile's side that are taken.
     fn taken<T: Tiling>() -> usize;
 
+    /// The transform of a line.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `L`.
     unsafe fn line<T: Tiling, L: Lanes>(line: Line<L::V>) -> Line<L::V>;
 }
 
@@ -60,6 +64,11 @@ pub(super) fn buffer<T: Tiling>(across: usize) -> usize {
 /// Transforms a row of tiles: `across` of them, the first one's output at row `top` of map `image`.
 /// Sixteen channels of a tile are stored in a line of `to`; the tiles lie `deep` numbers apart and
 /// their positions `stride`.
+///
+/// # Safety
+/// The CPU has the instructions of `L`. `x` holds `map`, in which the row of tiles begins. `buffer`
+/// is writable for [`buffer`] numbers and, by this task alone, `to` for the tiles at each of their
+/// positions: the channels rounded up to whole vectors.
 #[inline(always)]
 pub(super) unsafe fn transform<S: Side, T: Tiling, L: Lanes>(
     x: &[f32],

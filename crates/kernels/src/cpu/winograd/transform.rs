@@ -17,14 +17,29 @@ pub(crate) trait Tiling: Copy + Send + Sync + 'static {
     const IN: usize;
 
     /// Bᵀ d: a line of the map.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `L`.
     unsafe fn map<L: Lanes>(d: Line<L::V>) -> Line<L::V>;
     /// Aᵀ m: a line of the output.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `L`.
     unsafe fn output<L: Lanes>(m: Line<L::V>) -> Line<L::V>;
     /// A y: a line of the output's gradient.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `L`.
     unsafe fn gradient<L: Lanes>(y: Line<L::V>) -> Line<L::V>;
     /// G g: a line of the window.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `L`.
     unsafe fn window<L: Lanes>(g: Line<L::V>) -> Line<L::V>;
     /// Gᵀ u: a line of the window's gradient.
+    ///
+    /// # Safety
+    /// The CPU has the instructions of `L`.
     unsafe fn window_gradient<L: Lanes>(u: Line<L::V>) -> Line<L::V>;
 }
 

@@ -59,6 +59,10 @@ struct Pack<'a, T> {
 impl<T: Tiling> Kernel for Pack<'_, T> {
     type Output = ();
 
+    /// # Safety
+    /// The CPU has the instructions of `L`. `weights` hold a window of nine for each of the
+    /// `panels`' rows and columns. At most sixteen `columns` begin at a whole vector; `packed`
+    /// holds panels for every position, in which no other task touches them.
     #[inline(always)]
     unsafe fn run<L: Lanes>(self) {
         for k in 0..self.panels.depth {
