@@ -46,6 +46,15 @@ impl Loader {
         Self { seed: Some(seed), ..Self::in_order(source, batch) }
     }
 
+    /// The same samples in their own order and as they are, in batches of `batch`.
+    ///
+    /// # Panics
+    /// If `batch` is zero.
+    #[must_use]
+    pub fn as_they_are(&self, batch: usize) -> Self {
+        Self { workers: self.workers, ..Self::in_order(self.source.clone(), batch) }
+    }
+
     /// The same samples with the class that `to` has for each one's own; a class without one is an error of its
     /// batch.
     #[must_use]

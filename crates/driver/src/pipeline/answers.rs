@@ -12,7 +12,7 @@ use crate::{
     recipe::Reference,
     records::{BURN, device_name},
     teacher::{CacheConfig, CacheRequest, Teacher, TeacherOutputs},
-    training::{Learner, taps, try_connection},
+    training::{DRY_RUN, taps, try_connection},
 };
 
 /// What the answers of one key are may change with this toolkit: then this does.
@@ -116,7 +116,10 @@ impl Pipeline<'_> {
         if !own.optimizer.precision.is_default() {
             inputs["computed_in"] = json!(own.optimizer.precision);
         }
-        let plain = (!watched.is_empty()).then(|| Learner::dry_run(images));
+        let plain = (!watched.is_empty()).then(|| {
+            // What connectors are made from is asked for as it is.
+            Loader::in_order(Arc::new(images.first(DRY_RUN)), DRY_RUN)
+        });
         Ok(CacheRequest {
             cache: &self.config.cache,
             section,

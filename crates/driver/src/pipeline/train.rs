@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
 
-use distill_datasets::{Augmented, ImageSet, Loader};
+use distill_datasets::{Augmented, Loader};
 use distill_models::Network;
 use distill_objective::{Negatives, Objective};
 
@@ -33,7 +33,7 @@ impl Pipeline<'_> {
         let source = Arc::new(Augmented::new(set.clone(), settings.augment.clone()));
         let mut batches = Loader::shuffled(source, settings.optimizer.batch, self.seed(stage))
             .with_workers(self.config.workers);
-        let (learner, teacher) = self.learner(stage, &set, &mut objective, &batches, observer)?;
+        let (learner, teacher) = self.learner(stage, &mut objective, &batches, observer)?;
         if let Some(views) = recipe.reused_views(stage) {
             batches = batches.with_views(views as u64);
         }
@@ -73,7 +73,6 @@ impl Pipeline<'_> {
     fn learner(
         &self,
         stage: Stage,
-        set: &Arc<ImageSet>,
         objective: &mut Objective,
         batches: &Loader,
         observer: &mut dyn Observer,
@@ -102,7 +101,7 @@ impl Pipeline<'_> {
         let learner = match with_features {
             true => {
                 let view = self.view(stage);
-                Learner::connected(network, objective, &outputs, set, view, seed, device)?
+                Learner::connected(network, objective, &outputs, batches, view, seed, device)?
             }
             false => Learner::new(network),
         };

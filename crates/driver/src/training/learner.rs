@@ -1,13 +1,11 @@
 //! What learns in a stage, and how it is put together.
 
-use std::sync::Arc;
-
 use burn::{
     module::{Module, ModuleMapper, Param, ParamId},
     tensor::{Device, Int, Tensor},
 };
 use distill_datasets::{
-    ImageSet, Loader,
+    Loader,
     keyed::{KeyedRng, Operation},
 };
 use distill_models::{Graph, Network, Tap};
@@ -53,19 +51,20 @@ impl Learner {
         network: Network,
         objective: &mut Objective,
         teacher: &TeacherOutputs,
-        train: &Arc<ImageSet>,
+        train: &Loader,
         view: &View,
         seed: u64,
         device: &Device,
     ) -> Result<Self, DriverError> {
-        let batch = Self::dry_run(train).one(1, 0)?.expect("a training set has images");
+        let batch = train.as_they_are(DRY_RUN).one(1, 0)?;
+        let Some(batch) = batch else { return Err(no_samples()) };
         let (of, samples) = (batch.view, batch.samples.clone());
         let batch = batch.to_device(device)?;
         let (_, theirs) = teacher.to(of, &samples, &batch.images, true)?;
         let (logits, ours) = network.valid().forward_with_taps(view.apply(batch.images));
         let (ours, theirs) = (features(ours, |map| map), features(theirs, |map| map));
         let signals = Signals::new(logits, batch.labels)?.with_features(ours, theirs);
-        let signals = signals.with_contrast(places(train.len(), device));
+        let signals = signals.with_contrast(places(train.samples(), device));
         let mut rng = KeyedRng::new(seed, 0, CONNECTORS, Operation::Weights);
         let connectors = objective.connect(&signals, &mut rng)?;
         Ok(Self { connectors, ..Self::new(network) })
@@ -85,11 +84,6 @@ impl Learner {
         let [ours, theirs] = objective.taps();
         teacher.watch(&theirs)?;
         Ok(network.watching(&ours)?)
-    }
-
-    /// The images that connectors are made from: the first of the training images, as they are.
-    pub(crate) fn dry_run(train: &ImageSet) -> Loader {
-        Loader::in_order(Arc::new(train.first(DRY_RUN)), DRY_RUN)
     }
 }
 
@@ -133,8 +127,8 @@ impl ModuleMapper for Apart {
     }
 }
 
-/// Images of the dry run.
-const DRY_RUN: usize = 256;
+/// Samples of the dry run, the first of the training set.
+pub(crate) const DRY_RUN: usize = 256;
 /// Connectors' place among what weights are drawn for: after teacher and student.
 const CONNECTORS: u64 = 2;
 
@@ -152,6 +146,11 @@ pub(crate) fn taps(graph: &Graph) -> Vec<TapShape> {
 /// Features by name.
 pub(super) fn features(taps: Vec<Tap>, change: impl Fn(Tensor<4>) -> Tensor<4>) -> Features {
     taps.into_iter().map(|tap| (tap.name, change(tap.features))).collect()
+}
+
+fn no_samples() -> DriverError {
+    let problem = "a training set without samples, expected at least one".to_owned();
+    DriverError::Recipe { file: "training".to_owned(), problem }
 }
 
 /// Banks for so many samples.

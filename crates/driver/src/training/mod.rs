@@ -31,7 +31,7 @@ mod train;
 pub use config::{NonFinite, TrainingConfig};
 pub use context::{Context, Trained, TrainingData};
 pub use learner::Learner;
-pub(crate) use learner::{taps, try_connection};
+pub(crate) use learner::{DRY_RUN, taps, try_connection};
 pub use optimizer::{OptimizerConfig, OptimizerKind};
 pub use precision::Precision;
 pub use progress::Best;
