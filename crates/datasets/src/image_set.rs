@@ -1,6 +1,10 @@
 //! Images of one size with their labels, in memory.
 
-use std::{ops::Range, slice, sync::OnceLock};
+use std::{
+    ops::Range,
+    slice,
+    sync::{Arc, OnceLock},
+};
 
 use image::{ExtendedColorType, ImageEncoder, codecs::png::PngEncoder};
 use sha2::{Digest, Sha256};
@@ -10,12 +14,14 @@ use crate::{
     keyed::{SampleId, ViewKey},
 };
 
-/// Images of one size with a label each, in memory.
+/// Images of one size with a label each, in memory. Clones and parts share the bytes.
 #[derive(Debug, Clone)]
 pub struct ImageSet {
     shape: ImageShape,
-    images: Vec<u8>,
-    labels: Vec<u32>,
+    images: Arc<Vec<u8>>,
+    labels: Arc<Vec<u32>>,
+    /// The images of these that are in the set.
+    part: Range<usize>,
     /// All samples: one shard.
     shard: Range<SampleId>,
     identity: OnceLock<String>,
@@ -31,8 +37,25 @@ impl ImageSet {
         assert_eq!(images.len(), labels.len() * shape.bytes(), "one image for each label");
         let largest = labels.iter().max().map_or(0, |label| *label);
         assert!(i32::try_from(largest).is_ok(), "labels are at most {}", i32::MAX);
-        let shard = 0..labels.len() as SampleId;
-        Self { shape, images, labels, shard, identity: OnceLock::new() }
+        let part = 0..labels.len();
+        Self::shared(shape, Arc::new(images), Arc::new(labels), part)
+    }
+
+    fn shared(
+        shape: ImageShape,
+        images: Arc<Vec<u8>>,
+        labels: Arc<Vec<u32>>,
+        part: Range<usize>,
+    ) -> Self {
+        let shard = 0..part.len() as SampleId;
+        Self { shape, images, labels, part, shard, identity: OnceLock::new() }
+    }
+
+    /// These of its images, without a copy.
+    fn part(&self, within: Range<usize>) -> Self {
+        let start = self.part.start;
+        let part = start + within.start..start + within.end;
+        Self::shared(self.shape, self.images.clone(), self.labels.clone(), part)
     }
 
     /// Size of every image.
@@ -42,18 +65,18 @@ impl ImageSet {
 
     /// Number of images.
     pub fn len(&self) -> usize {
-        self.labels.len()
+        self.part.len()
     }
 
     /// Whether there are no images.
     pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+        self.part.is_empty()
     }
 
     /// Bytes of one image, `[channels, height, width]`.
     pub fn image(&self, index: usize) -> &[u8] {
         let size = self.shape.bytes();
-        &self.images[index * size..(index + 1) * size]
+        &self.pixels()[index * size..(index + 1) * size]
     }
 
     /// One image as a PNG file.
@@ -76,19 +99,23 @@ impl ImageSet {
 
     /// Label of one image.
     pub fn label(&self, index: usize) -> u32 {
-        self.labels[index]
+        self.labels()[index]
     }
 
     /// All labels, in order.
     pub fn labels(&self) -> &[u32] {
-        &self.labels
+        &self.labels[self.part.clone()]
+    }
+
+    /// Bytes of all images, one after another.
+    fn pixels(&self) -> &[u8] {
+        let size = self.shape.bytes();
+        &self.images[self.part.start * size..self.part.end * size]
     }
 
     /// The first `len` images and the rest.
     pub fn split_at(self, len: usize) -> (Self, Self) {
-        let Self { shape, mut images, mut labels, .. } = self;
-        let rest = Self::new(shape, images.split_off(len * shape.bytes()), labels.split_off(len));
-        (Self::new(shape, images, labels), rest)
+        (self.part(0..len), self.part(len..self.len()))
     }
 
     /// A copy of the images whose class is none of those that are `true` in `missing`, in the same order.
@@ -97,7 +124,7 @@ impl ImageSet {
     /// Where a label is no index of `missing`.
     #[must_use]
     pub fn without(&self, missing: &[bool]) -> Self {
-        let kept = (0..self.len()).filter(|index| !missing[self.labels[*index] as usize]);
+        let kept = (0..self.len()).filter(|index| !missing[self.label(*index) as usize]);
         self.selected(&kept.collect::<Vec<_>>())
     }
 
@@ -108,7 +135,7 @@ impl ImageSet {
     #[must_use]
     pub fn selected(&self, indices: &[usize]) -> Self {
         let images = indices.iter().flat_map(|index| self.image(*index)).copied().collect();
-        let labels = indices.iter().map(|index| self.labels[*index]).collect();
+        let labels = indices.iter().map(|index| self.label(*index)).collect();
         Self::new(self.shape, images, labels)
     }
 
@@ -118,37 +145,26 @@ impl ImageSet {
     /// Where a label is no index of `to`.
     #[must_use]
     pub fn relabelled(self, to: &[u32]) -> Self {
-        let labels = self.labels.iter().map(|label| to[*label as usize]).collect();
-        Self::new(self.shape, self.images, labels)
-    }
-
-    /// A copy of the first `len` images alone.
-    #[must_use]
-    pub fn first(&self, len: usize) -> Self {
-        let len = len.min(self.len());
-        let images = self.images[..len * self.shape.bytes()].to_vec();
-        Self::new(self.shape, images, self.labels[..len].to_vec())
+        let labels = self.labels().iter().map(|label| to[*label as usize]).collect();
+        Self::new(self.shape, self.pixels().to_vec(), labels)
     }
 
     /// The first `len` images alone.
     #[must_use]
-    pub fn truncated(self, len: usize) -> Self {
-        let Self { shape, mut images, mut labels, .. } = self;
-        images.truncate(len * shape.bytes());
-        labels.truncate(len);
-        Self::new(shape, images, labels)
+    pub fn first(&self, len: usize) -> Self {
+        self.part(0..len.min(self.len()))
     }
 
     /// sha256 over images, then labels as little-endian pairs of bytes; as four bytes each where a label is
     /// above 65,535.
     pub fn sha256(&self) -> String {
         let mut hash = Sha256::new();
-        hash.update(&self.images);
+        hash.update(self.pixels());
         let short: Result<Vec<u16>, _> =
-            self.labels.iter().map(|label| u16::try_from(*label)).collect();
+            self.labels().iter().map(|label| u16::try_from(*label)).collect();
         match short {
             Ok(labels) => labels.iter().for_each(|label| hash.update(label.to_le_bytes())),
-            Err(_) => self.labels.iter().for_each(|label| hash.update(label.to_le_bytes())),
+            Err(_) => self.labels().iter().for_each(|label| hash.update(label.to_le_bytes())),
         }
         hex::encode(hash.finalize())
     }
@@ -156,7 +172,9 @@ impl ImageSet {
 
 impl PartialEq for ImageSet {
     fn eq(&self, other: &Self) -> bool {
-        self.shape == other.shape && self.images == other.images && self.labels == other.labels
+        self.shape == other.shape
+            && self.pixels() == other.pixels()
+            && self.labels() == other.labels()
     }
 }
 
@@ -176,7 +194,7 @@ impl Source for ImageSet {
                 return Err(DataError::batch("images in memory", format!("sample {id}"), expected));
             }
             pixels.extend_from_slice(self.image(*id as usize));
-            classes.push(self.labels[*id as usize] as i32);
+            classes.push(self.label(*id as usize) as i32);
         }
         into.input = HostInput::Images { shape: self.shape, pixels };
         into.targets = Targets::Classes(classes);
@@ -208,6 +226,19 @@ mod tests {
         let mut hash = Sha256::new();
         hash.update([0, 1, 2, 3, 1, 0, 0, 0, 0, 0, 1, 0]);
         assert_eq!(set(vec![1, 65_536]).identity(), hex::encode(hash.finalize()));
+    }
+
+    #[test]
+    fn parts_share_the_bytes_and_count_from_zero() {
+        let whole = set(vec![4, 5, 6, 7]);
+        let (first, rest) = whole.clone().split_at(1);
+        assert_eq!((first.labels(), rest.labels()), (&[4][..], &[5, 6, 7][..]));
+        assert_eq!(rest.image(0).as_ptr(), whole.image(1).as_ptr());
+        assert_eq!(rest.first(2).identity(), set(vec![4, 5, 6]).selected(&[1, 2]).identity());
+        let mut batch = HostBatch::unread(0, 0, vec![2]);
+        rest.read(&[2], ViewKey::ORIGINAL, &mut batch).unwrap();
+        assert_eq!(batch.targets, Targets::Classes(vec![7]));
+        assert!(rest.read(&[3], ViewKey::ORIGINAL, &mut batch).is_err());
     }
 
     #[test]

@@ -20,9 +20,9 @@ fn published_teachers_score_what_their_author_says() {
     let Some(data) = data() else { return };
     let dataset =
         load(&LoadConfig { offline: true, ..LoadConfig::new("cifar10", &data) }, &mut |_, _| {});
-    let test = Arc::new(dataset.unwrap().test.as_ref().clone().truncated(IMAGES));
+    let test = Arc::new(dataset.unwrap().test.first(IMAGES));
     let classes = |model: &str, file: &str, device: &Device, images: usize| {
-        let loader = Loader::in_order(Arc::new(test.as_ref().clone().truncated(images)), 100);
+        let loader = Loader::in_order(Arc::new(test.first(images)), 100);
         let network = Classifier::load(&card(model), &data.join(file), device).unwrap();
         let predictions = Predictions::collect(&loader, device, |x| network.logits(x)).unwrap();
         let likeliest =

@@ -26,7 +26,7 @@ pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
     let dataset = dataset(&arguments, card.as_ref())?;
     let (classifier, name) = classifier(&arguments, card.as_ref(), &dataset, &device)?;
     let test = match arguments.limit {
-        Some(limit) => Arc::new(dataset.test.as_ref().clone().truncated(limit as usize)),
+        Some(limit) => Arc::new(dataset.test.first(limit as usize)),
         None => dataset.test.clone(),
     };
     let loader = Loader::in_order(test, EVALUATION_BATCH);

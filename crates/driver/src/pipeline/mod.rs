@@ -151,7 +151,7 @@ impl<'a> Pipeline<'a> {
         let loader = |set: Arc<ImageSet>| {
             Loader::in_order(set, EVALUATION_BATCH).with_workers(config.workers)
         };
-        let train = Arc::new(rest.truncated(train));
+        let train = Arc::new(rest.first(train));
         Ok(Self {
             config,
             dataset,
