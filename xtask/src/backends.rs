@@ -13,7 +13,7 @@ use crate::cargo;
 /// Which backends, and what becomes of the table.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Suite {
-    /// Backends to compile in and compare; those without a device are left out
+    /// Backends to compile in and compare; those without a device are skipped
     #[arg(default_values = ["flex", "ndarray", "wgpu"])]
     pub(crate) backends: Vec<String>,
     /// Refuse to leave out a backend that finds no device

@@ -325,7 +325,7 @@ fn kept_answers_are_listed_verified_and_cleared() {
     let output =
         distill(&[&["run", "digits", "--out", &out, "--cache", &cache], &TINY[..]].concat());
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(stderr(&output).contains("the teacher answered for 128 images"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("the teacher computed 128 images"), "{}", stderr(&output));
     let listed = distill(&["cache", "list", "--json", "--cache", &cache]);
     let listed: serde_json::Value = serde_json::from_str(&stdout(&listed)).unwrap();
     let name = listed[0]["name"].as_str().unwrap();
@@ -344,5 +344,5 @@ fn kept_answers_are_listed_verified_and_cleared() {
     refused(&["cache", "clear", "nothing", "--cache", &cache]);
     assert_eq!(distill(&["cache", "clear", name, "--cache", &cache]).status.code(), Some(0));
     let listed = stdout(&distill(&["cache", "list", "--cache", &cache]));
-    assert!(listed.contains("no answers are kept"), "{listed}");
+    assert!(listed.contains("the teacher cache is empty"), "{listed}");
 }

@@ -68,7 +68,7 @@ pub enum DriverError {
     },
     /// The teacher says something that cannot be kept.
     #[error(
-        "the teacher answers image {sample} in view {view} with `{value}`, expected a finite number that \
+        "the teacher's output for image {sample} in view {view} is `{value}`, expected a finite number that \
          `{precision}` can hold\nhint: check the teacher's weights, or set `cache.precision = \"f32\"`"
     )]
     Answers {

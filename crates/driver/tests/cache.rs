@@ -60,7 +60,7 @@ fn a_student_of_kept_answers_has_the_bits_of_a_live_teachers() {
             assert_eq!(report.models.student.test, live.models.student.test, "{name}");
         }
         let told = |text: &str| notes.0.iter().any(|note| note.contains(text));
-        assert!(told("all 3 views are there, the teacher is not asked"), "{name}: {:?}", notes.0);
+        assert!(told("all 3 views are there, the teacher is not run"), "{name}: {:?}", notes.0);
 
         // Exact answers are the live teacher's, so a finished student stands.
         let skipped = complete(&flex("live", &cached));
@@ -148,7 +148,7 @@ fn what_is_damaged_or_missing_is_computed_again() {
     run(&again, &mut notes, &AtomicBool::new(false)).unwrap();
     let warnings = notes.0.iter().filter(|note| note.starts_with("warning: ")).count();
     assert_eq!(warnings, 2, "{:?}", notes.0);
-    assert!(notes.0.iter().any(|note| note.contains("answered for 576 images")), "{:?}", notes.0);
+    assert!(notes.0.iter().any(|note| note.contains("computed 576 images")), "{:?}", notes.0);
     assert!(metrics(&again.out, "student") == metrics(&whole.out, "student"));
     assert_eq!(cache_verify(&whole.cache, &[]).unwrap(), []);
 }
@@ -176,8 +176,8 @@ fn a_damaged_record_is_told_and_written_again() {
         let out = format!("again-{}", damage.len());
         run(&config(&out), &mut notes, &AtomicBool::new(false)).unwrap();
         let told = |text: &str| notes.0.iter().any(|note| note.contains(text));
-        assert!(told("a damaged record of kept answers"), "{:?}", notes.0);
-        assert!(told("the teacher is not asked"), "the shards are whole: {:?}", notes.0);
+        assert!(told("a damaged record of the teacher cache"), "{:?}", notes.0);
+        assert!(told("the teacher is not run"), "the shards are whole: {:?}", notes.0);
         assert_eq!(fs::read(&record).unwrap(), whole);
     }
     // A cache of one's own that is full does not refuse what is there already.
@@ -200,13 +200,13 @@ fn an_interrupted_filling_keeps_what_is_whole() {
     let interrupt = AtomicBool::new(false);
     let error = run(&config, &mut StopFilling(&interrupt), &interrupt).unwrap_err();
     assert_eq!(error.exit_code(), 130);
-    assert!(error.to_string().contains("`answers`"), "{error}");
+    assert!(error.to_string().contains("`teacher cache`"), "{error}");
     assert_eq!(cache_list(&config.cache).unwrap()[0].views, [1, 2]);
     assert_eq!(cache_verify(&config.cache, &[]).unwrap(), [], "what is unfinished is no fault");
 
     let mut notes = Notes::default();
     run(&config, &mut notes, &AtomicBool::new(false)).unwrap();
-    assert!(notes.0.iter().any(|note| note.contains("answered for 384 images")), "{:?}", notes.0);
+    assert!(notes.0.iter().any(|note| note.contains("computed 384 images")), "{:?}", notes.0);
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn answers_in_use_are_not_cleared() {
     assert_eq!((cleared.bytes, &cleared.in_use[..]), (0, &[entry.name.clone()][..]));
     drop(reader);
     let error = cache_clear(&config.cache, &["0123".to_owned()]).unwrap_err().to_string();
-    assert!(error.contains("no answers called `0123`"), "{error}");
+    assert!(error.contains("no cached outputs called `0123`"), "{error}");
     assert_eq!(cache_clear(&config.cache, &[entry.name]).unwrap().bytes, entry.bytes);
     assert!(cache_list(&config.cache).unwrap().is_empty());
 }

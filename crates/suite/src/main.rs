@@ -22,7 +22,7 @@ use item::{Item, table};
 struct Arguments {
     /// Backends to compare, of those compiled in [default: all that find a device]
     backends: Vec<String>,
-    /// Leave out backends that find no device
+    /// Skip backends that find no device
     #[arg(long)]
     skip_missing: bool,
     /// Of each family of networks the smallest alone

@@ -26,7 +26,7 @@ pub(crate) enum DataCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CacheCommand {
-    /// Say which teachers' answers are kept, and their sizes
+    /// List the cached teacher outputs, and their sizes
     List {
         #[command(flatten)]
         cache: CacheArguments,
@@ -34,14 +34,14 @@ pub(crate) enum CacheCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Read answers whole and compare them with their checksums
+    /// Read cached outputs whole and compare them with their checksums
     Verify {
         /// Names as `cache list` gives them [default: all]
         names: Vec<String>,
         #[command(flatten)]
         cache: CacheArguments,
     },
-    /// Remove answers that no run is using
+    /// Remove cached outputs that no run is using
     Clear {
         /// Names as `cache list` gives them
         #[arg(required_unless_present = "all")]
@@ -56,7 +56,7 @@ pub(crate) enum CacheCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct CacheArguments {
-    /// Folder of the teachers' answers [default: DISTILL_CACHE, then the user's cache folder]
+    /// Folder of the teacher cache [default: DISTILL_CACHE, then the user's cache folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) cache: Option<PathBuf>,
 }

@@ -92,7 +92,7 @@ pub(crate) enum Command {
     /// List, fetch or verify data
     #[command(subcommand)]
     Data(DataCommand),
-    /// List, verify or clear the teachers' answers that are kept on disk
+    /// List, verify or clear the teacher cache
     #[command(subcommand)]
     Cache(CacheCommand),
     /// List what can be named in recipes and on the command line

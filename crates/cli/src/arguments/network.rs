@@ -26,7 +26,7 @@ pub(crate) struct NetworkArguments {
     /// Deviation of each channel
     #[arg(long, value_name = "R,G,B", value_delimiter = ',', requires = "mean")]
     pub(crate) std: Option<Vec<f32>>,
-    /// Pixels of a side of the images that the network takes
+    /// Image size that the network takes, in pixels
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub(crate) size: Option<u16>,
 }

@@ -14,7 +14,7 @@ pub(crate) struct RunArguments {
     /// The run's folder [default: runs/RECIPE-BACKEND-seedN, with several seeds runs/RECIPE-BACKEND]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// Seed of weights, order, views and dropout [default: the recipe's]
+    /// Seed of weights, order, data augmentation and dropout [default: the recipe's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub(crate) seed: Option<u64>,
     /// Several seeds: a run each, in the folder `seedN` of the run's folder, and their comparison
@@ -26,11 +26,11 @@ pub(crate) struct RunArguments {
     /// What networks compute in while they learn: sets `optimizer.precision`
     #[arg(long, value_name = "NAME", value_parser = ["f32", "tf32", "bf16", "f16"])]
     pub(crate) precision: Option<String>,
-    /// Go through each batch in so many parts, one in memory at a time, and sum up their gradients: sets
+    /// Accumulate gradients over so many micro-batches of each batch, one in memory at a time: sets
     /// `optimizer.accumulate`
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) accumulate: Option<u32>,
-    /// Keep the teacher's answers in this folder, and use those that are there, also where the recipe has no
+    /// Keep the teacher cache in this folder, and use what is there, also where the recipe has no
     /// `[cache]` [default where it has one: DISTILL_CACHE, then the user's cache folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) cache: Option<PathBuf>,

@@ -17,7 +17,7 @@ pub(crate) fn execute(command: CacheCommand) -> anyhow::Result<()> {
             match json {
                 true => print_json(&entries),
                 false if entries.is_empty() => {
-                    output::result(format!("{}: no answers are kept", folder.display()));
+                    output::result(format!("{}: the teacher cache is empty", folder.display()));
                 }
                 false => output::result(table(&entries)),
             }
@@ -33,7 +33,7 @@ pub(crate) fn execute(command: CacheCommand) -> anyhow::Result<()> {
                 "{} parts are damaged\nhint: the next run that uses them computes them again",
                 faults.len()
             );
-            output::result(format!("{}: all answers are whole", folder.display()));
+            output::result(format!("{}: all cached outputs are whole", folder.display()));
         }
         CacheCommand::Clear { names, all: _, cache } => {
             let folder = cache_folder(cache.cache.as_deref())?;

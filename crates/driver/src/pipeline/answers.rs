@@ -39,12 +39,11 @@ impl Pipeline<'_> {
         let views = section.views_of(epochs);
         if views < epochs {
             observer.on(Event::Note(format!(
-                "answers: {views} views serve {epochs} epochs, the teacher answers for {:.0} % fewer images",
+                "teacher cache: {views} views serve {epochs} epochs, the teacher computes {:.0} % fewer images",
                 100.0 * (1.0 - views as f64 / epochs as f64)
             )));
         } else if augment.is_empty() && views > 1 {
-            let note =
-                "answers: without augmentation all views are alike, `cache.views = 1` keeps one";
+            let note = "teacher cache: without augmentation all views are alike, `cache.views = 1` keeps one";
             observer.on(Event::Note(note.to_owned()));
         }
         let identity = self.identity(reference)?;

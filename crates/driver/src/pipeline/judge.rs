@@ -63,7 +63,7 @@ impl Pipeline<'_> {
                 return Err(DriverError::Folder {
                     path: self.folder(stage),
                     problem: format!("on the test images the network's mean -log p is `{figure}`"),
-                    hint: "its weights answer some images with what is no number; train it with a lower \
+                    hint: "its logits of some images are NaN or infinite; train it with a lower \
                            `optimizer.learning_rate`, or give another file"
                         .to_owned(),
                 });

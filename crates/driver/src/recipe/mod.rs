@@ -85,7 +85,7 @@ pub struct Recipe {
     /// Learning rate schedule of all stages, unless a stage says otherwise.
     #[serde(default)]
     pub schedule: ScheduleConfig,
-    /// Keeps the teacher's answers on disk. Without it the teacher answers in each training step.
+    /// Keeps the teacher's outputs on disk, the teacher cache. Without it the teacher runs in each training step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<CacheConfig>,
     /// Terms of the student's loss.
@@ -102,7 +102,7 @@ pub struct DataSection {
     /// For `folder`: where it is, below the data folder unless absolute.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
-    /// For `folder`: pixels of a side. Default 32.
+    /// For `folder`: image size in pixels. Default 32.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<usize>,
     /// For `folder`: 3 for RGB or 1 for grey. Default 3.
@@ -114,7 +114,7 @@ pub struct DataSection {
     /// Holds out the last so many training images to select the epoch. Default a tenth.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub validation: Option<usize>,
-    /// Random views of the training images, applied in order.
+    /// Data augmentation of the training images, applied in order.
     #[serde(default)]
     pub augment: Vec<Augment>,
     /// Mean of each channel for pixels in `[0, 1]`. Default the dataset's.
@@ -168,10 +168,10 @@ pub struct StageSection {
     /// Takes the first so many training images; those of the student are the baseline's too. Default all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train: Option<usize>,
-    /// Pixels of a side of the images that this network takes. Default those of the data.
+    /// Image size that this network takes, in pixels. Default that of the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<usize>,
-    /// Random views of the images that this network is trained on. Default those of `[data]`.
+    /// Data augmentation of the images that this network is trained on. Default that of `[data]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub augment: Option<Vec<Augment>>,
     /// Not the teacher: names of classes that this network never sees, the student's baseline neither.

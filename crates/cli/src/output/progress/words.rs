@@ -31,7 +31,7 @@ pub(super) fn of(event: &Event<'_>) -> Option<Words> {
             line(format!("{}: skipped, {reason}", stage.name()))
         }
         Event::Answers { done, total, images_per_second } => {
-            images("answers", done, total, images_per_second)
+            images("teacher cache", done, total, images_per_second)
         }
         Event::Evaluated { stage, done, total, images_per_second } => {
             images(&format!("{}: evaluation", stage.name()), done, total, images_per_second)

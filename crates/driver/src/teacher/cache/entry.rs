@@ -60,7 +60,7 @@ impl Entry {
                         let problem = there.err().unwrap_or_else(|| "it is of others".to_owned());
                         let path = file.display();
                         observer.on(Event::Note(format!(
-                            "warning: {path}: a damaged record of kept answers ({problem}), written again"
+                            "warning: {path}: a damaged record of the teacher cache ({problem}), written again"
                         )));
                     }
                     write_json(&file, record)?;

@@ -28,7 +28,7 @@ const SHARD_IMAGES: usize = 8192;
 /// Bytes of a shard at the most, for it is put together in memory; a single batch may be more.
 const SHARD_BYTES: usize = 64 << 20;
 /// Ctrl-C while answers are computed or checked.
-const INTERRUPTED: DriverError = DriverError::Interrupted { stage: "answers" };
+const INTERRUPTED: DriverError = DriverError::Interrupted { stage: "teacher cache" };
 /// Pause between two looks at a lock that another process holds.
 const POLL: Duration = Duration::from_millis(200);
 
@@ -94,13 +94,13 @@ impl CacheRequest<'_> {
         let seconds = started.elapsed().as_secs_f64();
         observer.on(Event::Note(match images(&missing) {
             0 => format!(
-                "answers: all {} views are there, the teacher is not asked ({}, {})",
+                "teacher cache: all {} views are there, the teacher is not run ({}, {})",
                 self.views,
                 mebibytes(bytes),
                 entry.path.display()
             ),
             computed => format!(
-                "answers: the teacher answered for {computed} images in {seconds:.1} s; {} views are kept \
+                "teacher cache: the teacher computed {computed} images in {seconds:.1} s; {} views are cached \
                  ({}, {})",
                 self.views,
                 mebibytes(bytes),
@@ -146,7 +146,7 @@ impl CacheRequest<'_> {
         let refuse = |has: String| DriverError::Folder {
             path: self.cache.to_owned(),
             problem: format!(
-                "the teacher's answers take {} more (a view takes {}, {} are asked for), {has}",
+                "the teacher cache takes {} more (a view takes {}, {} are asked for), {has}",
                 mebibytes(needed),
                 mebibytes(of_a_view),
                 self.views
@@ -221,7 +221,7 @@ impl CacheRequest<'_> {
             let Err(problem) = shard.verify(&path) else { continue };
             if path.exists() {
                 observer.on(Event::Note(format!(
-                    "warning: {}: a damaged part of the teacher's answers ({problem}), computed again",
+                    "warning: {}: a damaged part of the teacher cache ({problem}), computed again",
                     path.display()
                 )));
             }
@@ -317,8 +317,9 @@ fn wait(
         }
         if !std::mem::replace(&mut told, true) {
             let path = entry.path.display();
-            observer
-                .on(Event::Note(format!("answers: another process fills {path}, waiting for it")));
+            observer.on(Event::Note(format!(
+                "teacher cache: another process fills {path}, waiting for it"
+            )));
         }
         thread::sleep(POLL);
     }

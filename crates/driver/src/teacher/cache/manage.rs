@@ -115,7 +115,7 @@ fn chosen(cache: &Path, names: &[String]) -> Result<Vec<PathBuf>, DriverError> {
     {
         return Err(DriverError::Folder {
             path: cache.to_owned(),
-            problem: format!("there are no answers called `{unknown}`"),
+            problem: format!("there are no cached outputs called `{unknown}`"),
             hint: "`distill cache list` names those that are there".to_owned(),
         });
     }

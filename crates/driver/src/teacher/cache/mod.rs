@@ -131,7 +131,7 @@ impl OpenView {
 fn damaged(path: &Path, problem: &str) -> DriverError {
     DriverError::Folder {
         path: path.to_owned(),
-        problem: format!("a damaged part of the teacher's answers: {problem}"),
+        problem: format!("a damaged part of the teacher cache: {problem}"),
         hint: "run again with `--resume`: what is damaged is computed again".to_owned(),
     }
 }
