@@ -47,7 +47,7 @@ pub(crate) fn run(filter: Option<&str>, rounds: &Rounds) -> anyhow::Result<()> {
     ensure!(rounds.rounds > 0 && rounds.seconds > 0.0, "expected at least one round, of some time");
     let python = python::environment(&cargo::target_folder()?.join("interop"), &PACKAGES)?;
     let mut build = distill::build_arguments(&rounds.backend);
-    build.extend(["--bin".to_owned(), "peer".to_owned()]);
+    build.extend(["--package", "distill-benches", "--bin", "peer"].map(str::to_owned));
     cargo::run(cargo::cargo().args(build))?;
     let programs = Programs {
         ours: cargo::target_folder()?.join("release/peer"),

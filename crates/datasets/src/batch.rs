@@ -109,6 +109,31 @@ impl HostBatch {
         (0..parts).map(|part| self.slice(share(self.len(), part, parts))).collect()
     }
 
+    /// Refuses what a source has read wrongly: other numbers of images, sequences or rows than samples have.
+    pub(crate) fn check_rows(&self) -> Result<(), DataError> {
+        let samples = self.len();
+        let inputs = match &self.input {
+            HostInput::Images { shape, pixels } => pixels.len() == samples * shape.bytes(),
+            HostInput::Tokens { lengths, ids } => {
+                let all: u64 = lengths.iter().map(|length| u64::from(*length)).sum();
+                // A source without input of its own leaves it empty.
+                (lengths.len() == samples || lengths.is_empty()) && all == ids.len() as u64
+            }
+        };
+        let rows = match &self.targets {
+            Targets::Classes(classes) => classes.len(),
+            Targets::Values { width, values } => values.len() / (*width).max(1),
+            Targets::None => 0,
+        };
+        let masked = self.mask.as_ref().is_none_or(|mask| mask.len() == rows);
+        if inputs && masked && (samples == 0 || rows % samples == 0) {
+            return Ok(());
+        }
+        let place = format!("batch {}, as its source has read it", self.index);
+        let problem = format!("input, {rows} target rows or mask do not fit {samples} samples");
+        Err(DataError::batch(place, problem, "the same rows for each sample"))
+    }
+
     fn slice(&self, at: std::ops::Range<usize>) -> Self {
         let samples = self.len();
         Self {
@@ -133,7 +158,7 @@ impl HostBatch {
     /// Sends images with classes to `device`; they travel as bytes where the device takes them.
     ///
     /// # Errors
-    /// [`DataError::Batch`] for tokens, for targets that are no classes, and for a mask: nothing that takes this
+    /// [`DataError::Batch`] for tokens, for another number of images than classes, for targets that are no classes, and for a mask: nothing that takes this
     /// batch looks at one.
     pub fn to_device(self, device: &Device) -> Result<Batch, DataError> {
         let classes = self.classes()?.to_vec();
@@ -143,6 +168,11 @@ impl HostBatch {
         let HostInput::Images { shape, pixels } = self.input else {
             return Err(DataError::batch("a batch", "tokens", "images"));
         };
+        if pixels.len() != classes.len() * shape.bytes() {
+            let problem = format!("{} bytes of pixels", pixels.len());
+            let expected = format!("{} for each of {} images", shape.bytes(), classes.len());
+            return Err(DataError::batch("a batch", problem, expected));
+        }
         let ImageShape { channels, height, width } = shape;
         let shape = [classes.len(), channels, height, width];
         let labels = Tensor::from_data(TensorData::new(classes, [shape[0]]), device);
@@ -244,5 +274,8 @@ mod tests {
         let tokens = HostInput::Tokens { lengths: vec![1], ids: vec![4] };
         let tokens = HostBatch { input: tokens, ..images(0..1) };
         assert!(refused(tokens).contains("tokens, expected images"));
+        let classes = Targets::Classes(vec![0, 1]);
+        let short = HostBatch { targets: classes, ..images(0..1) };
+        assert!(refused(short).contains("2 bytes of pixels, expected 2 for each of 2 images"));
     }
 }

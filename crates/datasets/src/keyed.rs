@@ -83,7 +83,7 @@ impl KeyedRng {
         self.unit() < p
     }
 
-    /// A permutation of `0..len` (Fisher and Yates). `len` is at most 2³².
+    /// A permutation of `0..len` (Fisher and Yates). `len` is below 2³².
     pub fn permutation(&mut self, len: usize) -> Vec<u32> {
         let mut order: Vec<u32> = (0..len as u32).collect();
         for last in (1..len).rev() {

@@ -137,7 +137,8 @@ impl Loader {
         Ok(Epoch { epoch, receivers, from, next: from, batches, waited: Duration::ZERO })
     }
 
-    /// One batch of `epoch` (from 1), by its place in it; none beyond the last.
+    /// One batch of `epoch` (from 1), by its place in it; none beyond the last. The order of the epoch is computed for
+    /// it alone: [`epoch`](Self::epoch) is faster for several.
     ///
     /// # Errors
     /// As those of [`epoch`](Self::epoch), and of the source.
@@ -177,6 +178,7 @@ impl Loader {
         let ids = std::mem::take(&mut batch.samples);
         self.source.read(&ids, key, &mut batch)?;
         batch.samples = ids;
+        batch.check_rows()?;
         Ok(batch)
     }
 }

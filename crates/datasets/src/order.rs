@@ -48,7 +48,7 @@ impl Order {
     ///
     /// # Errors
     /// [`DataError::Setting`] for shards that overlap or do not ascend, for a window of no shards and for one of
-    /// more than 2³² samples.
+    /// 2³² samples or more.
     pub fn shuffled(
         seed: u64,
         epoch: u64,
@@ -157,10 +157,12 @@ impl Order {
         let groups = self.turns.len().div_ceil(self.window);
         let sizes = (0..groups).map(|group| self.places(group)).map(|all| all.end - all.start);
         match sizes.max().filter(|_| self.seed.is_some()) {
-            Some(largest) if largest > 1 << 32 => Err(DataError::Setting {
+            Some(largest) if largest >= 1 << 32 => Err(DataError::Setting {
                 field: "window",
                 value: self.window.to_string(),
-                expected: format!("shards of at most 2^32 samples together; they have {largest}"),
+                expected: format!(
+                    "shards of fewer than 2^32 samples together; they have {largest}"
+                ),
             }),
             _ => Ok(()),
         }

@@ -27,6 +27,7 @@ pub trait Source: Send + Sync + Debug {
 
     /// Number of samples.
     fn samples(&self) -> u64 {
-        self.shards().iter().map(|shard| shard.end.saturating_sub(shard.start)).sum()
+        let sizes = self.shards().iter().map(|shard| shard.end.saturating_sub(shard.start));
+        sizes.fold(0, u64::saturating_add)
     }
 }

@@ -13,8 +13,8 @@ use std::{
 
 use burn::tensor::Device;
 use distill_datasets::{
-    DataError, HostBatch, HostInput, ImageShape, Loader, Normalisation, SampleId, Source, Targets,
-    ViewKey,
+    DataError, HostBatch, HostInput, ImageShape, Loader, Normalisation, Relabelled, SampleId,
+    Source, Targets, ViewKey,
     keyed::{KeyedRng, Operation},
 };
 use distill_driver::{
@@ -115,10 +115,18 @@ fn with(
     interrupt: &AtomicBool,
     observer: &mut dyn Observer,
 ) -> Result<Trained, DriverError> {
-    let device = Device::flex();
-    let source = Arc::new(Files::write(data, 6));
-    let view = view();
-    fs::create_dir_all(out).unwrap();
+    from(Arc::new(Files::write(data, 6)), config, teacher, out, interrupt, observer)
+}
+
+fn from(
+    source: Arc<dyn Source>,
+    config: TrainingConfig,
+    teacher: Option<&TeacherOutputs>,
+    out: &Path,
+    interrupt: &AtomicBool,
+    observer: &mut dyn Observer,
+) -> Result<Trained, DriverError> {
+    let (device, view) = (Device::flex(), view());
     let terms = match teacher {
         Some(_) => vec![TermConfig::SoftTargets(SoftTargetsConfig::default())],
         None => vec![TermConfig::CrossEntropy(Default::default())],
@@ -198,6 +206,25 @@ fn settings_out_of_range_are_refused() {
         let result = with(config, &data, None, &out, &go_on, &mut Silent);
         let error = result.unwrap_err().to_string();
         assert!(error.starts_with(&format!("own: `{field}` is ")), "{error}");
+    }
+}
+
+#[test]
+fn samples_that_do_not_fit_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = Files::write(&folder.path().join("data"), 2);
+    let none = Files { folder: files.folder.clone(), shards: Vec::new() };
+    let sources: [(Arc<dyn Source>, &str); 2] = [
+        (Arc::new(none), "own: the training set has no samples, expected at least one"),
+        (
+            Arc::new(Relabelled::new(Arc::new(files), vec![0, 1, 7])),
+            "targets: class 7, expected classes from 0 to below the network's 3",
+        ),
+    ];
+    for (source, expected) in sources {
+        let (go_on, out) = (AtomicBool::new(false), folder.path().join("out"));
+        let result = from(source, TrainingConfig::default(), None, &out, &go_on, &mut Silent);
+        assert_eq!(result.unwrap_err().to_string(), expected);
     }
 }
 

@@ -391,6 +391,10 @@ fn a_forecast_says_what_a_run_reports_and_leaves_nothing() {
         "a finished run beside it changes nothing"
     );
 
+    // Its trainings are shorter than the recipe's warm-up.
+    let warm = flex(&folder.path().join("warm"), &["schedule.warmup=2"]);
+    assert_eq!(ahead(&warm).unwrap().memory, forecast.memory);
+
     let refused = ahead(&flex(&out, &["data.train=100000"])).unwrap_err();
     assert_eq!(refused.exit_code(), 2, "{refused}");
     let stopped = forecast_stopped(&config);

@@ -18,4 +18,5 @@ pub use missing::{MissingClasses, Shifted};
 pub use predictions::Predictions;
 pub use scores::Scores;
 pub use softmax::{log_softmax, softmax};
+pub(crate) use stream::check_classes;
 pub use stream::evaluate;

@@ -59,6 +59,9 @@ impl Predictions {
     }
 
     /// Adds all rows to the metrics, beside a teacher's for the same samples.
+    ///
+    /// # Panics
+    /// Where the teacher has other samples or another number of classes.
     pub fn measure(&self, teacher: Option<&Self>, metrics: &mut [&mut dyn Metric]) {
         let each = TOGETHER * self.classes.max(1);
         let mut theirs = teacher.map(|teacher| teacher.logits.chunks(each));

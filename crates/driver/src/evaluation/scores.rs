@@ -38,6 +38,9 @@ pub struct Scores {
 
 impl Predictions {
     /// All figures; those about the teacher where its predictions on the same images are given.
+    ///
+    /// # Panics
+    /// Where the teacher has other samples or another number of classes.
     pub fn scores(&self, teacher: Option<&Self>) -> Scores {
         let (mut top1, mut top5) = (TopK::new(1), TopK::new(5));
         let mut nll = NegativeLogLikelihood::default();

@@ -26,6 +26,19 @@ pub fn evaluate<E: From<DataError>>(
     })
 }
 
+/// Refuses classes that a network has no logits for: a source is anybody's.
+pub(crate) fn check_classes(labels: &[i32], classes: usize) -> Result<(), DataError> {
+    let is_known = |label: i32| usize::try_from(label).is_ok_and(|label| label < classes);
+    match labels.iter().find(|label| !is_known(**label)) {
+        None => Ok(()),
+        Some(label) => Err(DataError::Batch {
+            place: "targets".to_owned(),
+            problem: format!("class {label}"),
+            expected: format!("classes from 0 to below the network's {classes}"),
+        }),
+    }
+}
+
 /// Hands the logits and labels of each batch to `see`.
 pub(super) fn each_batch<E: From<DataError>>(
     loader: &Loader,
@@ -37,6 +50,7 @@ pub(super) fn each_batch<E: From<DataError>>(
         let batch = batch?;
         let labels = batch.classes()?.to_vec();
         let logits = forward(batch.to_device(device)?.images)?;
+        check_classes(&labels, logits.len() / labels.len().max(1))?;
         see(&logits, &labels);
     }
     Ok(())

@@ -24,7 +24,7 @@ impl Pipeline<'_> {
         self.config.recipe.recipe.cache.as_ref()
     }
 
-    /// TeacherOutputs of `teacher`, which is `reference` and watches what `objective` compares, to what a stage sees.
+    /// Outputs of `teacher`, which is `reference` and watches what `objective` compares, to what a stage sees.
     pub(super) fn answers(
         &self,
         stage: Stage,

@@ -37,7 +37,8 @@ impl TrainingConfig {
             return Err((field.to_owned(), "0".to_owned(), "at least 1"));
         }
         self.optimizer.check()?;
-        self.schedule.check(self.epochs)
+        // A training that is cut short keeps its schedule: the warm-up may be longer than it.
+        self.schedule.check(usize::MAX)
     }
 }
 

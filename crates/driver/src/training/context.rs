@@ -26,11 +26,11 @@ pub struct TrainingData<'a> {
 pub struct Context<'a> {
     /// Name of the training, for events and errors.
     pub stage: Stage,
-    /// Folder of its checkpoints, `metrics.jsonl`, `last.bpk` and `selected.bpk`.
+    /// Folder, created where it is missing, of its checkpoints, `metrics.jsonl`, `last.bpk` and `selected.bpk`.
     pub folder: &'a Path,
     /// Identity of everything that the result depends on: a checkpoint with another one is refused.
     pub fingerprint: &'a str,
-    /// Seed of the device's random numbers.
+    /// Seed of the device's random numbers and of negative samples.
     pub seed: u64,
     /// Device, without autodiff.
     pub device: &'a Device,

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use distill_datasets::{
-    HostBatch,
+    DataError, HostBatch,
     keyed::{KeyedRng, Operation},
 };
 use distill_models::Parted;
@@ -10,7 +10,7 @@ use distill_objective::{Contrast, Signals};
 use rand_core::RngCore;
 
 use super::{Learner, learner::features, mutual, setup::Setup};
-use crate::DriverError;
+use crate::{DriverError, evaluation::check_classes};
 
 /// Output of a forward pass, and what it takes to go back.
 pub(super) struct ForwardOutput {
@@ -52,6 +52,8 @@ impl Forward<'_> {
         let (setup, network) = (self.setup, &learner.network);
         let seed = draws.device.next_u64();
         self.device.seed(seed);
+        let classes = network.graph().signature().classes;
+        check_classes(batch.classes()?, classes)?;
         let contrast = self.contrast(&batch, &mut draws.negatives)?;
         let with_features = setup.objective.needs_features();
         let (view, samples) = (batch.view, batch.samples.clone());
@@ -103,9 +105,17 @@ impl Forward<'_> {
         let Some((count, negatives)) = asked else { return Ok(None) };
         let device = &self.device.clone().autodiff();
         let drawn = negatives.draw(batch.classes()?, count, rng);
-        let samples: Vec<i32> = batch.samples.iter().map(|index| *index as i32).collect();
+        let places = negatives.samples();
+        if let Some(id) = batch.samples.iter().find(|id| **id >= places as u64) {
+            return Err(DriverError::Data(DataError::Batch {
+                place: "an objective with a memory bank".to_owned(),
+                problem: format!("sample {id}"),
+                expected: format!("ids below the {places} samples of the training set"),
+            }));
+        }
+        let samples: Vec<i32> = batch.samples.iter().map(|id| *id as i32).collect();
         Ok(Some(Contrast {
-            samples: negatives.samples(),
+            samples: places,
             positives: Tensor::from_data(samples.as_slice(), device),
             negatives: Tensor::from_data(TensorData::new(drawn, [batch.len(), count]), device),
         }))

@@ -13,6 +13,7 @@ use distill_objective::{
     Connectors, Contrast, Features, Objective, SignalError, Signals, TapShape,
 };
 
+use super::Precision;
 use crate::{
     DriverError, View,
     teacher::{Teacher, TeacherOutputs},
@@ -68,6 +69,13 @@ impl Learner {
         let mut rng = KeyedRng::new(seed, 0, CONNECTORS, Operation::Weights);
         let connectors = objective.connect(&signals, &mut rng)?;
         Ok(Self { connectors, ..Self::new(network) })
+    }
+
+    /// The same, whose networks compute in `precision`; weights stay in single precision.
+    pub(super) fn computing_in(self, precision: Precision) -> Self {
+        let dtype = precision.dtype();
+        let peers = self.peers.into_iter().map(|peer| peer.computing_in(dtype)).collect();
+        Self { network: self.network.computing_in(dtype), connectors: self.connectors, peers }
     }
 
     /// Fixes which features `objective` compares, and has both networks watch them.

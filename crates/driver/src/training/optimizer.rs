@@ -22,15 +22,14 @@ pub enum OptimizerKind {
     Sgd,
 }
 
-/// An optimizer with every field known and in range, as
-/// [`OptimizerSection::resolve`](crate::recipe::OptimizerSection::resolve) gives it.
+/// An optimizer with every field known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OptimizerConfig {
     /// Adam, AdamW or SGD.
     pub kind: OptimizerKind,
     /// Learning rate before the schedule, `(0, ∞)`.
     pub learning_rate: f64,
-    /// Samples of a step, from 1.
+    /// Samples of a step, from 1, for estimates: the data loader determines them.
     pub batch: usize,
     /// Weight decay, `[0, ∞)`.
     pub weight_decay: f64,

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     DriverError, Event,
     metrics::{METRICS, MetricsFile},
-    store::{Weights, peer_file, write_atomic},
+    store::{Weights, create_dir, peer_file, write_atomic},
     teacher::TeacherOutputs,
 };
 
@@ -24,7 +24,7 @@ use crate::{
 /// needed where the objective has terms that compare with one.
 ///
 /// # Errors
-/// [`DriverError::Recipe`] for a setting out of its range, [`DriverError::Interrupted`], [`DriverError::NonFinite`], [`DriverError::Signals`] where the objective misses
+/// [`DriverError::Recipe`] for a setting out of its range and for sets without samples, [`DriverError::Interrupted`], [`DriverError::NonFinite`], [`DriverError::Signals`] where the objective misses
 /// a signal, and failures of files.
 pub fn train(
     learner: Learner,
@@ -37,6 +37,14 @@ pub fn train(
     config.check().map_err(|(field, value, expected)| {
         DriverError::field(context.stage.name(), &field, value, expected)
     })?;
+    for (name, loader) in [("training", data.train), ("validation", data.validation)] {
+        if loader.batches() == 0 {
+            let problem = format!("the {name} set has no samples, expected at least one");
+            return Err(DriverError::recipe(context.stage.name(), problem));
+        }
+    }
+    create_dir(context.folder)?;
+    let learner = learner.computing_in(config.optimizer.precision);
     let setup = Setup { data, objective, teacher, config };
     let (learner, optimizer, mut progress) = start_or_resume(learner, &setup, context)?;
     let metrics = context.folder.join(METRICS);

@@ -124,7 +124,7 @@ impl Written {
     }
 }
 
-/// The numbers of a line; none of a batch that was left out.
+/// The numbers of a line; none of a skipped batch.
 fn event(line: &Line, now: f64) -> Option<Event> {
     let kind = match line {
         Line::Steps(_) => "steps",

@@ -112,6 +112,7 @@ impl CacheRequest<'_> {
             entry,
             layout,
             order: self.batches,
+            plain: self.plain,
             device: self.device.clone(),
             open: Mutex::new(None),
             _in_use: in_use,

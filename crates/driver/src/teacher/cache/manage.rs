@@ -43,7 +43,7 @@ pub struct CacheFault {
 pub struct Cleared {
     /// Bytes that are free now.
     pub bytes: u64,
-    /// TeacherOutputs that stay, for a run is using them.
+    /// Cache entries that stay, for a run is using them.
     pub in_use: Vec<String>,
 }
 

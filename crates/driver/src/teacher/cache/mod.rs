@@ -32,13 +32,15 @@ use crate::DriverError;
 use entry::Entry;
 use record::RecordLayout;
 
-/// TeacherOutputs on disk, all that a training needs: made by [`CacheRequest::fill`].
+/// Teacher outputs on disk, all that a training needs: made by [`CacheRequest::fill`].
 #[derive(Debug)]
 pub struct OutputCache {
     entry: Entry,
     layout: RecordLayout,
     /// Knows the order in which a view is stored.
     order: Loader,
+    /// The same of samples as they are, view 0.
+    plain: Option<Loader>,
     device: Device,
     open: Mutex<Option<OpenView>>,
     _in_use: File,
@@ -47,8 +49,8 @@ pub struct OutputCache {
 #[derive(Debug)]
 struct OpenView {
     view: u64,
-    /// Order in which its samples are stored; those of view 0 lie by their ids.
-    order: Option<Order>,
+    /// Order in which its samples are stored.
+    order: Order,
     /// Shards that were read from lately, by their place.
     files: HashMap<u64, File>,
 }
@@ -77,7 +79,7 @@ impl OutputCache {
         let mut logits = Vec::with_capacity(samples.len() * self.layout.classes);
         let mut taps = vec![Vec::new(); self.layout.taps.len()];
         for sample in samples {
-            let place = there.place(*sample);
+            let place = there.order.position(*sample);
             let shard =
                 place.and_then(|place| Some((place, self.entry.shard(view, place / each)?)));
             let Some((place, shard)) = shard else {
@@ -103,20 +105,15 @@ impl OutputCache {
     }
 
     fn open_view(&self, view: u64) -> Result<OpenView, DriverError> {
-        let order = if view == 0 { None } else { Some(self.order.order(view)?) };
+        let order = match (&self.plain, view) {
+            (Some(plain), 0) => plain.order(1)?,
+            _ => self.order.order(view)?,
+        };
         Ok(OpenView { view, order, files: HashMap::new() })
     }
 }
 
 impl OpenView {
-    /// Place of a sample in the view.
-    fn place(&self, sample: SampleId) -> Option<u64> {
-        match &self.order {
-            Some(order) => order.position(sample),
-            None => Some(sample),
-        }
-    }
-
     fn file(&mut self, index: u64, path: impl Fn() -> PathBuf) -> io::Result<&File> {
         if self.files.len() == OPEN_FILES && !self.files.contains_key(&index) {
             self.files.clear();
