@@ -113,7 +113,7 @@ impl Order {
         ids
     }
 
-    /// Position of a sample; none where no shard has it.
+    /// Position of a sample; `None` for an id outside the shards.
     pub fn position(&self, id: SampleId) -> Option<u64> {
         let shard = self.shards.partition_point(|shard| shard.end <= id);
         let range = self.shards.get(shard).filter(|range| range.contains(&id))?;

@@ -265,7 +265,7 @@ fn specialists_know_the_classes_of_their_cluster() {
     assert!(first.iter().zip(&second).all(|(a, b)| a != b), "each class is one's own");
     assert!(first[0] && first.contains(&false));
 
-    // A specialist is judged by its own classes and the dustbin, to which all other test images belong.
+    // A specialist is evaluated on its own classes and the dustbin, to which all other test images belong.
     let specialist = &report.networks["first"];
     let images: Vec<usize> = specialist.classes.iter().map(|class| class.images).collect();
     let expected = first.iter().map(|own| if *own { 500 } else { 0 });

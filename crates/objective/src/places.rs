@@ -52,7 +52,7 @@ impl Places {
         Ok(())
     }
 
-    /// The pairs; none where neither names nor networks are known yet.
+    /// Feature pairs; `None` before they are named or resolved.
     pub fn pairs(&self) -> &[[String; 2]] {
         &self.pairs
     }

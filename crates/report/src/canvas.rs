@@ -23,7 +23,7 @@ impl Ink {
         }
     }
 
-    /// Pixels of a dash and of a gap; none where the line is whole. Colour alone tells nobody apart on paper.
+    /// Dash and gap in pixels; `None` for a solid line. Colour alone tells nobody apart on paper.
     pub(crate) fn dash(self) -> Option<[i32; 2]> {
         match self {
             Self::Teacher => Some([18, 8]),

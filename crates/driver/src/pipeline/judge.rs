@@ -23,7 +23,7 @@ const BASELINE: Reference = Reference { stage: Stage::Baseline, weights: Weights
 const STUDENT: Reference = Reference { stage: Stage::Student, weights: Weights::Last };
 
 impl Pipeline<'_> {
-    /// Reads the test split: once for each network that it has not judged yet.
+    /// Reads the test split: once for each network that is not evaluated yet.
     pub(super) fn evaluate(&self, observer: &mut dyn Observer) -> Result<(), DriverError> {
         let mut due = Vec::new();
         for stage in &self.config.recipe.order {
@@ -171,7 +171,7 @@ impl Pipeline<'_> {
         images: &Loader,
         observer: &mut dyn Observer,
     ) -> Result<Predictions, DriverError> {
-        let network = self.judged(of)?;
+        let network = self.for_evaluation(of)?;
         let (mut done, total, started) = (0, images.samples() as u64, Instant::now());
         Predictions::collect(images, &self.config.device, |images| {
             self.go_on(of)?;
@@ -184,14 +184,14 @@ impl Pipeline<'_> {
     }
 
     fn latency(&self, of: Reference) -> Result<Latency, DriverError> {
-        let network = self.judged(of)?;
+        let network = self.for_evaluation(of)?;
         let forward = |images| network.logits(images);
         Ok(Latency::of(forward, self.image(), &self.config.device))
     }
 
-    fn judged(&self, of: Reference) -> Result<Teacher, DriverError> {
+    fn for_evaluation(&self, of: Reference) -> Result<Teacher, DriverError> {
         self.go_on(of)?;
-        Ok(self.teacher(of)?.judged())
+        Ok(self.teacher(of)?.for_evaluation())
     }
 
     fn go_on(&self, of: Reference) -> Result<(), DriverError> {

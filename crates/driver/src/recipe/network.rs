@@ -18,7 +18,7 @@ use crate::Stage;
 /// Hinton, Vinyals and Dean 2015, arXiv:1503.02531, section 2, leave open which mean, and at which temperature.
 /// The geometric mean is that of the logits and the same at any temperature. The arithmetic mean is not: set
 /// `temperature` to that of the soft targets to have the mean of the members' soft targets. The ensemble itself
-/// is judged at temperature 1.
+/// is evaluated at temperature 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

@@ -83,9 +83,9 @@ impl Teacher {
         self
     }
 
-    /// The same as it is judged: a mean of probabilities is taken as they are, not softened.
+    /// The same for evaluation: a mean of unsoftened probabilities.
     #[must_use]
-    pub fn judged(mut self) -> Self {
+    pub fn for_evaluation(mut self) -> Self {
         if let Together::Mean { temperature, .. } = &mut self.together {
             *temperature = 1.0;
         }

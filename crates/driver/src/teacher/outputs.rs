@@ -43,7 +43,7 @@ impl TeacherOutputs {
     /// As those of [`Teacher::answers`].
     ///
     /// # Errors
-    /// [`DriverError`] where kept answers cannot be read.
+    /// [`DriverError`] for an unreadable teacher cache.
     pub fn to(
         &self,
         view: u64,
@@ -62,7 +62,7 @@ impl TeacherOutputs {
         }
     }
 
-    /// Seconds that the teacher computed here; none where its answers were kept. Devices that work on their
+    /// Seconds of the teacher's forward passes; 0 with a teacher cache. Devices that work on their
     /// own time are not waited for.
     pub fn seconds(&self) -> f64 {
         self.spent.get().as_secs_f64()

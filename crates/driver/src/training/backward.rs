@@ -17,7 +17,7 @@ use crate::DriverError;
 /// Output of the passes of a step.
 pub(super) struct StepOutput {
     pub(super) metrics: StepMetrics,
-    /// Gradients of everything that learns; none where no term counts in this epoch.
+    /// Gradients of all trained parameters; `None` in an epoch without active terms.
     pub(super) gradients: Option<GradientsParams>,
 }
 
@@ -53,7 +53,7 @@ pub(super) fn forward_backward(
     Ok(StepOutput { metrics, gradients })
 }
 
-/// Gradients of a loss with respect to everything that learns, none where nothing does.
+/// Gradients of a loss with respect to all trained parameters; `None` for a loss without a graph.
 pub(super) fn gradients(
     forward: &Forward<'_>,
     loss: Tensor<1>,
