@@ -10,7 +10,7 @@ use distill_datasets::{
     keyed::{KeyedRng, Operation},
 };
 use distill_driver::{
-    Silent, View,
+    ImagePreprocessing, Silent,
     teacher::{CacheConfig, CacheRequest, OutputCache, Teacher},
 };
 use distill_models::{Architecture, Overrides, Signature};
@@ -25,9 +25,10 @@ fn cache(criterion: &mut Criterion) {
     let source = Arc::new(Augmented::new(set.train.clone(), augment));
     let batches = Loader::shuffled(source, BATCH, 1);
     let batch = batches.one(1, 0).expect("it is there").expect("a batch");
-    let view = View { shape: set.train.shape(), normalisation: set.normalisation.clone() };
+    let view =
+        ImagePreprocessing { shape: set.train.shape(), normalisation: set.normalisation.clone() };
     let teacher = || {
-        let signature = Signature { channels: 3, height: 32, width: 32, classes: 10 };
+        let signature = Signature::images([3, 32, 32], 10);
         let mut rng = KeyedRng::new(1, 0, 0, Operation::Weights);
         let network = Architecture::named("resnet56", Overrides::default())
             .and_then(|architecture| architecture.init(&signature, &mut rng, &device))
@@ -38,15 +39,17 @@ fn cache(criterion: &mut Criterion) {
     group.sample_size(20).throughput(Throughput::Elements(BATCH as u64));
 
     let live = teacher();
-    let images = batch.clone().to_device(&device).expect("images").images;
-    group.bench_function("live/resnet56", |b| b.iter(|| live.logits(images.clone()).into_data()));
+    let images = batch.clone().to_device(&device).expect("images").input;
+    group.bench_function("live/resnet56", |b| {
+        b.iter(|| live.logits(images.clone()).expect("images").into_data())
+    });
 
     let folder = std::env::temp_dir().join(format!("distill-bench-{}", std::process::id()));
-    let tap = TapShape { name: "layer3".to_owned(), channels: 64, height: 8, width: 8 };
+    let tap = TapShape::map("layer3", [64, 8, 8]);
     for (name, taps) in [("logits", vec![]), ("logits-and-layer3", vec![tap])] {
         let mut teacher = teacher();
         let names: Vec<&str> = taps.iter().map(|tap| tap.name.as_str()).collect();
-        teacher.watch(&names).expect("a tap of it");
+        teacher.select(&names).expect("a tap of it");
         let filling = CacheRequest {
             cache: &folder,
             section: &CacheConfig::default(),
@@ -66,7 +69,7 @@ fn cache(criterion: &mut Criterion) {
 }
 
 fn read(kept: &OutputCache, batch: &HostBatch) -> usize {
-    let (logits, taps) = kept.answers(batch.view, &batch.samples).expect("they are there");
+    let (logits, taps) = kept.outputs(batch.view, &batch.samples).expect("they are there");
     logits.dims()[0] + taps.len()
 }
 

@@ -32,7 +32,7 @@ fn loader(criterion: &mut Criterion) {
     criterion.bench_function("loader/to-device/64x3x32x32", |b| {
         b.iter(|| {
             let batch = batch.clone().to_device(&device).expect("images");
-            set.normalisation.apply(batch.images)
+            set.normalisation.apply(batch.images().expect("images"))
         });
     });
 }

@@ -14,7 +14,7 @@ use distill_objective::{CrossEntropyConfig, Objective, Signals, TermConfig};
 const BATCH: usize = 64;
 
 fn network(name: &str, device: &Device) -> Network {
-    let signature = Signature { channels: 3, height: 32, width: 32, classes: 10 };
+    let signature = Signature::images([3, 32, 32], 10);
     let mut rng = KeyedRng::new(1, 0, 0, Operation::Weights);
     Architecture::named(name, Overrides::default())
         .and_then(|architecture| architecture.init(&signature, &mut rng, device))

@@ -137,7 +137,7 @@ impl Bench {
     }
 
     fn network(&self, name: &str) -> Network {
-        let signature = Signature { channels: 3, height: 32, width: 32, classes: CLASSES };
+        let signature = Signature::images([3, 32, 32], CLASSES);
         let mut rng = KeyedRng::new(1, 0, 0, Operation::Weights);
         Architecture::named(name, Overrides::default())
             .and_then(|architecture| architecture.init(&signature, &mut rng, &self.device))

@@ -23,7 +23,7 @@ mod source;
 mod subset;
 
 pub use augment::{Augment, Augmented};
-pub use batch::{Batch, HostBatch, HostInput, Targets};
+pub use batch::{Batch, HostBatch, HostInput, Input, Targets};
 pub use dataset::{Dataset, SourceFile};
 pub use error::DataError;
 pub use fetch::{Progress, fetch};

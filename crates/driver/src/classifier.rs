@@ -2,19 +2,17 @@
 
 use std::path::Path;
 
-use burn::{
-    module::Module,
-    tensor::{Device, Tensor},
-};
-use distill_models::{Network, Signature, onnx::OnnxNetwork};
+use burn::{module::Module, tensor::Device};
+use distill_datasets::Input;
+use distill_models::{Network, NetworkInput, Signature, onnx::OnnxNetwork};
 
-use crate::{DriverError, View, records::ModelCard};
+use crate::{DriverError, ImagePreprocessing, Preprocessing, records::ModelCard};
 
-/// A network in evaluation mode with its own view of the images.
+/// A network in evaluation mode with its own preprocessing.
 #[derive(Debug)]
 pub struct Classifier {
     network: Kind,
-    view: View,
+    preprocessing: Preprocessing,
     signature: Signature,
 }
 
@@ -32,36 +30,45 @@ impl Classifier {
     /// [`DriverError::Model`] for a file that cannot be read or does not fit.
     pub fn load(card: &ModelCard, weights: &Path, device: &Device) -> Result<Self, DriverError> {
         if is_onnx(weights) {
-            return Self::onnx(weights, card.view(), card.signature.classes);
+            return Self::onnx(weights, card.preprocessing(), card.classes.len());
         }
         let network = Kind::Burn(card.load(weights, device)?.valid());
-        Ok(Self { network, view: card.view(), signature: card.signature })
+        Ok(Self { network, preprocessing: card.preprocessing().into(), signature: card.signature })
     }
 
     /// The network of an ONNX file, which needs no card: it holds its layers itself.
     ///
     /// # Errors
     /// [`DriverError::Model`] for a file that cannot be read.
-    pub fn onnx(file: &Path, view: View, classes: usize) -> Result<Self, DriverError> {
-        let signature = view.signature(classes);
-        Ok(Self { network: Kind::Onnx(Box::new(OnnxNetwork::load(file)?)), view, signature })
+    pub fn onnx(
+        file: &Path,
+        preprocessing: ImagePreprocessing,
+        classes: usize,
+    ) -> Result<Self, DriverError> {
+        let signature = preprocessing.signature(classes);
+        let network = Kind::Onnx(Box::new(OnnxNetwork::load(file)?));
+        Ok(Self { network, preprocessing: preprocessing.into(), signature })
     }
 
-    /// Logits, `classes` of them an image, row by row.
+    /// Logits, `classes` of them a row, row by row.
     ///
     /// # Shapes
-    /// - `images`: `[batch, channels, any, any]`, pixels as fractions in `[0, 1]`
+    /// - `input`: as [`Input`] says; images may be of any height and width
     ///
     /// # Errors
-    /// [`DriverError::Model`] for an ONNX file that does not fit its images.
-    pub fn logits(&self, images: Tensor<4>) -> Result<Vec<f32>, DriverError> {
-        let images = self.view.apply(images);
-        match &self.network {
-            Kind::Burn(network) => Ok(network.forward(images).into_data().iter::<f32>().collect()),
-            Kind::Onnx(network) => {
+    /// [`DriverError::Data`] for input that the network does not take, [`DriverError::Model`] for an ONNX file
+    /// that does not fit it.
+    pub fn logits(&self, input: impl Into<Input>) -> Result<Vec<f32>, DriverError> {
+        let input = self.preprocessing.apply(input.into())?;
+        match (&self.network, input) {
+            (Kind::Burn(network), input) => {
+                Ok(network.forward(input).into_data().iter::<f32>().collect())
+            }
+            (Kind::Onnx(network), NetworkInput::Images(images)) => {
                 let pixels: Vec<f32> = images.into_data().iter::<f32>().collect();
                 Ok(network.logits(&pixels, &self.signature)?)
             }
+            (Kind::Onnx(_), NetworkInput::Tokens { .. }) => unreachable!("preprocessed as images"),
         }
     }
 }

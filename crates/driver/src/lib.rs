@@ -12,6 +12,7 @@ mod memory;
 pub mod metrics;
 mod observer;
 mod pipeline;
+mod preprocessing;
 pub mod recipe;
 mod records;
 mod report;
@@ -19,7 +20,6 @@ mod stage;
 mod store;
 pub mod teacher;
 pub mod training;
-mod view;
 
 pub use capabilities::Capabilities;
 pub use classifier::{Classifier, is_onnx};
@@ -30,6 +30,7 @@ pub use error::DriverError;
 pub use export::{ExportCard, ExportConfig, ExportFormat, Origin, export};
 pub use observer::{Event, Observer, Silent};
 pub use pipeline::{EVALUATION_BATCH, Forecast, RunConfig, StageForecast, forecast, run};
+pub use preprocessing::{ImagePreprocessing, Preprocessing};
 pub use records::{
     ClassRecord, DatasetRecord, ExportedFile, Host, ModelCard, PeerRecord, RunRecord, StageRecord,
     TestRecord,
@@ -37,4 +38,3 @@ pub use records::{
 pub use report::{ClassReport, ModelReport, Models, ObjectiveReport, Report, TestReport};
 pub use stage::Stage;
 pub use store::{Weights, write_atomic};
-pub use view::View;

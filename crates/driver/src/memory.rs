@@ -108,7 +108,7 @@ mod tests {
     fn a_perceptron_is_counted_by_hand() {
         let overrides =
             Overrides { hidden: Some(vec![5]), dropout: Some(0.0), ..Default::default() };
-        let signature = Signature { channels: 1, height: 2, width: 2, classes: 3 };
+        let signature = Signature::images([1, 2, 2], 3);
         let graph = Architecture::named("mlp-800", overrides)
             .and_then(|architecture| architecture.graph(&signature))
             .expect("a network of the zoo");

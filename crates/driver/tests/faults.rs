@@ -265,7 +265,7 @@ fn overflowing_teacher() -> Vec<u8> {
             param.map(|tensor| tensor.full_like(value))
         }
     }
-    let signature = Signature { channels: 3, height: 8, width: 8, classes: 2 };
+    let signature = Signature::images([3, 8, 8], 2);
     let hidden = Overrides { hidden: Some(vec![1]), ..Default::default() };
     let architecture = Architecture::named("mlp-800", hidden).unwrap();
     let mut rng = KeyedRng::new(0, 0, 0, Operation::Weights);

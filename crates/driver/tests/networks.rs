@@ -60,9 +60,9 @@ fn an_ensemble_teaches_with_the_mean_of_its_members() {
     for batch in loader.epoch(1, 0, distill_datasets::Part::whole()).unwrap() {
         let batch = batch.unwrap();
         let labels = batch.classes().unwrap().to_vec();
-        let images = batch.to_device(&device).unwrap().images;
+        let images = batch.to_device(&device).unwrap().images().unwrap();
         let [ours, theirs] = [&first, &second].map(|network| {
-            let logits = network.logits(images.clone()).into_data();
+            let logits = network.logits(images.clone()).unwrap().into_data();
             logits.iter::<f32>().collect::<Vec<f32>>()
         });
         for (at, label) in labels.iter().enumerate() {

@@ -83,7 +83,7 @@ impl Source for Files {
 
 fn network(seed: u64, device: &Device) -> Network {
     let overrides = Overrides { hidden: Some(vec![16]), ..Default::default() };
-    let signature = Signature { channels: 1, height: 4, width: 4, classes: CLASSES };
+    let signature = Signature::images([1, 4, 4], CLASSES);
     let mut rng = KeyedRng::new(seed, 0, 0, Operation::Weights);
     let architecture = Architecture::named("mlp-800", overrides).unwrap();
     architecture.init(&signature, &mut rng, device).unwrap()

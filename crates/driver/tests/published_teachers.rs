@@ -51,7 +51,7 @@ fn card(model: &str) -> ModelCard {
     ModelCard {
         model: model.to_owned(),
         architecture: Architecture::named(model, Overrides::default()).unwrap(),
-        signature: Signature { channels: 3, height: 32, width: 32, classes: 10 },
+        signature: Signature::images([3, 32, 32], 10),
         classes: (0..10).map(|class| class.to_string()).collect(),
         mean: vec![0.485, 0.456, 0.406],
         std: vec![0.229, 0.224, 0.225],

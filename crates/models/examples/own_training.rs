@@ -14,7 +14,7 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 fn main() -> Result<(), distill_models::ModelError> {
     let device = Device::flex();
     device.seed(1);
-    let signature = Signature { channels: 1, height: 8, width: 8, classes: 2 };
+    let signature = Signature::images([1, 8, 8], 2);
     let overrides = Overrides { blocks: Some(vec![vec![8], vec![16]]), ..Default::default() };
     let architecture = Architecture::named("vgg-small", overrides)?;
     println!("{:?}", architecture.cost(&signature)?);

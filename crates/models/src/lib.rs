@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod error;
+mod feature;
 mod graph;
 mod initialise;
 mod input;
@@ -12,18 +13,17 @@ pub mod onnx;
 mod proto;
 mod recompute;
 mod state;
-mod taps;
 pub mod weights;
 mod zoo;
 
 pub use error::ModelError;
+pub use feature::Feature;
 pub use graph::{Footprint, Graph, LayerInfo};
-pub use input::{Cost, Signature};
+pub use input::{Cost, InputSpec, NetworkInput, OutputSpec, Signature};
 pub use network::Network;
 pub use norm::{BatchStatNorm, Norm, NormKind};
 pub use rand_core;
-pub use recompute::Parted;
-pub use taps::Tap;
+pub use recompute::Checkpointed;
 pub use zoo::{
     Architecture, MODELS, MlpConfig, MobileNetV2Config, MobileNetV2Layout, ModelInfo, Overrides,
     ResNetCifarConfig, ResNetConfig, Shortcut, ShuffleNetV1Config, ShuffleNetV2Config, VggConfig,

@@ -9,7 +9,7 @@ use burn::{
 use distill_kernels::{After, FeatureMaps, PackedWeights};
 
 use crate::{
-    Graph, ModelError, Tap,
+    Feature, Graph, InputSpec, ModelError, NetworkInput,
     graph::{Call, Fusion, Layer},
 };
 
@@ -37,17 +37,17 @@ struct Plan {
     graph: Graph,
     /// By step, which of the layers is its.
     layers: Vec<Option<usize>>,
-    /// The graph's taps that `forward_with_taps` gives.
-    watched: Vec<usize>,
+    /// The graph's taps that `forward_with_features` gives.
+    selected: Vec<usize>,
     /// What is made in one where nobody looks at the taps, and where somebody does.
     fusions: [Fusion; 2],
 }
 
 impl Plan {
-    fn new(graph: Graph, layers: Vec<Option<usize>>, watched: Vec<usize>) -> Self {
-        let seen: Vec<usize> = watched.iter().map(|at| graph.taps[*at].1).collect();
+    fn new(graph: Graph, layers: Vec<Option<usize>>, selected: Vec<usize>) -> Self {
+        let seen: Vec<usize> = selected.iter().map(|at| graph.taps[*at].1).collect();
         let fusions = [Fusion::of(&graph, &[]), Fusion::of(&graph, &seen)];
-        Self { graph, layers, watched, fusions }
+        Self { graph, layers, selected, fusions }
     }
 }
 
@@ -62,8 +62,8 @@ impl Network {
             layers.extend(layer);
         }
         let behind_activation = |at: &usize| !graph.taps[*at].0.ends_with(".preact");
-        let watched = (0..graph.taps.len()).filter(behind_activation).collect();
-        let plan = Plan::new(graph, layer_places, watched);
+        let selected = (0..graph.taps.len()).filter(behind_activation).collect();
+        let plan = Plan::new(graph, layer_places, selected);
         let packed = vec![PackedWeights::default(); layers.len()];
         Self { layers, plan: Arc::new(plan), packed, precision: FloatDType::F32 }
     }
@@ -82,27 +82,25 @@ impl Network {
         self
     }
 
-    /// What convolutions and products are computed in.
-    pub(crate) fn precision(&self) -> FloatDType {
-        self.precision
-    }
-
-    /// Logits of a batch, in single precision.
+    /// Output of a batch, in single precision.
     ///
     /// # Shapes
-    /// - `images`: `[batch, channels, height, width]`
-    /// - output: `[batch, classes]`
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        self.run(images, None)
+    /// - `input`: as [`NetworkInput`] says, of the size in the graph's signature; sequences may be shorter
+    /// - output: `[rows, width]`: logits `[batch, classes]` of a classifier
+    ///
+    /// # Panics
+    /// For input of another kind or size than the signature's.
+    pub fn forward(&self, input: impl Into<NetworkInput>) -> Tensor<2> {
+        self.run(input.into(), None)
     }
 
-    /// The same network, whose [`forward_with_taps`](Self::forward_with_taps) gives the taps of these names
-    /// alone: each one that is watched keeps steps from being made in one. Without this, all but those in
-    /// `.preact` are watched.
+    /// The same network, whose [`forward_with_features`](Self::forward_with_features) gives the features of
+    /// these names alone: each one that is selected keeps steps from being made in one. Without this, all but
+    /// those in `.preact` are selected.
     ///
     /// # Errors
     /// [`ModelError::Config`] for a name that the network has not.
-    pub fn watching(mut self, names: &[&str]) -> Result<Self, ModelError> {
+    pub fn selecting(mut self, names: &[&str]) -> Result<Self, ModelError> {
         let graph = self.graph().clone();
         let place = |name: &&str| {
             graph.taps.iter().position(|(tap, _)| tap == *name).ok_or_else(|| {
@@ -114,25 +112,43 @@ impl Network {
                 }
             })
         };
-        let mut watched = names.iter().map(place).collect::<Result<Vec<usize>, _>>()?;
-        watched.sort_unstable();
-        self.plan = Arc::new(Plan::new(graph, self.plan.layers.clone(), watched));
+        let mut selected = names.iter().map(place).collect::<Result<Vec<usize>, _>>()?;
+        selected.sort_unstable();
+        self.plan = Arc::new(Plan::new(graph, self.plan.layers.clone(), selected));
         Ok(self)
     }
 
-    /// Logits of a batch and the features at the taps that are [watched](Self::watching), shallow to deep.
-    pub fn forward_with_taps(&self, images: Tensor<4>) -> (Tensor<2>, Vec<Tap>) {
-        let mut taps = Vec::new();
-        let logits = self.run(images, Some(&mut taps));
-        (logits, taps)
+    /// Output of a batch as [`forward`](Self::forward) gives it and the [selected](Self::selecting) features,
+    /// shallow to deep.
+    pub fn forward_with_features(
+        &self,
+        input: impl Into<NetworkInput>,
+    ) -> (Tensor<2>, Vec<Feature>) {
+        let mut features = Vec::new();
+        let output = self.run(input.into(), Some(&mut features));
+        (output, features)
     }
 
-    fn run(&self, images: Tensor<4>, mut taps: Option<&mut Vec<Tap>>) -> Tensor<2> {
+    fn run(&self, input: NetworkInput, mut features: Option<&mut Vec<Feature>>) -> Tensor<2> {
         let nodes = self.graph().nodes.len();
-        let image = FeatureMaps::new(images).cast(self.precision);
-        let logits = self.walk(image, 1..nodes, &mut taps);
-        let [batch, classes, ..] = logits.dims();
-        logits.cast(FloatDType::F32).into_tensor().reshape([batch, classes])
+        rows(self.walk(self.begin(input), 1..nodes, &mut features))
+    }
+
+    /// The value that the network's first step reads.
+    pub(crate) fn begin(&self, input: NetworkInput) -> FeatureMaps {
+        match (input, self.graph().signature().input) {
+            (NetworkInput::Images(images), InputSpec::Image { .. }) => {
+                FeatureMaps::new(images).cast(self.precision)
+            }
+            // In single precision, which every id has a number in.
+            (NetworkInput::Tokens { ids, mask }, InputSpec::Tokens { .. }) => {
+                let [batch, length] = ids.dims();
+                let sides = [ids.float(), mask.float()];
+                let sides = sides.map(|side| side.reshape([batch, 1, 1, length]));
+                FeatureMaps::new(Tensor::cat(sides.to_vec(), 1))
+            }
+            (_, expected) => panic!("input of another kind than {expected:?}"),
+        }
     }
 
     /// Makes the steps of a range, from the value of the step in front of it, the only one that is looked at: the
@@ -141,10 +157,10 @@ impl Network {
         &self,
         input: FeatureMaps,
         steps: Range<usize>,
-        taps: &mut Option<&mut Vec<Tap>>,
+        features: &mut Option<&mut Vec<Feature>>,
     ) -> FeatureMaps {
-        let Plan { graph, fusions, watched, .. } = &*self.plan;
-        let fusion = &fusions[usize::from(taps.is_some())];
+        let Plan { graph, fusions, selected, .. } = &*self.plan;
+        let fusion = &fusions[usize::from(features.is_some())];
         let nodes = &graph.nodes;
         let mut values: Vec<Option<FeatureMaps>> = vec![None; nodes.len()];
         // Steps that were made together with an earlier one.
@@ -160,13 +176,15 @@ impl Network {
                 }
                 values[end] = Some(value);
             }
-            if let Some(taps) = taps {
-                let here = watched.iter().map(|at| &graph.taps[*at]);
-                let here = here.filter(|(_, node)| *node == index);
-                taps.extend(here.map(|(name, _)| {
-                    let value = values[index].clone().expect("a tap is no value in between");
-                    Tap { name: name.clone(), features: value.cast(FloatDType::F32).into_tensor() }
-                }));
+            if let Some(features) = features {
+                for (name, node) in selected.iter().map(|at| &graph.taps[*at]) {
+                    if *node == index {
+                        let value = values[index].clone().expect("a tap is no value in between");
+                        let values = value.cast(FloatDType::F32).into_tensor();
+                        let grid = graph.grid(index);
+                        features.push(Feature { name: name.clone(), values, grid });
+                    }
+                }
             }
             // A value is let go behind its last reader, so that its memory can be used again.
             for input in &nodes[index].inputs {
@@ -178,7 +196,7 @@ impl Network {
         values.swap_remove(steps.end - 1).expect("the last step")
     }
 
-    /// [Places](Graph::cuts) where a pass can be parted, with the taps that are watched or without any.
+    /// [Places](Graph::cuts) where a pass can be parted, with the taps that are selected or without any.
     pub(crate) fn cuts(&self, parts: usize, with_taps: bool) -> Vec<usize> {
         self.plan.graph.cuts(&self.plan.fusions[usize::from(with_taps)], parts)
     }
@@ -220,6 +238,16 @@ impl Network {
     }
 }
 
+/// The rows of a network's last value, in single precision: `[batch · places, width]`.
+pub(crate) fn rows(value: FeatureMaps) -> Tensor<2> {
+    let [batch, width, height, columns] = value.dims();
+    let value = value.cast(FloatDType::F32).into_tensor();
+    match height * columns {
+        1 => value.reshape([batch, width]),
+        places => value.permute([0, 2, 3, 1]).reshape([batch * places, width]),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use burn::{
@@ -231,12 +259,12 @@ mod tests {
 
     use super::*;
     use crate::{
-        NormKind, Signature,
+        NormKind, OutputSpec, Signature,
         graph::{Builder, Conv},
         initialise::{Initial, initialise},
     };
 
-    const SIGNATURE: Signature = Signature { channels: 3, height: 32, width: 48, classes: 5 };
+    const SIGNATURE: Signature = Signature::images([3, 32, 48], 5);
 
     /// A convolution at the tap `conv`, its norm, and a classifier.
     fn network(conv: Conv) -> Network {
@@ -276,15 +304,15 @@ mod tests {
             let images = TensorData::new(image_values(), [2, 3, 32, 48]);
             let images = Tensor::<4>::from_data(images, &Device::flex());
             let logits = network.forward(images.clone());
-            let (_, taps) = network.forward_with_taps(images.clone());
-            assert_eq!(taps[0].features.dims(), [2, conv.outputs, height, width], "{conv:?}");
+            let (_, taps) = network.forward_with_features(images.clone());
+            assert_eq!(taps[0].values.dims(), [2, conv.outputs, height, width], "{conv:?}");
 
             let Layer::Conv(layer) = &network.layers[0] else { panic!("a convolution") };
             let options =
                 ConvOptions::new([conv.stride; 2], [conv.padding; 2], [1; 2], conv.groups);
             let bias = layer.bias.as_ref().map(Param::val);
             let expected = conv2d(images, layer.weight.val(), bias, options);
-            let off = relative_l2(&values(taps[0].features.clone()), &values(expected));
+            let off = relative_l2(&values(taps[0].values.clone()), &values(expected));
             assert!(off < 1e-5, "{conv:?}: off by {off:e}");
             survives_onnx(&network, &values(logits));
         }
@@ -307,6 +335,46 @@ mod tests {
         let again: Vec<f64> = again.into_iter().map(f64::from).collect();
         let off = relative_l2(&again, logits);
         assert!(off < 1e-5, "{:?}: off by {off:e}", network.graph());
+    }
+
+    #[test]
+    fn tokens_and_their_mask_go_in_side_by_side() {
+        let input = InputSpec::Tokens { vocabulary: 1 << 24, context: 8 };
+        let signature = Signature { input, output: OutputSpec::Classes(2) };
+        let mut builder = Builder::new(&signature, NormKind::Running);
+        let tokens = builder.input();
+        builder.tap("tokens", tokens);
+        let means = builder.global_average_pool(tokens);
+        builder.classifier("fc", means);
+        let graph = builder.finish().expect("a network of tokens");
+        let device = Device::flex();
+        let network = Network::new(graph, &device).computing_in(FloatDType::F16);
+        // Shorter than the longest sequence; the largest id is not rounded.
+        let ids = Tensor::from_data([[5, (1 << 24) - 1, 0]], &device);
+        let mask = Tensor::from_data([[true, true, false]], &device);
+        let (logits, features) = network.forward_with_features(NetworkInput::Tokens { ids, mask });
+        assert_eq!(logits.dims(), [1, 2]);
+        assert_eq!(features[0].grid, None, "a sequence has one order");
+        let expected = [5.0, 1.0, 16_777_215.0, 1.0, 0.0, 0.0];
+        assert_eq!(values(features[0].places()), expected, "[batch, places, width]");
+    }
+
+    #[test]
+    fn input_and_output_of_another_kind_are_refused() {
+        let image = SIGNATURE.input;
+        let tokens = InputSpec::Tokens { vocabulary: 9, context: 8 };
+        let embedding = OutputSpec::Embedding { width: 4 };
+        for (input, output, problem) in [
+            (tokens, SIGNATURE.output, "tokens, to a network of images"),
+            (image, embedding, "Embedding { width: 4 }, of a network of classes"),
+            (InputSpec::Tokens { vocabulary: 0, context: 8 }, SIGNATURE.output, "vocabulary: 0"),
+        ] {
+            for info in crate::MODELS {
+                let refused = info.architecture().graph(&Signature { input, output });
+                let error = refused.expect_err(info.name).to_string();
+                assert!(error.contains(problem), "{}: {error}", info.name);
+            }
+        }
     }
 
     #[test]

@@ -9,19 +9,19 @@ use std::ops::Range;
 use burn::{
     module::Module,
     optim::{GradientsAccumulator, GradientsParams},
-    tensor::{FloatDType, Gradients, Tensor},
+    tensor::{Gradients, Tensor},
 };
 use distill_kernels::FeatureMaps;
 
-use crate::{Network, Tap};
+use crate::{Feature, Network, NetworkInput, network::rows};
 
 /// What a learning network says of a batch, with the few values that it takes to go back.
 #[derive(Debug)]
-pub struct Parted {
-    /// `[batch, classes]`, with a gradient and no graph behind it.
-    pub logits: Tensor<2>,
-    /// The taps that are watched, each with a gradient and no graph behind it.
-    pub taps: Vec<Tap>,
+pub struct Checkpointed {
+    /// `[rows, width]`, with a gradient and no graph behind it.
+    pub output: Tensor<2>,
+    /// The selected features, each with a gradient and no graph behind it.
+    pub features: Vec<Feature>,
     parts: Vec<Part>,
 }
 
@@ -31,54 +31,52 @@ struct Part {
     steps: Range<usize>,
     /// What they begin with, without a graph.
     input: FeatureMaps,
-    /// Which of the taps are theirs.
-    taps: Range<usize>,
+    /// Which of the features are theirs.
+    features: Range<usize>,
 }
 
 impl Network {
-    /// [`forward`](Self::forward), with taps where they are asked for, in about so many parts, of which each keeps
+    /// [`forward`](Self::forward), with features where they are asked for, in about so many parts, of which each keeps
     /// its input alone. `begin` is called before each part, with its number, then and on the way back: it seeds the
     /// device's random numbers. Running statistics move once.
     ///
     /// # Shapes
-    /// - `images`: `[batch, channels, height, width]`, on an autodiff device
+    /// - `input`: as that of [`forward`](Self::forward), on an autodiff device
     ///
     /// # Panics
     /// Where `parts` is zero.
-    pub fn forward_parted(
+    pub fn forward_checkpointed(
         &self,
-        images: Tensor<4>,
+        input: impl Into<NetworkInput>,
         parts: usize,
-        with_taps: bool,
+        with_features: bool,
         begin: &dyn Fn(usize),
-    ) -> Parted {
+    ) -> Checkpointed {
         assert!(parts > 0, "a network has a part");
         let nodes = self.graph().nodes.len();
-        let cuts = self.cuts(parts, with_taps);
+        let cuts = self.cuts(parts, with_features);
         let starts = [1].into_iter().chain(cuts.iter().copied());
         let ends = cuts.iter().copied().chain([nodes]);
         // Nothing is kept for the way back.
         let network = self.clone().no_grad();
-        let mut value = FeatureMaps::new(images).cast(self.precision());
-        let (mut all, mut taps) = (Vec::new(), Vec::new());
+        let mut value = self.begin(input.into());
+        let (mut all, mut features) = (Vec::new(), Vec::new());
         for (number, steps) in starts.zip(ends).map(|(start, end)| start..end).enumerate() {
             begin(number);
             let input = value.clone().map(Tensor::without_autodiff);
-            let before = taps.len();
-            let mut seen = with_taps.then_some(&mut taps);
+            let before = features.len();
+            let mut seen = with_features.then_some(&mut features);
             value = network.walk(value, steps.clone(), &mut seen);
-            all.push(Part { steps, input, taps: before..taps.len() });
+            all.push(Part { steps, input, features: before..features.len() });
         }
-        let [batch, classes, ..] = value.dims();
-        let logits = value.cast(FloatDType::F32).into_tensor().reshape([batch, classes]);
-        for tap in &mut taps {
-            tap.features = tap.features.clone().detach().require_grad();
+        for feature in &mut features {
+            feature.values = feature.values.clone().detach().require_grad();
         }
-        Parted { logits: logits.detach().require_grad(), taps, parts: all }
+        Checkpointed { output: rows(value).detach().require_grad(), features, parts: all }
     }
 }
 
-impl Parted {
+impl Checkpointed {
     /// Gradients of everything in `network` that learns, from those of a loss of its answers: without taps the bits of
     /// one pass, with them up to the order in which parts of a gradient are added.
     pub fn gradients(
@@ -97,34 +95,35 @@ impl Parted {
             let input = part.input.into_tensor().autodiff();
             // Nobody asks for the gradient of an image.
             let input = if number > 0 { input.require_grad() } else { input };
-            let mut taps = Vec::new();
-            let mut seen = Some(&mut taps).filter(|_| !self.taps.is_empty());
+            let mut features = Vec::new();
+            let mut seen = Some(&mut features).filter(|_| !self.features.is_empty());
             let value = again.walk(FeatureMaps::new(input.clone()), part.steps, &mut seen);
             let mut ends = Vec::new();
             if number == last {
-                if let Some(gradient) = self.logits.grad(of_loss) {
-                    let logits = value.cast(FloatDType::F32).into_tensor();
-                    let gradient = gradient.reshape(logits.dims());
-                    ends.push((logits, gradient));
+                if let Some(gradient) = self.output.grad(of_loss) {
+                    ends.push(with_gradient(rows(value), gradient));
                 }
             } else if let Some(gradient) = of_value.take() {
-                ends.push((value.into_tensor(), gradient));
+                ends.push(with_gradient(value.into_tensor(), gradient));
             }
-            let kept = &self.taps[part.taps];
-            ends.extend(
-                taps.into_iter()
-                    .zip(kept)
-                    .filter_map(|(tap, kept)| Some((tap.features, kept.features.grad(of_loss)?))),
-            );
-            // The gradient of this sum is, at each end, what comes from behind it.
-            let sums = ends.into_iter().map(|(end, gradient)| (end * gradient.autodiff()).sum());
-            let Some(sum) = sums.reduce(|all, one| all + one) else { continue };
+            let kept = &self.features[part.features];
+            for (again, kept) in features.into_iter().zip(kept) {
+                if let Some(gradient) = kept.values.grad(of_loss) {
+                    ends.push(with_gradient(again.values, gradient));
+                }
+            }
+            let Some(sum) = ends.into_iter().reduce(|all, one| all + one) else { continue };
             let gradients = sum.backward();
             of_value = input.grad(&gradients);
             all.accumulate(&again, GradientsParams::from_grads(gradients, &again));
         }
         all.grads()
     }
+}
+
+/// A number whose gradient with respect to `end` is the given one.
+fn with_gradient<const D: usize>(end: Tensor<D>, gradient: Tensor<D>) -> Tensor<1> {
+    (end * gradient.autodiff()).sum()
 }
 
 #[cfg(test)]
@@ -148,7 +147,7 @@ mod tests {
     const BATCH: usize = 4;
 
     fn network(name: &str, overrides: Overrides) -> Network {
-        let signature = Signature { channels: 3, height: SIDE, width: SIDE, classes: 10 };
+        let signature = Signature::images([3, SIDE, SIDE], 10);
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         Architecture::named(name, overrides)
             .and_then(|it| it.init(&signature, &mut rng, &Device::flex()))
@@ -181,8 +180,8 @@ mod tests {
     }
 
     /// Of the logits and of every tap.
-    fn loss(logits: &Tensor<2>, taps: &[Tap]) -> Tensor<1> {
-        let of_taps = taps.iter().map(|tap| tap.features.clone().powi_scalar(2).mean());
+    fn loss(logits: &Tensor<2>, taps: &[Feature]) -> Tensor<1> {
+        let of_taps = taps.iter().map(|tap| tap.values.clone().powi_scalar(2).mean());
         of_taps.fold(logits.clone().powi_scalar(2).mean(), |all, one| all + one)
     }
 
@@ -197,26 +196,28 @@ mod tests {
             "shufflenet-v2",
             "resnet18",
         ];
-        for (name, with_taps) in names.into_iter().flat_map(|name| [(name, false), (name, true)]) {
+        for (name, with_features) in
+            names.into_iter().flat_map(|name| [(name, false), (name, true)])
+        {
             let whole = network(name, Overrides::default());
-            let (logits, taps) = match with_taps {
-                true => whole.forward_with_taps(images()),
+            let (logits, taps) = match with_features {
+                true => whole.forward_with_features(images()),
                 false => (whole.forward(images()), Vec::new()),
             };
             let of_loss = loss(&logits, &taps).backward();
             let expected = numbers(&whole, &GradientsParams::from_grads(of_loss, &whole));
 
             let parted = network(name, Overrides::default());
-            let seen = parted.forward_parted(images(), 4, with_taps, &|_| {});
+            let seen = parted.forward_checkpointed(images(), 4, with_features, &|_| {});
             assert!(seen.parts.len() > 1, "{name}");
-            assert_eq!(values(seen.logits.clone()), values(logits), "{name}");
-            assert_eq!(seen.taps.len(), taps.len(), "{name}");
-            let of_loss = loss(&seen.logits, &seen.taps).backward();
+            assert_eq!(values(seen.output.clone()), values(logits), "{name}");
+            assert_eq!(seen.features.len(), taps.len(), "{name}");
+            let of_loss = loss(&seen.output, &seen.features).backward();
             let gradients = seen.gradients(&parted, &of_loss, &|_| {});
             let off = relative_l2(&numbers(&parted, &gradients), &expected);
             // The gradient of a tap that two steps read has three parts, which one pass adds up in another order.
-            let allowed = if with_taps { 1e-6 } else { 0.0 };
-            assert!(off <= allowed, "{name}, taps: {with_taps}: off by {off:e}");
+            let allowed = if with_features { 1e-6 } else { 0.0 };
+            assert!(off <= allowed, "{name}, taps: {with_features}: off by {off:e}");
         }
     }
 
@@ -234,15 +235,15 @@ mod tests {
         begin(0);
         let logits = network.forward(images());
         let expected = GradientsParams::from_grads(loss(&logits, &[]).backward(), &network);
-        let one = network.forward_parted(images(), 1, false, &begin);
-        let of_loss = loss(&one.logits, &[]).backward();
+        let one = network.forward_checkpointed(images(), 1, false, &begin);
+        let of_loss = loss(&one.output, &[]).backward();
         let ours = one.gradients(&network, &of_loss, &begin);
         assert_eq!(numbers(&network, &ours), numbers(&network, &expected));
 
         // Two parts keep what each of them drew: the logits of a second pass are those of the first.
-        let first = network.forward_parted(images(), 2, false, &begin);
-        let again = network.forward_parted(images(), 2, false, &begin);
+        let first = network.forward_checkpointed(images(), 2, false, &begin);
+        let again = network.forward_checkpointed(images(), 2, false, &begin);
         assert_eq!(first.parts.len(), 2);
-        assert_eq!(values(first.logits), values(again.logits));
+        assert_eq!(values(first.output), values(again.output));
     }
 }

@@ -32,7 +32,7 @@ fn bound(file: usize) -> usize {
 
 const ROUNDS: u64 = 1000;
 
-const SIGNATURE: Signature = Signature { channels: 3, height: 8, width: 8, classes: 10 };
+const SIGNATURE: Signature = Signature::images([3, 8, 8], 10);
 
 #[test]
 fn mutated_files_are_errors_and_cost_no_memory() {

@@ -27,7 +27,7 @@ const NETWORKS: [&str; 9] = [
 const BATCH: usize = 8;
 
 fn network(name: &str, device: &Device) -> Network {
-    let signature = Signature { channels: 3, height: 32, width: 32, classes: 10 };
+    let signature = Signature::images([3, 32, 32], 10);
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     // Without dropout, so that all see the same units.
     let overrides = match name {

@@ -47,7 +47,7 @@ fn each_family_gives_the_logits_of_pytorch_under_its_names() {
     for case in reference().zoo {
         let Case { model, channels, side, classes, tensors, logits } = case;
         let architecture = Architecture::named(&model, Overrides::default()).unwrap();
-        let signature = Signature { channels, height: side, width: side, classes };
+        let signature = Signature::images([channels, side, side], classes);
         let network = build(&architecture, signature, &Device::flex());
         // The network's own file tells its names; the formula gives each one PyTorch's numbers.
         let path = folder.path().join("own.safetensors");
@@ -174,7 +174,7 @@ fn onnx_gives_the_same_logits_in_another_runtime() {
             (signature.height, signature.width) = (64, 64);
         }
         let network = build(&info.architecture(), signature, &Device::flex()).valid();
-        let Signature { channels, height, width, .. } = signature;
+        let [channels, height, width] = signature.image().expect("images");
         let pixels = uniform("image", 3 * channels * height * width);
         let data = TensorData::new(pixels.clone(), [3, channels, height, width]);
         let expected = values(network.forward(Tensor::from_data(data, &Device::flex())));
@@ -197,7 +197,7 @@ fn onnx_gives_the_same_logits_in_another_runtime() {
     assert!(error.to_string().contains("statistics of the batch"), "{error}");
 }
 
-const SMALL: Signature = Signature { channels: 3, height: 8, width: 8, classes: 10 };
+const SMALL: Signature = Signature::images([3, 8, 8], 10);
 
 fn fixture(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pytorch/files").join(file)

@@ -17,7 +17,7 @@ const BATCH: usize = 32;
 const CLASSES: usize = 10;
 
 fn network(name: &str, side: usize, device: &Device) -> Network {
-    let signature = Signature { channels: 3, height: side, width: side, classes: CLASSES };
+    let signature = Signature::images([3, side, side], CLASSES);
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     Architecture::named(name, Overrides::default())
         .and_then(|architecture| architecture.init(&signature, &mut rng, device))

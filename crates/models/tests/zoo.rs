@@ -5,14 +5,15 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use distill_models::{
-    Architecture, MODELS, ModelError, ModelInfo, Network, NormKind, Overrides, Shortcut, Signature,
+    Architecture, MODELS, ModelError, ModelInfo, Network, NormKind, OutputSpec, Overrides,
+    Shortcut, Signature,
     weights::{self, Precision},
 };
 use distill_testkit::{cpu_devices, values};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-const RGB32: Signature = Signature { channels: 3, height: 32, width: 32, classes: 10 };
-const GREY28: Signature = Signature { channels: 1, height: 28, width: 28, classes: 10 };
+const RGB32: Signature = Signature::images([3, 32, 32], 10);
+const GREY28: Signature = Signature::images([1, 28, 28], 10);
 
 #[test]
 fn parameter_counts_are_those_of_the_literature() {
@@ -62,7 +63,7 @@ fn parameter_counts_are_those_of_the_literature() {
     ] {
         let overrides = Overrides { shortcut, ..Default::default() };
         let architecture = Architecture::named(name, overrides).unwrap();
-        let signature = Signature { classes: 100, ..RGB32 };
+        let signature = Signature::images([3, 32, 32], 100);
         assert_eq!(architecture.cost(&signature).unwrap().parameters, expected, "{name}, B");
     }
 }
@@ -91,7 +92,7 @@ fn the_module_has_the_parameters_that_are_counted() {
 fn multiply_accumulates_follow_from_the_layers() {
     let vgg = Overrides { blocks: Some(vec![vec![4], vec![8]]), ..Default::default() };
     let vgg = Architecture::named("vgg-small", vgg).unwrap();
-    let signature = Signature { channels: 3, height: 8, width: 8, classes: 5 };
+    let signature = Signature::images([3, 8, 8], 5);
     assert_eq!(vgg.cost(&signature).unwrap().macs, 3 * 4 * 9 * 64 + 4 * 8 * 9 * 16 + 8 * 5);
 }
 
@@ -101,7 +102,7 @@ fn logits_and_taps_have_their_shapes() {
         let network = small(NormKind::Running, &device).valid();
         for side in [4, 7, 9] {
             let images = Tensor::zeros([2, 3, side, side], &device);
-            let (logits, taps) = network.forward_with_taps(images.clone());
+            let (logits, taps) = network.forward_with_features(images.clone());
             assert_eq!(logits.dims(), [2, 10], "{backend}");
             let shapes: Vec<_> =
                 taps.iter().map(|t| (t.name.as_str(), t.features.dims())).collect();
@@ -144,11 +145,11 @@ fn every_family_trains() {
     ] {
         let info = ModelInfo::named(name).unwrap();
         let signature = match info.signature {
-            large if large.height > 32 => Signature { height: 32, width: 32, classes: 10, ..large },
+            large if large.image().is_some_and(|[_, height, _]| height > 32) => RGB32,
             small => small,
         };
         let network = build(&info.architecture(), signature, &device).train();
-        let Signature { channels, height, width, .. } = signature;
+        let [channels, height, width] = signature.image().expect("images");
         let count = 4 * channels * height * width;
         let values: Vec<f32> = (0..count).map(|i| (i * 37 % 101) as f32 / 50.0 - 1.0).collect();
         let images = TensorData::new(values, [4, channels, height, width]);
@@ -291,7 +292,7 @@ fn what_a_network_cannot_be_is_refused_by_field() {
         let error = refused(name, overrides, RGB32);
         assert!(error.contains(expected), "{error}, expected {expected}");
     }
-    assert!(refused("mlp-800", none, Signature { classes: 1, ..RGB32 }).contains("2 classes"));
+    assert!(refused("mlp-800", none, Signature::images([3, 32, 32], 1)).contains("2 classes"));
 }
 
 fn small(norm: NormKind, device: &Device) -> Network {
@@ -303,7 +304,7 @@ fn small_from(norm: NormKind, seed: u64, device: &Device) -> Network {
     let overrides = Overrides { blocks, norm: Some(norm), ..Default::default() };
     let architecture = Architecture::named("vgg-small", overrides).unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let signature = Signature { height: 8, width: 8, ..RGB32 };
+    let signature = Signature::images([3, 8, 8], 10);
     architecture.init(&signature, &mut rng, device).unwrap()
 }
 
@@ -343,7 +344,7 @@ fn a_network_with_more_classes_starts_as_the_one_it_grew_from() {
     for (name, signature) in [("vgg-small", RGB32), ("mlp-800", GREY28)] {
         let architecture = Architecture::named(name, Overrides::default()).unwrap();
         let made = |seed, classes| {
-            let signature = Signature { classes, ..signature };
+            let signature = Signature { output: OutputSpec::Classes(classes), ..signature };
             architecture.init(&signature, &mut ChaCha8Rng::seed_from_u64(seed), &device).unwrap()
         };
         let (small, own) = (made(1, 10), made(2, 12));

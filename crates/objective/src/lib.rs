@@ -32,6 +32,6 @@ pub use schedule::Schedule;
 pub use signals::Signals;
 pub use softened::{log_softmax_at, soft_target_kl, standardise};
 pub use specialists::{Specialist, specialist_logits};
-pub use taps::{Features, TapShape};
+pub use taps::{FeatureValues, Features, TapShape};
 pub use term::{Inputs, Term};
 pub use terms::*;

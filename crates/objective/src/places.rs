@@ -123,7 +123,7 @@ fn by_rule(
         (_, None, _) | (_, _, None) => {}
         (Rule::Deepest, Some(s), Some(t)) => found.push(pair(s, t)),
         _ => {
-            let size = |tap: &TapShape| (tap.height, tap.width);
+            let size = |tap: &TapShape| (tap.places, tap.grid);
             let deepest = |taps: &[TapShape], at: usize| {
                 taps[at + 1..].iter().all(|later| size(later) != size(&taps[at]))
             };
@@ -149,8 +149,10 @@ fn by_rule(
 }
 
 fn list(taps: &[TapShape]) -> String {
-    let one =
-        |tap: &TapShape| format!("`{}` ({}x{}x{})", tap.name, tap.channels, tap.height, tap.width);
+    let one = |tap: &TapShape| {
+        let [width, rows, columns] = tap.dims();
+        format!("`{}` ({width}x{rows}x{columns})", tap.name)
+    };
     if taps.is_empty() {
         return "none".to_owned();
     }
@@ -162,12 +164,7 @@ mod tests {
     use super::*;
 
     fn taps(sides: &[(&str, usize)]) -> Vec<TapShape> {
-        let one = |(name, side): &(&str, usize)| TapShape {
-            name: (*name).to_owned(),
-            channels: 8,
-            height: *side,
-            width: *side,
-        };
+        let one = |(name, side): &(&str, usize)| TapShape::map(*name, [8, *side, *side]);
         sides.iter().map(one).collect()
     }
 

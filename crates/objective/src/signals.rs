@@ -173,7 +173,8 @@ impl Signals {
         self.epoch
     }
 
-    /// Features of student and teacher under a pair of names, each `[batch, channels, height, width]`.
+    /// Features of student and teacher under a pair of names, each `[batch, channels, height, width]`; of a sequence
+    /// `[batch, width, 1, places]`.
     ///
     /// # Errors
     /// [`SignalError::NoFeatures`] where there are none of this name.

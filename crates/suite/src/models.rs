@@ -93,8 +93,9 @@ pub(crate) fn network(info: &ModelInfo, device: &Device) -> anyhow::Result<(Netw
     let named = overrides.map(|overrides| Architecture::named(info.name, overrides));
     let architecture = named.into_iter().find_map(Result::ok).expect("a network of the list");
     let small = |size: usize| size.min(LARGEST);
-    let Signature { channels, height, width, classes } = info.signature;
-    let signature = Signature { channels, height: small(height), width: small(width), classes };
+    let [channels, height, width] = info.signature.image().expect("a network of images");
+    let classes = info.signature.output.width();
+    let signature = Signature::images([channels, small(height), small(width)], classes);
     let mut rng = KeyedRng::new(1, 0, 0, Operation::Weights);
     Ok((architecture.init(&signature, &mut rng, device)?.map(&mut Loud), signature))
 }
@@ -120,7 +121,7 @@ impl ModuleMapper for Loud {
 
 /// The same images everywhere, `[8, channels, height, width]`.
 pub(crate) fn images(signature: &Signature, change: f64, device: &Device) -> Tensor<4> {
-    let Signature { channels, height, width, .. } = *signature;
+    let [channels, height, width] = signature.image().expect("a network of images");
     let mut pixels = synthetic_logits(BATCH, channels * height * width, 3);
     for pixel in pixels.iter_mut().flat_map(|row| row.iter_mut().step_by(2)) {
         *pixel *= 1.0 + change;

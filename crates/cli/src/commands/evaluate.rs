@@ -4,12 +4,11 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::Context;
 use burn::tensor::Device;
-use distill_datasets::{Dataset, ImageShape, LoadConfig, Loader, Normalisation, load};
+use distill_datasets::{Dataset, LoadConfig, Loader, Normalisation, load};
 use distill_driver::{
     Classifier, DriverError, EVALUATION_BATCH, Event, ModelCard, Observer, evaluation::Predictions,
     is_onnx,
 };
-use distill_models::Signature;
 use serde_json::json;
 
 use super::{
@@ -90,8 +89,8 @@ fn dataset(arguments: &EvaluateArguments, card: Option<&ModelCard>) -> anyhow::R
         let typed = std::path::absolute(path).ok().filter(|path| path.is_dir());
         config.path = Some(typed.unwrap_or_else(|| path.clone()));
     }
-    if let Some(Signature { channels, height, width, .. }) = card.map(|card| card.signature) {
-        config.shape = ImageShape { channels, height, width };
+    if let Some(card) = card {
+        config.shape = card.shape();
     } else if let Some(side) = arguments.network.size {
         (config.shape.height, config.shape.width) = (side.into(), side.into());
     }
@@ -120,17 +119,21 @@ fn classifier(
     };
     if card.is_none() && arguments.network.model.is_none() && is_onnx(weights) {
         arguments.network.no_settings(weights)?;
-        let view = arguments.network.view(&images);
-        let Normalisation { mean, std } = view.normalisation.clone();
-        Normalisation::new(mean, std, view.shape.channels).map_err(DriverError::from)?;
-        return Ok((Classifier::onnx(weights, view, classes)?, weights.display().to_string()));
+        let preprocessing = arguments.network.preprocessing(&images);
+        let Normalisation { mean, std } = preprocessing.normalisation.clone();
+        Normalisation::new(mean, std, preprocessing.shape.channels).map_err(DriverError::from)?;
+        return Ok((
+            Classifier::onnx(weights, preprocessing, classes)?,
+            weights.display().to_string(),
+        ));
     }
     let card = arguments.network.card(weights, images)?;
-    if (card.signature.channels, card.signature.classes) != (channels, classes) {
+    let own = (card.shape().channels, card.classes.len());
+    if own != (channels, classes) {
         let problem = format!(
             "the network takes {} channels and knows {} classes, expected {channels} and {classes} \
              of the dataset `{}`",
-            card.signature.channels, card.signature.classes, dataset.name
+            own.0, own.1, dataset.name
         );
         return Err(refused(weights, problem).into());
     }

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use distill_driver::{DriverError, ModelCard};
-use distill_models::{Cost, Graph, LayerInfo, ModelInfo, Signature, onnx::OnnxNetwork, weights};
+use distill_models::{
+    Cost, Graph, InputSpec, LayerInfo, ModelInfo, OutputSpec, onnx::OnnxNetwork, weights,
+};
 use serde_json::json;
 
 use super::{network::refused, print_json};
@@ -42,9 +44,13 @@ pub(crate) fn execute(arguments: &InspectArguments) -> anyhow::Result<()> {
         }
         (None, Some(model)) => {
             let mut signature = ModelInfo::named(model).map_err(DriverError::from)?.signature;
-            signature.classes = classes.map_or(signature.classes, |classes| classes as usize);
-            if let Some(side) = network.size {
-                (signature.height, signature.width) = (side.into(), side.into());
+            if let Some(classes) = classes {
+                signature.output = OutputSpec::Classes(*classes as usize);
+            }
+            if let (Some(side), InputSpec::Image { height, width, .. }) =
+                (network.size, &mut signature.input)
+            {
+                (*height, *width) = (side.into(), side.into());
             }
             let architecture = network.architecture(model)?;
             (model.clone(), architecture.graph(&signature).map_err(DriverError::from)?)
@@ -77,14 +83,13 @@ fn check(graph: &Graph, path: &Path) -> Result<(), DriverError> {
         return Ok(weights::check(graph, path)?);
     }
     let signature = graph.signature();
-    let image = vec![0.0; signature.channels * signature.height * signature.width];
-    OnnxNetwork::load(path)?.logits(&image, signature)?;
+    let pixels = signature.image().map_or(0, |shape| shape.iter().product());
+    OnnxNetwork::load(path)?.logits(&vec![0.0; pixels], signature)?;
     Ok(())
 }
 
 fn show(name: &str, graph: &Graph, file: Option<(u64, &str)>, json: bool) {
     let Cost { parameters, macs } = graph.cost();
-    let Signature { channels, height, width, classes } = *graph.signature();
     let layers: Vec<LayerInfo> = graph.layers().collect();
     let (before, behind): (Vec<_>, Vec<_>) =
         graph.taps().partition(|(name, _)| name.ends_with(".preact"));
@@ -114,7 +119,8 @@ fn show(name: &str, graph: &Graph, file: Option<(u64, &str)>, json: bool) {
     right_align_from(&mut table, 2);
     result(table);
     result(format!(
-        "{name}: {channels}x{height}x{width} to {classes} classes, {} parameters, {} MACs",
+        "{name}: {} classes, {} parameters, {} MACs",
+        graph.signature(),
         thousands(parameters),
         thousands(macs)
     ));

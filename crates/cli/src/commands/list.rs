@@ -3,7 +3,7 @@
 use distill_backends::BACKENDS;
 use distill_datasets::DATASETS;
 use distill_driver::recipe::BUILTIN;
-use distill_models::{MODELS, Signature};
+use distill_models::MODELS;
 use distill_objective::TERMS;
 use serde_json::{Map, Value};
 
@@ -40,12 +40,10 @@ fn rows(what: Listed) -> (Vec<&'static str>, Vec<Vec<String>>) {
         }
         Listed::Models => {
             let row = |model: &distill_models::ModelInfo| {
-                let Signature { channels, height, width, classes } = model.signature;
-                let images = format!("{channels}x{height}x{width} to {classes}");
                 let cost = model.architecture().cost(&model.signature);
                 let cost = cost.expect("a named network fits its own images");
                 let numbers = [thousands(cost.parameters), thousands(cost.macs)];
-                let name = vec![model.name.to_owned(), images];
+                let name = vec![model.name.to_owned(), model.signature.to_string()];
                 [name, numbers.into(), vec![model.description.to_owned()]].concat()
             };
             let header = vec!["model", "images to classes", "parameters", "MACs", "description"];

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use distill_datasets::{ImageShape, Normalisation};
-use distill_driver::{DriverError, ModelCard, View};
+use distill_driver::{DriverError, ImagePreprocessing, ModelCard};
 use distill_models::{Architecture, Overrides, Signature};
 use serde::Deserialize;
 
@@ -33,19 +33,20 @@ impl NetworkArguments {
                 card.mean = self.mean.clone().unwrap_or(card.mean);
                 card.std = self.std.clone().unwrap_or(card.std);
                 if let Some(side) = self.size {
-                    (card.signature.height, card.signature.width) = (side.into(), side.into());
+                    let shape = [card.shape().channels, side.into(), side.into()];
+                    card.signature = Signature::images(shape, card.classes.len());
                 }
                 checked(card, weights)
             }
             (None, Some(model)) => {
-                let view = self.view(&images);
+                let preprocessing = self.preprocessing(&images);
                 let card = ModelCard {
                     model: model.clone(),
                     architecture: self.architecture(model)?,
-                    signature: view.signature(images.classes.len()),
+                    signature: preprocessing.signature(images.classes.len()),
                     classes: images.classes,
-                    mean: view.normalisation.mean,
-                    std: view.normalisation.std,
+                    mean: preprocessing.normalisation.mean,
+                    std: preprocessing.normalisation.std,
                     dataset: images.dataset,
                     files: Default::default(),
                 };
@@ -78,8 +79,8 @@ impl NetworkArguments {
         settings.is_empty() && !values.contains(&true)
     }
 
-    /// How the network sees `images`.
-    pub(super) fn view(&self, images: &Images) -> View {
+    /// Input preprocessing of the network for `images`.
+    pub(super) fn preprocessing(&self, images: &Images) -> ImagePreprocessing {
         let mut shape = images.shape;
         if let Some(side) = self.size {
             (shape.height, shape.width) = (side.into(), side.into());
@@ -89,7 +90,7 @@ impl NetworkArguments {
             mean: self.mean.clone().unwrap_or_else(|| mean.clone()),
             std: self.std.clone().unwrap_or_else(|| std.clone()),
         };
-        View { shape, normalisation }
+        ImagePreprocessing { shape, normalisation }
     }
 
     fn overrides(&self) -> Result<Overrides, DriverError> {
@@ -112,8 +113,7 @@ impl NetworkArguments {
 }
 
 fn checked(card: ModelCard, weights: &Path) -> Result<ModelCard, DriverError> {
-    let Signature { channels, .. } = card.signature;
-    Normalisation::new(card.mean.clone(), card.std.clone(), channels)?;
+    Normalisation::new(card.mean.clone(), card.std.clone(), card.shape().channels)?;
     card.architecture.check(&card.signature).map_err(|e| refused(weights, e.to_string()))?;
     Ok(card)
 }

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use distill_datasets::{ImageShape, Normalisation, folder::read_image};
 use distill_driver::{Classifier, DriverError, ModelCard, evaluation::log_softmax, is_onnx};
-use distill_models::{ModelInfo, NormKind, Signature};
+use distill_models::{ModelInfo, NormKind};
 use serde::Serialize;
 
 use super::{
@@ -84,11 +84,11 @@ fn network(arguments: &PredictArguments, device: &Device) -> Result<Network, Dri
         }
         _ => {}
     }
-    let side = |signature: Signature| (signature.channels, signature.height);
-    let (channels, side) = match &network.model {
-        Some(model) => side(ModelInfo::named(model)?.signature),
-        None => (channels.unwrap_or(3), 32),
+    let named = match &network.model {
+        Some(model) => ModelInfo::named(model)?.signature.image(),
+        None => None,
     };
+    let [channels, side, _] = named.unwrap_or([channels.unwrap_or(3), 32, 32]);
     let images = Images {
         dataset: "images".to_owned(),
         shape: ImageShape { channels, height: side, width: side },
@@ -97,11 +97,11 @@ fn network(arguments: &PredictArguments, device: &Device) -> Result<Network, Dri
     };
     if !has_card && network.model.is_none() && is_onnx(weights) {
         network.no_settings(weights)?;
-        let view = network.view(&images);
-        let Normalisation { mean, std } = view.normalisation.clone();
+        let preprocessing = network.preprocessing(&images);
+        let Normalisation { mean, std } = preprocessing.normalisation.clone();
         Normalisation::new(mean, std, channels)?;
-        let shape = view.shape;
-        let classifier = Classifier::onnx(weights, view, classes.len())?;
+        let shape = preprocessing.shape;
+        let classifier = Classifier::onnx(weights, preprocessing, classes.len())?;
         return Ok(Network { classifier, shape, classes: classes.clone() });
     }
     let card = network.card(weights, images)?;
@@ -112,5 +112,5 @@ fn network(arguments: &PredictArguments, device: &Device) -> Result<Network, Dri
         );
     }
     let classifier = Classifier::load(&card, weights, device)?;
-    Ok(Network { classifier, shape: card.view().shape, classes: card.classes })
+    Ok(Network { classifier, shape: card.shape(), classes: card.classes })
 }

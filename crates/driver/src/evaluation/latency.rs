@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 /// Forward passes that are not counted: memory and kernels are found in them.
@@ -11,7 +11,7 @@ const WARM_UP: usize = 3;
 const REPEATS: usize = 50;
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Seconds from an image on the device to its logits in memory, one image at a time.
+/// Seconds from a sample on the device to its output in memory, one sample at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
     /// Half of the passes were faster.
@@ -25,29 +25,20 @@ pub struct Latency {
 }
 
 impl Latency {
-    /// Times `forward`, from images `[1, channels, height, width]` to logits, on an image
-    /// `[channels, height, width]`, with all the threads that this process has.
-    pub fn of(
-        forward: impl Fn(Tensor<4>) -> Tensor<2>,
-        image: [usize; 3],
-        device: &Device,
-    ) -> Self {
-        let [channels, height, width] = image;
-        let image = Tensor::<4>::zeros([1, channels, height, width], device);
-        let pass = || {
-            let started = Instant::now();
-            drop(forward(image.clone()).into_data());
-            started.elapsed().as_secs_f64()
-        };
+    /// Times `forward`, the forward pass of one sample, with all the threads that this process has.
+    ///
+    /// # Errors
+    /// The first error of `forward`.
+    pub fn of<E>(forward: impl Fn() -> Result<Tensor<2>, E>) -> Result<Self, E> {
         for _ in 0..WARM_UP {
-            pass();
+            seconds_of(&forward)?;
         }
         let started = Instant::now();
-        let mut seconds = vec![pass()];
+        let mut seconds = vec![seconds_of(&forward)?];
         while seconds.len() < REPEATS && started.elapsed() < PATIENCE {
-            seconds.push(pass());
+            seconds.push(seconds_of(&forward)?);
         }
-        Self::over(seconds)
+        Ok(Self::over(seconds))
     }
 
     fn over(mut seconds: Vec<f64>) -> Self {
@@ -55,6 +46,13 @@ impl Latency {
         let at = |share: f64| seconds[((seconds.len() - 1) as f64 * share).round() as usize];
         Self { median: at(0.5), low: at(0.25), high: at(0.75), repeats: seconds.len() }
     }
+}
+
+/// Seconds of one forward pass, its output read back.
+fn seconds_of<E>(forward: impl Fn() -> Result<Tensor<2>, E>) -> Result<f64, E> {
+    let started = Instant::now();
+    drop(forward()?.into_data());
+    Ok(started.elapsed().as_secs_f64())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Logits of a network on a whole set, for figures that look at every row.
 
-use burn::tensor::{Device, Tensor};
-use distill_datasets::{DataError, Loader};
+use burn::tensor::Device;
+use distill_datasets::{DataError, Input, Loader};
 
 use super::{
     metric::{Metric, Rows, likeliest, rank},
@@ -20,18 +20,17 @@ pub struct Predictions {
 }
 
 impl Predictions {
-    /// Asks `answer` for the logits of everything that `loader` gives: rows of `classes` for images
-    /// `[batch, channels, height, width]`, pixels as fractions in `[0, 1]`.
+    /// Logits of everything that `loader` gives: `forward` gives the rows of a batch's input.
     ///
     /// # Errors
-    /// The first error of `loader` or `answer`.
+    /// The first error of `loader` or `forward`.
     pub fn collect<E: From<DataError>>(
         loader: &Loader,
         device: &Device,
-        answer: impl FnMut(Tensor<4>) -> Result<Vec<f32>, E>,
+        forward: impl FnMut(Input) -> Result<Vec<f32>, E>,
     ) -> Result<Self, E> {
         let (mut logits, mut labels): (Vec<f32>, Vec<i32>) = Default::default();
-        each_batch(loader, device, answer, |rows, classes| {
+        each_batch(loader, device, forward, |rows, classes| {
             logits.extend_from_slice(rows);
             labels.extend_from_slice(classes);
         })?;

@@ -1,20 +1,20 @@
 //! One pass over a data loader, batch by batch.
 
-use burn::tensor::{Device, Tensor};
-use distill_datasets::{DataError, Loader, Part};
+use burn::tensor::Device;
+use distill_datasets::{DataError, Input, Loader, Part};
 
 use super::metric::{Metric, Rows};
 
 /// Adds everything that `loader` gives to the metrics; a batch's logits at a time are in memory.
 ///
-/// `forward` gives rows of logits for images `[batch, channels, height, width]`, pixels as fractions in `[0, 1]`.
+/// `forward` gives the rows of logits of a batch's input.
 ///
 /// # Errors
 /// The first error of `loader` or `forward`.
 pub fn evaluate<E: From<DataError>>(
     loader: &Loader,
     device: &Device,
-    forward: impl FnMut(Tensor<4>) -> Result<Vec<f32>, E>,
+    forward: impl FnMut(Input) -> Result<Vec<f32>, E>,
     metrics: &mut [&mut dyn Metric],
 ) -> Result<(), E> {
     each_batch(loader, device, forward, |logits, labels| {
@@ -43,13 +43,13 @@ pub(crate) fn check_classes(labels: &[i32], classes: usize) -> Result<(), DataEr
 pub(super) fn each_batch<E: From<DataError>>(
     loader: &Loader,
     device: &Device,
-    mut forward: impl FnMut(Tensor<4>) -> Result<Vec<f32>, E>,
+    mut forward: impl FnMut(Input) -> Result<Vec<f32>, E>,
     mut see: impl FnMut(&[f32], &[i32]),
 ) -> Result<(), E> {
     for batch in loader.epoch(1, 0, Part::whole())? {
         let batch = batch?;
         let labels = batch.classes()?.to_vec();
-        let logits = forward(batch.to_device(device)?.images)?;
+        let logits = forward(batch.to_device(device)?.input)?;
         check_classes(&labels, logits.len() / labels.len().max(1))?;
         see(&logits, &labels);
     }

@@ -2,6 +2,7 @@
 
 use std::{fmt::Write, path::Path};
 
+use distill_datasets::ImageShape;
 use distill_models::weights::Precision;
 use distill_objective::{Objective, TermConfig};
 use serde::{Deserialize, Serialize};
@@ -96,8 +97,8 @@ impl ExportCard {
 
     /// The card for people.
     pub(super) fn readme(&self) -> String {
-        let ModelCard { model, signature, classes, mean, std, dataset, .. } = &self.model;
-        let [c, h, w] = [signature.channels, signature.height, signature.width];
+        let ModelCard { model, classes, mean, std, dataset, .. } = &self.model;
+        let ImageShape { channels: c, height: h, width: w } = self.model.shape();
         let mut text = format!(
             "# {model}, trained on {dataset}\n\n\
              A student, distilled with the recipe `{}` (seed {}): {}.\n\n\
@@ -108,7 +109,7 @@ impl ExportCard {
             self.origin.recipe,
             self.origin.seed,
             self.origin.objective,
-            signature.classes,
+            classes.len(),
             shown(classes),
             self.origin.data.train,
             self.origin.data.validation,

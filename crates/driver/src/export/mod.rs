@@ -231,7 +231,7 @@ impl<'a> Probe<'a> {
         let mut rng = KeyedRng::new(0, 0, 0, Operation::Step);
         // Normalised images lie in about ±2.
         let mut draw = || 4.0 * (rng.next_u32() as f32 / u32::MAX as f32) - 2.0;
-        let pixels = card.view().shape.bytes();
+        let pixels = card.shape().bytes();
         let images: Vec<f32> = (0..IMAGES * pixels).map(|_| draw()).collect();
         let mut probe = Self { card, network, images, logits: Vec::new(), precision, device };
         probe.logits = probe.answer(&probe.network);
@@ -243,7 +243,7 @@ impl<'a> Probe<'a> {
     }
 
     fn answer(&self, network: &Network) -> Vec<f32> {
-        let shape = self.card.view().shape;
+        let shape = self.card.shape();
         let shape = [IMAGES, shape.channels, shape.height, shape.width];
         let images = TensorData::new(self.images.clone(), shape);
         let logits = network.forward(Tensor::from_data(images, self.device));

@@ -48,7 +48,7 @@ impl Pipeline<'_> {
         }
         let identity = self.identity(reference)?;
         let filling = self.filling(stage, reference, section, objective, batches, identity)?;
-        Ok(TeacherOutputs::kept(filling.fill(&teacher, self.interrupt, observer)?))
+        Ok(TeacherOutputs::cached(filling.fill(&teacher, self.interrupt, observer)?))
     }
 
     /// Refuses answers for which there is no room, before any teacher is trained.

@@ -18,10 +18,14 @@ impl Pipeline<'_> {
         let ensemble = match self.config.recipe.networks.get(&of.stage) {
             Some(ResolvedNetwork::Ensemble(ensemble)) => ensemble,
             Some(ResolvedNetwork::Specialists(all)) => return self.with_specialists(all),
-            _ => return Ok(Teacher::new(&self.load(of)?, self.view(of.stage).clone())),
+            _ => return Ok(Teacher::new(&self.load(of)?, self.preprocessing(of.stage).clone())),
         };
         let member = |(member, share): (&Reference, &f64)| {
-            Ok::<_, DriverError>((self.load(*member)?, self.view(member.stage).clone(), *share))
+            Ok::<_, DriverError>((
+                self.load(*member)?,
+                self.preprocessing(member.stage).clone(),
+                *share,
+            ))
         };
         let members: Result<Vec<_>, _> =
             ensemble.members.iter().zip(&ensemble.shares).map(member).collect();
@@ -35,12 +39,12 @@ impl Pipeline<'_> {
             Some(ResolvedNetwork::Specialists(all)) => return self.specialists_identity(all),
             _ => {}
         }
-        let view = self.view(of.stage);
+        let preprocessing = self.preprocessing(of.stage);
         Ok(json!({
             "weights": weights_identity(&self.load(of)?),
             "signature": self.signature(of.stage),
-            "mean": view.normalisation.mean,
-            "std": view.normalisation.std,
+            "mean": preprocessing.normalisation.mean,
+            "std": preprocessing.normalisation.std,
         }))
     }
 

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::{Pipeline, RunConfig, WEIGHTS_FORMAT};
 use crate::{
-    DriverError, Event, Observer, Stage, View,
+    DriverError, Event, ImagePreprocessing, Observer, Stage,
     recipe::{Resolved, ResolvedStage},
     records::{ModelCard, StageRecord, check_size},
     store::{fingerprint, hash_file, write_atomic},
@@ -71,14 +71,14 @@ fn published(path: &Path) -> Option<&'static RemoteFile> {
     files.into_iter().find(|file| Path::new(&file.path) == path)
 }
 
-/// How a network sees images: as its table in the recipe says, else as the card beside its weights says, else
-/// as `[data]` and the dataset do.
-pub(super) fn view(
+/// Input preprocessing of a network: of its table in the recipe, else of the card beside its weights, else of
+/// `[data]` and the dataset.
+pub(super) fn preprocessing(
     recipe: &Resolved,
     single: &ResolvedStage,
     dataset: &Dataset,
     weights: Option<&Path>,
-) -> Result<View, DriverError> {
+) -> Result<ImagePreprocessing, DriverError> {
     let mut single = single.clone();
     let card = weights.map(ModelCard::beside).transpose()?.flatten();
     if let (Some(card), Some(weights)) = (card, weights) {
@@ -91,7 +91,7 @@ pub(super) fn view(
             ),
             (
                 "signature.channels",
-                json!(card.signature.channels),
+                json!(card.shape().channels),
                 json!(dataset.train.shape().channels),
             ),
         ];
@@ -99,12 +99,13 @@ pub(super) fn view(
             let file = weights.with_file_name("model.json").display().to_string();
             return Err(DriverError::field(&file, field, card, &format!("this run's {run}")));
         }
-        let square = card.signature.height == card.signature.width;
-        single.size = single.size.or(square.then_some(card.signature.height));
+        let shape = card.shape();
+        let square = shape.height == shape.width;
+        single.size = single.size.or(square.then_some(shape.height));
         single.mean = single.mean.or(Some(card.mean));
         single.std = single.std.or(Some(card.std));
     }
-    recipe.view(&single, dataset)
+    recipe.preprocessing(&single, dataset)
 }
 
 /// An architecture without what is off in a network that is not trained.
@@ -123,7 +124,7 @@ impl Pipeline<'_> {
         stage: Stage,
         weights: &Path,
     ) -> Result<serde_json::Value, DriverError> {
-        let view = self.view(stage);
+        let preprocessing = self.preprocessing(stage);
         Ok(json!({
             "weights_format": WEIGHTS_FORMAT,
             "backend": self.config.backend,
@@ -132,8 +133,8 @@ impl Pipeline<'_> {
             "classes": self.dataset.classes,
             "signature": self.signature(stage),
             "image": self.image(),
-            "mean": view.normalisation.mean,
-            "std": view.normalisation.std,
+            "mean": preprocessing.normalisation.mean,
+            "std": preprocessing.normalisation.std,
             "model": self.settings(stage).architecture,
         }))
     }

@@ -2,6 +2,7 @@
 
 use std::{rc::Rc, sync::atomic::Ordering, time::Instant};
 
+use burn::tensor::Tensor;
 use distill_datasets::Loader;
 
 use crate::{
@@ -173,10 +174,10 @@ impl Pipeline<'_> {
     ) -> Result<Predictions, DriverError> {
         let network = self.for_evaluation(of)?;
         let (mut done, total, started) = (0, images.samples() as u64, Instant::now());
-        Predictions::collect(images, &self.config.device, |images| {
+        Predictions::collect(images, &self.config.device, |input| {
             self.go_on(of)?;
-            done += images.dims()[0] as u64;
-            let logits = network.logits_on_host(images);
+            done += input.samples() as u64;
+            let logits = network.logits_on_host(input)?;
             let images_per_second = done as f64 / started.elapsed().as_secs_f64();
             observer.on(Event::Evaluated { stage: of.stage, done, total, images_per_second });
             Ok(logits)
@@ -185,8 +186,9 @@ impl Pipeline<'_> {
 
     fn latency(&self, of: Reference) -> Result<Latency, DriverError> {
         let network = self.for_evaluation(of)?;
-        let forward = |images| network.logits(images);
-        Ok(Latency::of(forward, self.image(), &self.config.device))
+        let [channels, height, width] = self.image();
+        let image = Tensor::<4>::zeros([1, channels, height, width], &self.config.device);
+        Ok(Latency::of(|| network.logits(image.clone()))?)
     }
 
     fn for_evaluation(&self, of: Reference) -> Result<Teacher, DriverError> {

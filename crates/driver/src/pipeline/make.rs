@@ -78,14 +78,14 @@ impl Pipeline<'_> {
     }
 
     fn card(&self, stage: Stage, single: &ResolvedStage) -> ModelCard {
-        let view = self.view(stage);
+        let preprocessing = self.preprocessing(stage);
         ModelCard {
             model: single.model.clone(),
             architecture: single.architecture.clone(),
             signature: self.signature(stage),
             classes: self.class_names(stage),
-            mean: view.normalisation.mean.clone(),
-            std: view.normalisation.std.clone(),
+            mean: preprocessing.normalisation.mean.clone(),
+            std: preprocessing.normalisation.std.clone(),
             dataset: self.dataset.name.clone(),
             files: Default::default(),
         }

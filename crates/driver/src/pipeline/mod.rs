@@ -29,7 +29,8 @@ use distill_models::{Network, Signature, weights};
 use serde_json::json;
 
 use crate::{
-    Capabilities, DriverError, Event, ExportConfig, Observer, Report, Stage, View, export,
+    Capabilities, DriverError, Event, ExportConfig, ImagePreprocessing, Observer, Report, Stage,
+    export,
     recipe::{Reference, Resolved, ResolvedStage, StageObjective},
     records::{self, BURN, DatasetRecord, Host, RunRecord, StageRecord, device_name},
     store::{read_json, sha256, write_atomic, write_json},
@@ -112,7 +113,7 @@ struct Pipeline<'a> {
     /// What the student minimises, with the pairs of features that it compares.
     formula: String,
     /// How each network that has weights of its own sees images.
-    views: BTreeMap<Stage, View>,
+    preprocessing: BTreeMap<Stage, ImagePreprocessing>,
     /// The files of those that are not trained here.
     given: BTreeMap<Stage, PathBuf>,
     /// Training images of the recipe.
@@ -131,19 +132,20 @@ impl<'a> Pipeline<'a> {
         observer: &mut dyn Observer,
     ) -> Result<Self, DriverError> {
         let recipe = &config.recipe;
-        let (mut views, mut given) = (BTreeMap::new(), BTreeMap::new());
+        let (mut preprocessing, mut given) = (BTreeMap::new(), BTreeMap::new());
         for (stage, single) in recipe.singles() {
             let weights = given::find(config, stage, observer)?;
-            views.insert(stage, given::view(recipe, single, dataset, weights.as_deref())?);
+            let own = given::preprocessing(recipe, single, dataset, weights.as_deref())?;
+            preprocessing.insert(stage, own);
             given.extend(weights.map(|path| (stage, path)));
         }
         for (stage, single) in recipe.singles() {
             if let Some(specialist) = single.specialist {
                 // It starts from weights that know images as its generalist sees them.
-                views.insert(stage, views[&specialist.of.stage].clone());
+                preprocessing.insert(stage, preprocessing[&specialist.of.stage].clone());
             }
         }
-        let formula = effective_formula(config, &views, dataset)?;
+        let formula = effective_formula(config, &preprocessing, dataset)?;
         let (train, validation) = recipe.split_sizes(dataset)?;
         let all = dataset.train.as_ref().clone();
         let held_out_from = all.len() - validation;
@@ -157,7 +159,7 @@ impl<'a> Pipeline<'a> {
             dataset,
             interrupt,
             formula,
-            views,
+            preprocessing,
             given,
             sets: training_sets(recipe, &train, dataset)?,
             train,
@@ -241,7 +243,7 @@ impl<'a> Pipeline<'a> {
 
     /// Everything that a trained network depends on, the teacher aside.
     fn inputs(&self, stage: Stage) -> serde_json::Value {
-        let view = self.view(stage);
+        let preprocessing = self.preprocessing(stage);
         let settings = self.settings(stage);
         let mut inputs = json!({
             "weights_format": WEIGHTS_FORMAT,
@@ -254,8 +256,8 @@ impl<'a> Pipeline<'a> {
             "train": self.train.len(),
             "validation": self.validation.samples(),
             "augment": settings.augment,
-            "mean": view.normalisation.mean,
-            "std": view.normalisation.std,
+            "mean": preprocessing.normalisation.mean,
+            "std": preprocessing.normalisation.std,
             "model": settings.architecture,
             "epochs": settings.epochs,
             "optimizer": settings.optimizer,
@@ -330,18 +332,18 @@ impl<'a> Pipeline<'a> {
         self.config.recipe.objective_of(stage).expect("a stage with weights of its own")
     }
 
-    fn view(&self, stage: Stage) -> &View {
-        self.views.get(&stage).expect("a stage with weights of its own")
+    fn preprocessing(&self, stage: Stage) -> &ImagePreprocessing {
+        self.preprocessing.get(&stage).expect("a stage with weights of its own")
     }
 
-    /// Channels, height and width of the data's images, before a network's view of them.
+    /// Channels, height and width of the data's images, before a network's preprocessing.
     fn image(&self) -> [usize; 3] {
         let ImageShape { channels, height, width } = self.train.shape();
         [channels, height, width]
     }
 
     fn signature(&self, stage: Stage) -> Signature {
-        self.view(stage).signature(self.class_names(stage).len())
+        self.preprocessing(stage).signature(self.class_names(stage).len())
     }
 
     fn record(&self, stage: Stage) -> Result<StageRecord, DriverError> {

@@ -6,7 +6,7 @@ use distill_datasets::{Dataset, ImageSet, load};
 
 use super::RunConfig;
 use crate::{
-    DriverError, Event, Observer, Stage, View,
+    DriverError, Event, ImagePreprocessing, Observer, Stage,
     recipe::{Resolved, ResolvedStage},
     training::try_connection,
 };
@@ -74,13 +74,13 @@ pub(super) fn training_sets(
 /// objective looks at.
 pub(super) fn effective_formula(
     config: &RunConfig,
-    views: &BTreeMap<Stage, View>,
+    preprocessing: &BTreeMap<Stage, ImagePreprocessing>,
     dataset: &Dataset,
 ) -> Result<String, DriverError> {
     let recipe = &config.recipe;
     let graph = |stage: Stage, single: &ResolvedStage| {
         Ok::<_, DriverError>(
-            single.architecture.graph(&views[&stage].signature(dataset.classes.len()))?,
+            single.architecture.graph(&preprocessing[&stage].signature(dataset.classes.len()))?,
         )
     };
     let mut formula = recipe.objective().formula();

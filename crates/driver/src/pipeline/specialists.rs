@@ -141,12 +141,13 @@ impl Pipeline<'_> {
         &self,
         all: &ResolvedSpecialists,
     ) -> Result<Teacher, DriverError> {
-        let network =
-            |of: Reference| Ok::<_, DriverError>((self.load(of)?, self.view(of.stage).clone()));
+        let network = |of: Reference| {
+            Ok::<_, DriverError>((self.load(of)?, self.preprocessing(of.stage).clone()))
+        };
         let specialist = |stage: &Stage| {
-            let (network, view) = network(Reference::selected(*stage))?;
+            let (network, preprocessing) = network(Reference::selected(*stage))?;
             let own = self.begun_with(*stage)?.expect("a specialist has its classes");
-            Ok::<_, DriverError>((network, view, own.own, own.dustbin_shift))
+            Ok::<_, DriverError>((network, preprocessing, own.own, own.dustbin_shift))
         };
         let members: Result<Vec<_>, _> = all.members.iter().map(specialist).collect();
         Ok(Teacher::specialists(network(all.generalist)?, members?, all.top))

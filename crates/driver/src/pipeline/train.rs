@@ -51,7 +51,7 @@ impl Pipeline<'_> {
         let data = TrainingData {
             train: &batches,
             validation: &validation,
-            preprocessing: self.view(stage),
+            preprocessing: &self.preprocessing(stage).clone().into(),
             negatives: negatives.as_ref(),
         };
         let config = self.training_config(stage);
@@ -94,14 +94,14 @@ impl Pipeline<'_> {
         let mut teacher = self.teacher(reference)?.computing_in(precision);
         let with_features = objective.needs_features();
         if with_features {
-            network = Learner::watch(network, objective, &mut teacher)?;
+            network = Learner::select(network, objective, &mut teacher)?;
         }
         let outputs =
             self.answers(stage, reference, teacher, objective, batches.clone(), observer)?;
         let learner = match with_features {
             true => {
-                let view = self.view(stage);
-                Learner::connected(network, objective, &outputs, batches, view, seed, device)?
+                let own = self.preprocessing(stage).clone().into();
+                Learner::connected(network, objective, &outputs, batches, &own, seed, device)?
             }
             false => Learner::new(network),
         };

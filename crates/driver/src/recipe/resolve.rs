@@ -15,7 +15,7 @@ use super::{
     single::{check_doubled, check_size},
     stages::{networks, student},
 };
-use crate::{DriverError, Stage, View};
+use crate::{DriverError, ImagePreprocessing, Stage};
 
 /// A recipe whose values are all in range, as far as that shows without its data.
 #[derive(Debug, Clone)]
@@ -206,7 +206,7 @@ impl Resolved {
             let refuse = |e| DriverError::recipe(&self.file, format!("[{name}] {e}"));
             let told_apart = classes + usize::from(single.specialist.is_some());
             single.objective.built().check_classes(told_apart).map_err(refuse)?;
-            let signature = self.view(single, dataset)?.signature(classes);
+            let signature = self.preprocessing(single, dataset)?.signature(classes);
             let check = single.architecture.check(&signature);
             check.map_err(|e| DriverError::recipe(&self.file, format!("[{name}] {e}")))?;
             let own = single.train.unwrap_or(train);
@@ -270,11 +270,15 @@ impl Resolved {
         Ok((train, validation))
     }
 
-    /// How a stage's network sees the images: as its table says, or `[data]`, or the dataset.
+    /// Input preprocessing of a stage's network: of its table, or of `[data]`, or of the dataset.
     ///
     /// # Errors
     /// [`DriverError`] for values that do not fit the channels.
-    pub fn view(&self, stage: &ResolvedStage, dataset: &Dataset) -> Result<View, DriverError> {
+    pub fn preprocessing(
+        &self,
+        stage: &ResolvedStage,
+        dataset: &Dataset,
+    ) -> Result<ImagePreprocessing, DriverError> {
         let section = &self.recipe.data;
         let usual = &dataset.normalisation;
         let first = |own: &Option<Vec<f32>>, common: &Option<Vec<f32>>, usual: &Vec<f32>| {
@@ -293,7 +297,7 @@ impl Resolved {
                 other => other.into(),
             })?;
         let (height, width) = stage.size.map_or((shape.height, shape.width), |side| (side, side));
-        Ok(View { shape: ImageShape { height, width, ..shape }, normalisation })
+        Ok(ImagePreprocessing { shape: ImageShape { height, width, ..shape }, normalisation })
     }
 }
 

@@ -10,7 +10,7 @@ use distill_models::{Architecture, Network, Signature};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DriverError, View,
+    DriverError, ImagePreprocessing,
     store::{hash_file, read_json},
 };
 
@@ -81,15 +81,20 @@ impl ModelCard {
     /// A card may have been written by hand: its parts have to fit together.
     fn check(&self, path: &Path) -> Result<(), DriverError> {
         let file = path.display().to_string();
-        let channels = self.signature.channels;
-        if self.classes.len() != self.signature.classes {
-            let expected = format!("{}, as many as `signature.classes`", self.signature.classes);
+        let Some([channels, height, width]) = self.signature.image() else {
+            return Err(DriverError::field(&file, "signature", "tokens", "images"));
+        };
+        let Some(classes) = self.signature.classes() else {
+            return Err(DriverError::field(&file, "signature", "no classes", "`classes`"));
+        };
+        if self.classes.len() != classes {
+            let expected = format!("{classes}, as many as `signature.classes`");
             return Err(DriverError::field(&file, "classes", self.classes.len(), &expected));
         }
         if ![1, 3].contains(&channels) {
             return Err(DriverError::field(&file, "signature.channels", channels, "1 or 3"));
         }
-        let largest = self.signature.height.max(self.signature.width);
+        let largest = height.max(width);
         if largest > 4096 {
             return Err(DriverError::field(
                 &file,
@@ -103,11 +108,22 @@ impl ModelCard {
         self.architecture.check(&self.signature).map_err(|e| DriverError::recipe(&file, e))
     }
 
-    /// How the network sees images.
-    pub fn view(&self) -> View {
-        let Signature { channels, height, width, .. } = self.signature;
+    /// Size of the network's images.
+    ///
+    /// # Panics
+    /// For a network of other input, whose card is not read.
+    pub fn shape(&self) -> ImageShape {
+        let [channels, height, width] = self.signature.image().expect("a card of images");
+        ImageShape { channels, height, width }
+    }
+
+    /// Input preprocessing of the network.
+    ///
+    /// # Panics
+    /// As [`shape`](Self::shape).
+    pub fn preprocessing(&self) -> ImagePreprocessing {
         let normalisation = Normalisation { mean: self.mean.clone(), std: self.std.clone() };
-        View { shape: ImageShape { channels, height, width }, normalisation }
+        ImagePreprocessing { shape: self.shape(), normalisation }
     }
 
     /// The network with the weights of a file, on `device`.

@@ -4,13 +4,13 @@ use burn::{
     module::Module,
     tensor::{Device, FloatDType, Tensor},
 };
-use distill_datasets::{DataError, Loader};
-use distill_models::{Graph, Network, Tap};
+use distill_datasets::{DataError, Input, Loader};
+use distill_models::{Feature, Graph, Network};
 use distill_objective::{Average, Specialist, ensemble_logits, specialist_logits};
 
-use crate::{DriverError, View, evaluation::Predictions};
+use crate::{DriverError, Preprocessing, evaluation::Predictions};
 
-/// Frozen networks that answer as one with logits; one network also with features where it is asked.
+/// Frozen networks with the output of one: logits, and of one network features too.
 #[derive(Debug, Clone)]
 pub struct Teacher {
     /// At least one.
@@ -21,10 +21,10 @@ pub struct Teacher {
 #[derive(Debug, Clone)]
 struct Member {
     network: Network,
-    view: View,
+    preprocessing: Preprocessing,
 }
 
-/// How several answer as one.
+/// How several networks make one output.
 #[derive(Debug, Clone)]
 enum Together {
     /// Their mean, with the share of each.
@@ -35,8 +35,8 @@ enum Together {
 
 impl Teacher {
     /// Freezes `network`: dropout off, running statistics fixed, no gradients, single precision.
-    pub fn new(network: &Network, view: View) -> Self {
-        Self::ensemble([(network.clone(), view, 1.0)], Average::Geometric, 1.0)
+    pub fn new(network: &Network, preprocessing: impl Into<Preprocessing>) -> Self {
+        Self::ensemble([(network.clone(), preprocessing, 1.0)], Average::Geometric, 1.0)
     }
 
     /// Several networks with their shares, which sum to 1, as one: [`ensemble_logits`] of their logits.
@@ -44,13 +44,13 @@ impl Teacher {
     /// # Panics
     /// Without networks.
     pub fn ensemble(
-        networks: impl IntoIterator<Item = (Network, View, f64)>,
+        networks: impl IntoIterator<Item = (Network, impl Into<Preprocessing>, f64)>,
         average: Average,
         temperature: f64,
     ) -> Self {
         let (mut members, mut shares) = (Vec::new(), Vec::new());
-        for (network, view, share) in networks {
-            members.push(frozen(&network, view));
+        for (network, preprocessing, share) in networks {
+            members.push(frozen(&network, preprocessing));
             shares.push(share);
         }
         assert!(!members.is_empty(), "an ensemble has members");
@@ -60,15 +60,15 @@ impl Teacher {
     /// A generalist with specialists, each with the classes that are its own and the shift of its dustbin, as one:
     /// [`specialist_logits`] of their logits.
     pub fn specialists(
-        generalist: (Network, View),
-        specialists: impl IntoIterator<Item = (Network, View, Vec<bool>, f64)>,
+        generalist: (Network, impl Into<Preprocessing>),
+        specialists: impl IntoIterator<Item = (Network, impl Into<Preprocessing>, Vec<bool>, f64)>,
         top: usize,
     ) -> Self {
-        let (network, view) = generalist;
-        let mut members = vec![frozen(&network, view)];
+        let (network, preprocessing) = generalist;
+        let mut members = vec![frozen(&network, preprocessing)];
         let mut own = Vec::new();
-        for (network, view, classes, dustbin_shift) in specialists {
-            members.push(frozen(&network, view));
+        for (network, preprocessing, classes, dustbin_shift) in specialists {
+            members.push(frozen(&network, preprocessing));
             own.push((classes, dustbin_shift));
         }
         Self { members, together: Together::Specialists { own, top } }
@@ -92,34 +92,41 @@ impl Teacher {
         self
     }
 
-    /// Logits of a batch, without a gradient: the teacher looks at the student's images in its own way.
+    /// Logits of a batch, without a gradient: each network preprocesses the student's input in its own way.
     ///
     /// # Shapes
-    /// - `images`: `[batch, channels, height, width]`, pixels as fractions in `[0, 1]`
-    /// - output: `[batch, classes]`, on the plain device
-    pub fn logits(&self, images: Tensor<4>) -> Tensor<2> {
-        let images = images.without_autodiff();
-        let answer = |member: &Member| member.network.forward(member.view.apply(images.clone()));
-        let (first, others) = self.members.split_first().expect("a teacher has a network");
-        match &self.together {
-            Together::Mean { .. } if others.is_empty() => answer(first),
+    /// - `input`: as [`Input`] says: images `[batch, channels, height, width]`, pixels as fractions in `[0, 1]`
+    /// - output: `[rows, classes]`, on the plain device
+    ///
+    /// # Errors
+    /// [`DataError::Batch`] for input that a network does not take.
+    pub fn logits(&self, input: impl Into<Input>) -> Result<Tensor<2>, DataError> {
+        let input = input.into().without_autodiff();
+        let mut logits = Vec::new();
+        for member in &self.members {
+            logits.push(member.network.forward(member.preprocessing.apply(input.clone())?));
+        }
+        Ok(match &self.together {
+            Together::Mean { .. } if logits.len() == 1 => logits.remove(0),
             Together::Mean { shares, average, temperature } => {
-                let logits = self.members.iter().map(answer).zip(shares.iter().copied());
-                ensemble_logits(logits, *average, *temperature)
+                let shared = logits.into_iter().zip(shares.iter().copied());
+                ensemble_logits(shared, *average, *temperature)
             }
             Together::Specialists { own, top } => {
-                let specialist = |(member, (own, shift)): (&Member, &(Vec<bool>, f64))| {
-                    Specialist { logits: answer(member), own: own.clone(), dustbin_shift: *shift }
-                };
-                let specialists: Vec<Specialist> = others.iter().zip(own).map(specialist).collect();
-                specialist_logits(answer(first), &specialists, *top)
+                let generalist = logits.remove(0);
+                let specialists: Vec<Specialist> = logits
+                    .into_iter()
+                    .zip(own.iter().cloned())
+                    .map(|(logits, (own, dustbin_shift))| Specialist { logits, own, dustbin_shift })
+                    .collect();
+                specialist_logits(generalist, &specialists, *top)
             }
-        }
+        })
     }
 
     /// The same, read back: the rows one after another.
-    pub(crate) fn logits_on_host(&self, images: Tensor<4>) -> Vec<f32> {
-        self.logits(images).into_data().iter::<f32>().collect()
+    pub(crate) fn logits_on_host(&self, input: Input) -> Result<Vec<f32>, DataError> {
+        Ok(self.logits(input)?.into_data().iter::<f32>().collect())
     }
 
     /// Logits of everything that `loader` gives, in its order.
@@ -127,26 +134,34 @@ impl Teacher {
     /// # Errors
     /// [`DataError`] where a batch cannot be read.
     pub fn predictions(&self, loader: &Loader, device: &Device) -> Result<Predictions, DataError> {
-        Predictions::collect(loader, device, |images| Ok(self.logits_on_host(images)))
+        Predictions::collect(loader, device, |input| self.logits_on_host(input))
     }
 
-    /// The same logits, and the features that are [watched](Self::watch) where they are asked for.
-    pub fn answers(&self, images: Tensor<4>, with_features: bool) -> (Tensor<2>, Vec<Tap>) {
+    /// The same logits, and the [selected](Self::select) features where they are asked for.
+    ///
+    /// # Errors
+    /// As those of [`logits`](Self::logits).
+    pub fn outputs(
+        &self,
+        input: Input,
+        with_features: bool,
+    ) -> Result<(Tensor<2>, Vec<Feature>), DataError> {
         match &self.members[..] {
             [one] if with_features => {
-                one.network.forward_with_taps(one.view.apply(images.without_autodiff()))
+                let input = one.preprocessing.apply(input.without_autodiff())?;
+                Ok(one.network.forward_with_features(input))
             }
-            _ => (self.logits(images), Vec::new()),
+            _ => Ok((self.logits(input)?, Vec::new())),
         }
     }
 
-    /// Names the features that it answers with; an ensemble has none.
+    /// Names the features of its output; an ensemble has none.
     ///
     /// # Errors
     /// [`DriverError`] for a name that the network has not.
-    pub fn watch(&mut self, taps: &[&str]) -> Result<(), DriverError> {
+    pub fn select(&mut self, taps: &[&str]) -> Result<(), DriverError> {
         if let [one] = &mut self.members[..] {
-            one.network = one.network.clone().watching(taps)?;
+            one.network = one.network.clone().selecting(taps)?;
         }
         Ok(())
     }
@@ -157,6 +172,7 @@ impl Teacher {
     }
 }
 
-fn frozen(network: &Network, view: View) -> Member {
-    Member { network: network.valid().computing_in(FloatDType::F32), view }
+fn frozen(network: &Network, preprocessing: impl Into<Preprocessing>) -> Member {
+    let network = network.valid().computing_in(FloatDType::F32);
+    Member { network, preprocessing: preprocessing.into() }
 }

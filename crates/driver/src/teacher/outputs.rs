@@ -6,24 +6,24 @@ use std::{
 };
 
 use burn::tensor::Tensor;
-use distill_datasets::SampleId;
-use distill_models::Tap;
+use distill_datasets::{Input, SampleId};
+use distill_models::Feature;
 
 use super::{Teacher, cache::OutputCache};
 use crate::DriverError;
 
-/// Who answers for the teacher while a student learns.
+/// Outputs of a teacher, live or from the teacher cache.
 #[derive(Debug)]
 pub struct TeacherOutputs {
     source: Source,
-    /// Time that the teacher took.
+    /// Time of the teacher's forward passes.
     spent: Cell<Duration>,
 }
 
 #[derive(Debug)]
 enum Source {
     Live(Box<Teacher>),
-    Kept(Box<OutputCache>),
+    Cached(Box<OutputCache>),
 }
 
 impl TeacherOutputs {
@@ -32,33 +32,33 @@ impl TeacherOutputs {
         Self { source: Source::Live(Box::new(teacher)), spent: Cell::default() }
     }
 
-    /// What it said earlier.
-    pub fn kept(cache: OutputCache) -> Self {
-        Self { source: Source::Kept(Box::new(cache)), spent: Cell::default() }
+    /// Those of a teacher cache.
+    pub fn cached(cache: OutputCache) -> Self {
+        Self { source: Source::Cached(Box::new(cache)), spent: Cell::default() }
     }
 
-    /// The answers to a batch whose images are on the device already: a view of these samples of the set.
+    /// Outputs for a batch whose input is on the device already: an augmented view of these samples.
     ///
     /// # Shapes
-    /// As those of [`Teacher::answers`].
+    /// As those of [`Teacher::outputs`].
     ///
     /// # Errors
-    /// [`DriverError`] for an unreadable teacher cache.
-    pub fn to(
+    /// [`DriverError`] for an unreadable teacher cache, and for input that the teacher does not take.
+    pub fn of(
         &self,
         view: u64,
         samples: &[SampleId],
-        images: &Tensor<4>,
+        input: &Input,
         with_features: bool,
-    ) -> Result<(Tensor<2>, Vec<Tap>), DriverError> {
+    ) -> Result<(Tensor<2>, Vec<Feature>), DriverError> {
         match &self.source {
             Source::Live(teacher) => {
                 let started = Instant::now();
-                let answers = teacher.answers(images.clone(), with_features);
+                let outputs = teacher.outputs(input.clone(), with_features)?;
                 self.spent.set(self.spent.get() + started.elapsed());
-                Ok(answers)
+                Ok(outputs)
             }
-            Source::Kept(cache) => cache.answers(view, samples),
+            Source::Cached(cache) => cache.outputs(view, samples),
         }
     }
 

@@ -5,7 +5,7 @@ use burn::{
     tensor::Tensor,
 };
 use distill_datasets::HostBatch;
-use distill_models::Parted;
+use distill_models::Checkpointed;
 
 use super::{
     Learner,
@@ -57,7 +57,7 @@ pub(super) fn forward_backward(
 pub(super) fn gradients(
     forward: &Forward<'_>,
     loss: Tensor<1>,
-    checkpointed: Option<(Parted, u64)>,
+    checkpointed: Option<(Checkpointed, u64)>,
     learner: &Learner,
 ) -> Option<GradientsParams> {
     let mut of_loss = loss.is_tracked().then(|| loss.backward())?;

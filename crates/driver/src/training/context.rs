@@ -7,7 +7,7 @@ use distill_datasets::Loader;
 use distill_objective::Negatives;
 
 use super::Best;
-use crate::{Observer, Stage, View};
+use crate::{Observer, Preprocessing, Stage};
 
 /// Batches of a training.
 #[derive(Debug)]
@@ -17,7 +17,7 @@ pub struct TrainingData<'a> {
     /// Batches of the validation set, which selects the epoch.
     pub validation: &'a Loader,
     /// Input preprocessing of the network.
-    pub preprocessing: &'a View,
+    pub preprocessing: &'a Preprocessing,
     /// Negative samples, for objectives that contrast samples.
     pub negatives: Option<&'a Negatives>,
 }

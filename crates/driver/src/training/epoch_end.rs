@@ -109,7 +109,7 @@ fn validate(
 ) -> Result<Validation, DriverError> {
     let network = Teacher::new(network, setup.data.preprocessing.clone());
     let (mut top1, mut nll) = (TopK::new(1), NegativeLogLikelihood::default());
-    let forward = |images| Ok::<_, DriverError>(network.logits_on_host(images));
+    let forward = |input| network.logits_on_host(input);
     let metrics: &mut [&mut dyn Metric] = &mut [&mut top1, &mut nll];
     evaluate(setup.data.validation, context.device, forward, metrics)?;
     Ok(Validation { top1: top1.value(), nll: nll.value() })

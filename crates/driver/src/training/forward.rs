@@ -5,7 +5,7 @@ use distill_datasets::{
     DataError, HostBatch,
     keyed::{KeyedRng, Operation},
 };
-use distill_models::Parted;
+use distill_models::Checkpointed;
 use distill_objective::{Contrast, Signals};
 use rand_core::RngCore;
 
@@ -17,7 +17,7 @@ pub(super) struct ForwardOutput {
     /// Signals of the network, then of each peer.
     pub(super) signals: Vec<Signals>,
     /// With gradient checkpointing, and the seed of the network's random numbers.
-    pub(super) checkpointed: Option<(Parted, u64)>,
+    pub(super) checkpointed: Option<(Checkpointed, u64)>,
 }
 
 /// Random numbers of a step.
@@ -52,30 +52,30 @@ impl Forward<'_> {
         let (setup, network) = (self.setup, &learner.network);
         let seed = draws.device.next_u64();
         self.device.seed(seed);
-        let classes = network.graph().signature().classes;
+        let classes = network.graph().signature().output.width();
         check_classes(batch.classes()?, classes)?;
         let contrast = self.contrast(&batch, &mut draws.negatives)?;
         let with_features = setup.objective.needs_features();
         let (view, samples) = (batch.view, batch.samples.clone());
         let batch = batch.to_device(self.device)?;
         let teacher = match setup.teacher {
-            Some(teacher) => Some(teacher.to(view, &samples, &batch.images, with_features)?),
+            Some(teacher) => Some(teacher.of(view, &samples, &batch.input, with_features)?),
             None => None,
         };
-        let images = setup.data.preprocessing.apply(batch.images).autodiff();
+        let input = setup.data.preprocessing.apply(batch.input)?.autodiff();
         if !learner.peers.is_empty() {
-            let signals = mutual::signals(learner, images, batch.labels.autodiff(), epoch)?;
+            let signals = mutual::signals(learner, input, batch.labels.autodiff(), epoch)?;
             return Ok(ForwardOutput { signals, checkpointed: None });
         }
         let mut checkpointed = None;
-        let (logits, taps) = match (setup.config.optimizer.gradient_checkpoints, with_features) {
-            (0, true) => network.forward_with_taps(images),
-            (0, false) => (network.forward(images), Vec::new()),
-            (kept, with_taps) => {
+        let (logits, ours) = match (setup.config.optimizer.gradient_checkpoints, with_features) {
+            (0, true) => network.forward_with_features(input),
+            (0, false) => (network.forward(input), Vec::new()),
+            (kept, with_features) => {
                 let begin = |part| self.begin(seed, part);
-                let output = network.forward_parted(images, kept + 1, with_taps, &begin);
+                let output = network.forward_checkpointed(input, kept + 1, with_features, &begin);
                 let (output, _) = checkpointed.insert((output, seed));
-                (output.logits.clone(), output.taps.clone())
+                (output.output.clone(), output.features.clone())
             }
         };
         let mut signals = Signals::new(logits, batch.labels.autodiff())?.in_epoch(epoch);
@@ -83,7 +83,7 @@ impl Forward<'_> {
             let theirs = features(theirs, Tensor::autodiff);
             signals = signals
                 .with_teacher(logits.autodiff())?
-                .with_features(features(taps, |map| map), theirs);
+                .with_features(features(ours, |map| map), theirs);
         }
         if let Some(contrast) = contrast {
             signals = signals.with_contrast(contrast);

@@ -8,14 +8,14 @@ use distill_datasets::{
     Loader,
     keyed::{KeyedRng, Operation},
 };
-use distill_models::{Graph, Network, Tap};
+use distill_models::{Feature, Graph, Network};
 use distill_objective::{
-    Connectors, Contrast, Features, Objective, SignalError, Signals, TapShape,
+    Connectors, Contrast, FeatureValues, Features, Objective, SignalError, Signals, TapShape,
 };
 
 use super::Precision;
 use crate::{
-    DriverError, View,
+    DriverError, Preprocessing,
     teacher::{Teacher, TeacherOutputs},
 };
 
@@ -44,7 +44,7 @@ impl Learner {
     }
 
     /// A network with what `objective` compares: the connectors are made by a dry run over
-    /// the first images. The networks [watch](Self::watch) already.
+    /// the first images. The networks' features are [selected](Self::select) already.
     ///
     /// # Errors
     /// [`DriverError`] for features that cannot be compared.
@@ -53,7 +53,7 @@ impl Learner {
         objective: &mut Objective,
         teacher: &TeacherOutputs,
         train: &Loader,
-        view: &View,
+        preprocessing: &Preprocessing,
         seed: u64,
         device: &Device,
     ) -> Result<Self, DriverError> {
@@ -61,8 +61,9 @@ impl Learner {
         let Some(batch) = batch else { return Err(no_samples()) };
         let (of, samples) = (batch.view, batch.samples.clone());
         let batch = batch.to_device(device)?;
-        let (_, theirs) = teacher.to(of, &samples, &batch.images, true)?;
-        let (logits, ours) = network.valid().forward_with_taps(view.apply(batch.images));
+        let (_, theirs) = teacher.of(of, &samples, &batch.input, true)?;
+        let input = preprocessing.apply(batch.input)?;
+        let (logits, ours) = network.valid().forward_with_features(input);
         let (ours, theirs) = (features(ours, |map| map), features(theirs, |map| map));
         let signals = Signals::new(logits, batch.labels)?.with_features(ours, theirs);
         let signals = signals.with_contrast(places(train.samples(), device));
@@ -78,11 +79,11 @@ impl Learner {
         Self { network: self.network.computing_in(dtype), connectors: self.connectors, peers }
     }
 
-    /// Fixes which features `objective` compares, and has both networks watch them.
+    /// Fixes which features `objective` compares, and selects them in both networks.
     ///
     /// # Errors
     /// [`DriverError`] for features that are not there.
-    pub fn watch(
+    pub fn select(
         network: Network,
         objective: &mut Objective,
         teacher: &mut Teacher,
@@ -90,8 +91,8 @@ impl Learner {
         let resolved = objective.resolve(&taps(network.graph()), &taps(teacher.graph()));
         resolved.map_err(SignalError::from)?;
         let [ours, theirs] = objective.taps();
-        teacher.watch(&theirs)?;
-        Ok(network.watching(&ours)?)
+        teacher.select(&theirs)?;
+        Ok(network.selecting(&ours)?)
     }
 }
 
@@ -106,15 +107,20 @@ pub(crate) fn try_connection(
 ) -> Result<(), DriverError> {
     let (ours, theirs) = (taps(student), taps(teacher));
     objective.resolve(&ours, &theirs).map_err(SignalError::from)?;
-    let [watched, watched_there] = objective.taps();
+    let [of_ours, of_theirs] = objective.taps();
     let zeros = |taps: &[TapShape], names: &[&str]| -> Features {
         let named = taps.iter().filter(|tap| names.contains(&tap.name.as_str()));
-        let map = |tap: &TapShape| Tensor::zeros([1, tap.channels, tap.height, tap.width], device);
-        named.map(|tap| (tap.name.clone(), map(tap))).collect()
+        named
+            .map(|tap| {
+                let [width, rows, columns] = tap.dims();
+                let zeros = Tensor::zeros([1, width, rows, columns], device);
+                (tap.name.clone(), FeatureValues::new(zeros, tap.grid))
+            })
+            .collect()
     };
-    let logits = Tensor::zeros([1, student.signature().classes], device);
+    let logits = Tensor::zeros([1, student.signature().output.width()], device);
     let signals = Signals::new(logits, Tensor::<1, Int>::zeros([1], device))?
-        .with_features(zeros(&ours, &watched), zeros(&theirs, &watched_there))
+        .with_features(zeros(&ours, &of_ours), zeros(&theirs, &of_theirs))
         .with_contrast(places(1, device));
     let mut rng = KeyedRng::new(0, 0, CONNECTORS, Operation::Weights);
     objective.connect(&signals, &mut rng)?;
@@ -142,18 +148,26 @@ const CONNECTORS: u64 = 2;
 
 /// All places of a network.
 pub(crate) fn taps(graph: &Graph) -> Vec<TapShape> {
-    let shape = |(name, [channels, height, width]): (&str, [usize; 3])| TapShape {
-        name: name.to_owned(),
-        channels,
-        height,
-        width,
-    };
-    graph.taps().map(shape).collect()
+    let is_grid = graph.signature().image().is_some();
+    let mut taps = Vec::new();
+    for (name, [width, rows, columns]) in graph.taps() {
+        taps.push(match is_grid {
+            true => TapShape::map(name, [width, rows, columns]),
+            false => TapShape::sequence(name, width, columns),
+        });
+    }
+    taps
 }
 
 /// Features by name.
-pub(super) fn features(taps: Vec<Tap>, change: impl Fn(Tensor<4>) -> Tensor<4>) -> Features {
-    taps.into_iter().map(|tap| (tap.name, change(tap.features))).collect()
+pub(super) fn features(
+    features: Vec<Feature>,
+    change: impl Fn(Tensor<4>) -> Tensor<4>,
+) -> Features {
+    features
+        .into_iter()
+        .map(|one| (one.name, FeatureValues::new(change(one.values), one.grid)))
+        .collect()
 }
 
 fn no_samples() -> DriverError {

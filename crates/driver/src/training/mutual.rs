@@ -1,6 +1,7 @@
 //! Networks that learn together, each from the others: deep mutual learning, Zhang et al. 2018, arXiv:1706.00384.
 
 use burn::tensor::{Int, Tensor};
+use distill_models::NetworkInput;
 use distill_objective::{Average, Signals, ensemble_logits};
 
 use super::Learner;
@@ -14,12 +15,12 @@ use crate::DriverError;
 /// all of a step learn from the same ones.
 pub(super) fn signals(
     learner: &Learner,
-    images: Tensor<4>,
+    input: NetworkInput,
     labels: Tensor<1, Int>,
     epoch: usize,
 ) -> Result<Vec<Signals>, DriverError> {
     let networks = [&learner.network].into_iter().chain(&learner.peers);
-    let logits: Vec<Tensor<2>> = networks.map(|network| network.forward(images.clone())).collect();
+    let logits: Vec<Tensor<2>> = networks.map(|network| network.forward(input.clone())).collect();
     let share = 1.0 / learner.peers.len() as f64;
     let of_one = |(at, own): (usize, &Tensor<2>)| {
         let others = logits.iter().enumerate().filter(|(other, _)| *other != at);
@@ -45,7 +46,7 @@ mod tests {
     fn network(seed: u64, device: &Device) -> Network {
         let overrides = Overrides { hidden: Some(vec![4]), ..Default::default() };
         let architecture = Architecture::named("mlp-800", overrides).expect("it exists");
-        let signature = Signature { channels: 1, height: 2, width: 2, classes: 3 };
+        let signature = Signature::images([1, 2, 2], 3);
         let mut rng = KeyedRng::new(seed, 0, 0, Operation::Weights);
         architecture.init(&signature, &mut rng, device).expect("it fits").train()
     }
@@ -58,7 +59,7 @@ mod tests {
         let images = Tensor::<4>::from_data([[[[0.1_f32, 0.9], [0.4, 0.2]]]], &device).autodiff();
         let labels = Tensor::<1, Int>::from_data([2], &device).autodiff();
         let signals =
-            super::signals(&learner, images.clone(), labels, 1).expect("they fit together");
+            super::signals(&learner, images.clone().into(), labels, 1).expect("they fit together");
 
         // The first one's loss has the gradient of the mean of its divergences from the two others.
         let soft = SoftTargetsConfig { temperature: 1.0.into(), ..Default::default() };
@@ -81,8 +82,8 @@ mod tests {
 
         // And none reaches those that it learns from.
         let labels = signals[0].labels();
-        let again =
-            super::signals(&learner, images.clone(), labels.clone(), 1).expect("they fit together");
+        let again = super::signals(&learner, images.clone().into(), labels.clone(), 1)
+            .expect("they fit together");
         let of_first = objective.evaluate(&again[0]).expect("it has a teacher").total;
         let gradients = GradientsParams::from_grads(of_first.backward(), &learner);
         assert!(global_norm(&gradients, &learner.peers[0]).is_none());

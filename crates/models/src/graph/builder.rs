@@ -4,10 +4,10 @@ use super::{
     Graph, Node, Op,
     ops::{
         Activation, Add, AveragePool, BatchNorm, Channels, Concat, Conv, Dropout, Flatten,
-        GlobalAveragePool, Image, Linear, MaxPool, PadShortcut, Shuffle, Window,
+        GlobalAveragePool, Input, Linear, MaxPool, PadShortcut, Shuffle, Window,
     },
 };
-use crate::{ModelError, NormKind, Signature};
+use crate::{InputSpec, ModelError, NormKind, Signature};
 
 /// Result of a step, to be given to later ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,20 +24,25 @@ pub(crate) struct Builder {
 
 impl Builder {
     pub(crate) fn new(signature: &Signature, norm: NormKind) -> Self {
-        let shape = [signature.channels, signature.height, signature.width];
-        let op = Op::Image(Image { shape });
-        let image = Node { name: String::new(), op, inputs: Vec::new(), shape, last_use: 0 };
-        let (nodes, taps) = (vec![image], Vec::new());
+        let shape = signature.input.shape();
+        let op = Op::Input(Input { spec: signature.input });
+        let input = Node { name: String::new(), op, inputs: Vec::new(), shape, last_use: 0 };
+        let (nodes, taps) = (vec![input], Vec::new());
         let graph = Graph { signature: *signature, nodes, taps, aliases: &[] };
         Self { graph, norm, problem: None }
     }
 
-    pub(crate) fn image(&self) -> Value {
-        Value(0)
+    /// The image that the network begins with.
+    pub(crate) fn image(&mut self) -> Value {
+        if let InputSpec::Tokens { .. } = self.graph.signature.input {
+            self.problem.get_or_insert_with(|| "tokens, to a network of images".to_owned());
+        }
+        self.input()
     }
 
-    pub(crate) fn signature(&self) -> &Signature {
-        &self.graph.signature
+    /// What the network begins with.
+    pub(crate) fn input(&self) -> Value {
+        Value(0)
     }
 
     pub(crate) fn channels(&self, x: Value) -> usize {
@@ -65,9 +70,13 @@ impl Builder {
         self.step(name, Op::Linear(linear), &[x])
     }
 
-    /// The last layer: a linear one with as many outputs as there are classes.
+    /// The last layer of a classifier: a linear one with as many outputs as there are classes.
     pub(crate) fn classifier(&mut self, name: impl Into<String>, x: Value) -> Value {
-        self.linear(name, x, self.graph.signature.classes)
+        let output = self.graph.signature.output;
+        if self.graph.signature.classes().is_none() {
+            self.problem.get_or_insert_with(|| format!("{output:?}, of a network of classes"));
+        }
+        self.linear(name, x, output.width())
     }
 
     /// Nothing is added where the probability is 0.
@@ -189,7 +198,7 @@ impl Builder {
             Some(problem) => Err(ModelError::Config {
                 field: "signature",
                 value: problem,
-                expected: "an image that the network's layers fit".to_owned(),
+                expected: "an input and an output that the network's layers fit".to_owned(),
             }),
         }
     }

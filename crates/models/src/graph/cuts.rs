@@ -34,7 +34,7 @@ mod tests {
     #[test]
     fn one_value_goes_over_each_cut_and_parts_are_of_a_size() {
         for model in MODELS {
-            let signature = Signature { channels: 3, height: 32, width: 32, classes: 10 };
+            let signature = Signature::images([3, 32, 32], 10);
             let graph = Architecture::named(model.name, Overrides::default())
                 .and_then(|architecture| architecture.graph(&signature))
                 .expect("a network of the zoo");

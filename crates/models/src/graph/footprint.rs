@@ -102,7 +102,7 @@ mod tests {
     use crate::{Architecture, Overrides, Signature};
 
     fn footprint(name: &str, overrides: Overrides, fused: bool) -> Footprint {
-        let signature = Signature { channels: 1, height: 4, width: 4, classes: 2 };
+        let signature = Signature::images([1, 4, 4], 2);
         Architecture::named(name, overrides)
             .and_then(|architecture| architecture.graph(&signature))
             .expect("a network of the zoo")

@@ -86,7 +86,7 @@ mod tests {
     use crate::{Architecture, Overrides, Signature};
 
     fn fusion(name: &str, tapped: bool) -> (Graph, Fusion) {
-        let signature = Signature { channels: 3, height: 32, width: 32, classes: 10 };
+        let signature = Signature::images([3, 32, 32], 10);
         let graph = Architecture::named(name, Overrides::default())
             .and_then(|architecture| architecture.graph(&signature))
             .expect("a network of the zoo");

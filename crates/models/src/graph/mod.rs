@@ -22,7 +22,7 @@ use crate::{Cost, Signature};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Graph {
     pub(crate) signature: Signature,
-    /// In an order in which each step finds its inputs made. The first one is the image.
+    /// In an order in which each step finds its inputs made. The first one is the network's input.
     pub(crate) nodes: Vec<Node>,
     /// Names of the taps, shallow to deep, and the steps that they show.
     pub(crate) taps: Vec<(String, usize)>,
@@ -67,12 +67,18 @@ impl Graph {
         cost
     }
 
-    /// What goes in and comes out.
+    /// Rows and columns of a step's places; none of a sequence.
+    pub(crate) fn grid(&self, step: usize) -> Option<[usize; 2]> {
+        let [_, rows, columns] = self.nodes[step].shape;
+        self.signature.image().map(|_| [rows, columns])
+    }
+
+    /// Input and output.
     pub fn signature(&self) -> &Signature {
         &self.signature
     }
 
-    /// Every step, in order, the image aside.
+    /// Every step, in order, the input aside.
     pub fn layers(&self) -> impl Iterator<Item = LayerInfo> {
         self.nodes.iter().skip(1).map(|node| LayerInfo {
             name: node.name.clone(),

@@ -59,7 +59,10 @@ impl OnnxNetwork {
     /// [`ModelError::Weights`] where the file's network takes or gives something else.
     pub fn logits(&self, images: &[f32], signature: &Signature) -> Result<Vec<f32>, ModelError> {
         let refuse = |problem: String| ModelError::weights(&self.path, problem, EXPECTED);
-        let Signature { channels, height, width, classes } = *signature;
+        let Some([channels, height, width]) = signature.image() else {
+            return Err(refuse("an input of tokens".to_owned()));
+        };
+        let classes = signature.output.width();
         let batch = images.len() / (channels * height * width);
         let images = NdTensor::from_data([batch, channels, height, width], images.to_vec());
         let output = self.model.run_one(images.into(), None).map_err(|e| refuse(e.to_string()))?;

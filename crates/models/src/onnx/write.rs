@@ -34,6 +34,10 @@ pub fn to_onnx(
         let problem = "its norms use the statistics of the batch, which no inference runtime does";
         return Err(ModelError::weights(path, problem, "a network with `norm = \"running\"`"));
     }
+    let Some(image) = graph.signature().image() else {
+        let problem = "its input is tokens, which are not exported to ONNX yet";
+        return Err(ModelError::weights(path, problem, "a network of images"));
+    };
     let mut nodes = OnnxNodes::default();
     write_weights(network, precision, &mut nodes);
     let mut values = vec![INPUT.to_owned()];
@@ -44,8 +48,6 @@ pub fn to_onnx(
         let (name, shape, inputs) = (node.name.as_str(), node.shape, inputs.as_slice());
         values.push(node.op.onnx(OnnxStep { name, shape, inputs, output }, &mut nodes));
     }
-    let signature = graph.signature();
-    let image = [signature.channels, signature.height, signature.width];
     let mut properties: Vec<Property> = metadata
         .iter()
         .map(|(key, value)| Property { key: key.clone(), value: value.clone() })
@@ -60,7 +62,7 @@ pub fn to_onnx(
             name: "network".to_owned(),
             initializer: nodes.constants,
             input: vec![ValueInfo::batch(INPUT, &image)],
-            output: vec![ValueInfo::batch(OUTPUT, &[signature.classes])],
+            output: vec![ValueInfo::batch(OUTPUT, &[graph.signature().output.width()])],
         }),
         opset_import: vec![OperatorSet { domain: String::new(), version: 17 }],
         metadata_props: properties,

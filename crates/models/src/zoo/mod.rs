@@ -158,14 +158,7 @@ impl Architecture {
     /// # Errors
     /// [`ModelError::Config`] with the field's name.
     pub fn graph(&self, signature: &Signature) -> Result<Graph, ModelError> {
-        let Signature { channels, height, width, classes } = *signature;
-        if channels == 0 || height == 0 || width == 0 || classes < 2 {
-            return Err(ModelError::config(
-                "signature",
-                signature,
-                "an image and at least 2 classes",
-            ));
-        }
+        signature.check()?;
         self.family().check()?;
         let mut builder = Builder::new(signature, self.norm().unwrap_or_default());
         self.family().describe(&mut builder)?;

@@ -13,15 +13,15 @@ pub struct ModelInfo {
     pub name: &'static str,
     /// What it is, in words.
     pub description: &'static str,
-    /// The images and classes that the literature counts its parameters for.
+    /// The input and output that the literature counts its parameters for.
     pub signature: Signature,
     architecture: fn() -> Architecture,
 }
 
-const CIFAR10: Signature = Signature { channels: 3, height: 32, width: 32, classes: 10 };
-const CIFAR100: Signature = Signature { classes: 100, ..CIFAR10 };
-const IMAGENET: Signature = Signature { channels: 3, height: 224, width: 224, classes: 1000 };
-const MNIST: Signature = Signature { channels: 1, height: 28, width: 28, classes: 10 };
+const CIFAR10: Signature = Signature::images([3, 32, 32], 10);
+const CIFAR100: Signature = Signature::images([3, 32, 32], 100);
+const IMAGENET: Signature = Signature::images([3, 224, 224], 1000);
+const MNIST: Signature = Signature::images([1, 28, 28], 10);
 
 /// Every named network.
 pub const MODELS: &[ModelInfo] = &[

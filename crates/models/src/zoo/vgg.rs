@@ -113,8 +113,8 @@ impl VggConfig {
     }
 
     fn rep_distiller(&self, graph: &mut Builder) {
-        let height = graph.signature().height;
         let mut x = graph.image();
+        let [_, height, _] = graph.shape(x);
         for (index, block) in self.blocks.iter().enumerate() {
             for (unit, channels) in block.iter().enumerate() {
                 x = graph.dropout(x, self.dropout);
@@ -167,13 +167,13 @@ impl Family for VggConfig {
     }
 
     fn describe(&self, graph: &mut Builder) -> Result<(), ModelError> {
-        let signature = graph.signature();
-        let halved = |index: &usize| self.halves_after(*index, signature.height);
-        let halvings = (0..self.blocks.len()).filter(halved).count();
-        let side = signature.height.min(signature.width);
+        let image = graph.image();
+        let [_, height, width] = graph.shape(image);
+        let halvings =
+            (0..self.blocks.len()).filter(|index| self.halves_after(*index, height)).count();
+        let side = height.min(width);
         if halvings >= usize::BITS as usize || side >> halvings == 0 {
-            let image = format!("{}x{} image", signature.height, signature.width);
-            let value = format!("{} blocks on a {image}", self.blocks.len());
+            let value = format!("{} blocks on a {height}x{width} image", self.blocks.len());
             let expected = format!("a side of at least 2^{halvings} pixels: so often is it halved");
             return Err(ModelError::Config { field: "blocks", value, expected });
         }

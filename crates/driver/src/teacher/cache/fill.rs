@@ -178,7 +178,7 @@ impl CacheRequest<'_> {
 
     fn record(&self) -> CacheRecord {
         let mut inputs = self.inputs.clone();
-        let shape = |tap: &TapShape| (tap.name.clone(), [tap.channels, tap.height, tap.width]);
+        let shape = |tap: &TapShape| (tap.name.clone(), tap.dims());
         let plain_images = self.plain.as_ref().map_or(0, Loader::samples) as u64;
         let fields = [
             ("precision", serde_json::to_value(self.section.precision).expect("a name serialises")),
@@ -270,11 +270,11 @@ impl CacheRequest<'_> {
         records: &mut Vec<u8>,
     ) -> Result<(), DriverError> {
         let (view, samples) = (batch.view, batch.samples.clone());
-        let images = batch.to_device(self.device)?.images;
-        let (logits, taps) = teacher.answers(images, !self.taps.is_empty());
+        let input = batch.to_device(self.device)?.input;
+        let (logits, taps) = teacher.outputs(input, !self.taps.is_empty())?;
         let logits: Vec<f32> = logits.into_data().iter::<f32>().collect();
         let taps: Vec<Vec<f32>> =
-            taps.into_iter().map(|tap| tap.features.into_data().iter::<f32>().collect()).collect();
+            taps.into_iter().map(|tap| tap.values.into_data().iter::<f32>().collect()).collect();
         for (row, sample) in samples.iter().enumerate() {
             let part = |values: &'_ [f32]| {
                 let each = values.len() / samples.len();

@@ -1,4 +1,4 @@
-//! The teacher's answers, kept: computed once, read by every later run.
+//! The teacher cache: outputs of the teacher on disk, computed once and read by every later run.
 //!
 //! A view of the training images is stored in the order and in the batches of the epoch that shows it first,
 //! so that a run with one view an epoch reads exactly what a live teacher would have said in its place: a
@@ -21,7 +21,7 @@ use std::{
 
 use burn::tensor::{Device, Tensor, TensorData};
 use distill_datasets::{Loader, Order, SampleId};
-use distill_models::Tap;
+use distill_models::Feature;
 
 pub use config::{CacheConfig, Stored};
 pub use entry::CacheRecord;
@@ -59,15 +59,15 @@ struct OpenView {
 const OPEN_FILES: usize = 128;
 
 impl OutputCache {
-    /// What the teacher says of a view of these samples, a batch: logits `[batch, classes]`, and its features.
+    /// The teacher's outputs for an augmented view of these samples, a batch: logits `[batch, classes]`, and features.
     ///
     /// # Errors
     /// [`DriverError`] where a part cannot be read.
-    pub fn answers(
+    pub fn outputs(
         &self,
         view: u64,
         samples: &[SampleId],
-    ) -> Result<(Tensor<2>, Vec<Tap>), DriverError> {
+    ) -> Result<(Tensor<2>, Vec<Feature>), DriverError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let there = match open.take() {
             Some(there) if there.view == view => there,
@@ -97,9 +97,10 @@ impl OutputCache {
         let rows = samples.len();
         let tensor = TensorData::new(logits, [rows, self.layout.classes]);
         let taps = self.layout.taps.iter().zip(taps).map(|(tap, values)| {
-            let shape = [rows, tap.channels, tap.height, tap.width];
-            let features = Tensor::from_data(TensorData::new(values, shape), &self.device);
-            Tap { name: tap.name.clone(), features }
+            let [width, height, columns] = tap.dims();
+            let shape = [rows, width, height, columns];
+            let values = Tensor::from_data(TensorData::new(values, shape), &self.device);
+            Feature { name: tap.name.clone(), values, grid: tap.grid }
         });
         Ok((Tensor::from_data(tensor, &self.device), taps.collect()))
     }

@@ -118,7 +118,7 @@ impl RecordLayout {
 
 /// Numbers of one image's features.
 fn values(tap: &TapShape) -> usize {
-    tap.channels * tap.height * tap.width
+    tap.width * tap.places
 }
 
 /// The classes of the `kept` largest logits, of equal ones the first, and the one logit that gives all
@@ -138,7 +138,7 @@ mod tests {
     use crate::evaluation::log_softmax;
 
     fn layout(top_k: Option<usize>, stored: Stored, taps: bool) -> RecordLayout {
-        let tap = TapShape { name: "block1".to_owned(), channels: 2, height: 1, width: 2 };
+        let tap = TapShape::map("block1", [2, 1, 2]);
         RecordLayout { classes: 5, top_k, stored, taps: if taps { vec![tap] } else { vec![] } }
     }
 

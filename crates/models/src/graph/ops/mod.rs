@@ -10,7 +10,7 @@ mod conv;
 mod dropout;
 mod flatten;
 mod global_average_pool;
-mod image;
+mod input;
 mod layer;
 mod linear;
 mod max_pool;
@@ -32,7 +32,7 @@ pub(crate) use distill_kernels::Activation;
 pub(crate) use dropout::Dropout;
 pub(crate) use flatten::Flatten;
 pub(crate) use global_average_pool::GlobalAveragePool;
-pub(crate) use image::Image;
+pub(crate) use input::Input;
 pub(crate) use layer::Layer;
 pub(crate) use linear::Linear;
 pub(crate) use max_pool::MaxPool;
@@ -69,7 +69,7 @@ macro_rules! operations {
 }
 
 operations! {
-    Image,
+    Input,
     Conv,
     BatchNorm,
     Linear,

@@ -5,29 +5,33 @@ use distill_kernels::FeatureMaps;
 use super::{Call, Operation};
 #[cfg(feature = "onnx")]
 use super::{OnnxNodes, OnnxStep};
+use crate::InputSpec;
 
 /// The network's input, which is given and not computed.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Image {
-    /// `[channels, height, width]`.
-    pub(crate) shape: [usize; 3],
+pub(crate) struct Input {
+    /// Its kind and size.
+    pub(crate) spec: InputSpec,
 }
 
-impl Operation for Image {
+impl Operation for Input {
     fn kind(&self) -> &'static str {
-        "image"
+        match self.spec {
+            InputSpec::Image { .. } => "image",
+            InputSpec::Tokens { .. } => "tokens",
+        }
     }
 
     fn shape(&self, _inputs: &[[usize; 3]]) -> Result<[usize; 3], String> {
-        Ok(self.shape)
+        Ok(self.spec.shape())
     }
 
     fn forward(&self, _call: Call<'_>) -> FeatureMaps {
-        unreachable!("the image is the network's input")
+        unreachable!("the network's input is given")
     }
 
     #[cfg(feature = "onnx")]
     fn onnx(&self, _step: OnnxStep<'_>, _nodes: &mut OnnxNodes) -> String {
-        unreachable!("the image is the graph's input")
+        unreachable!("the graph's input is given")
     }
 }
