@@ -18,7 +18,7 @@ use distill_datasets::{
     keyed::{KeyedRng, Operation},
 };
 use distill_driver::{
-    DriverError, Event, Observer, Silent, Stage, View,
+    DriverError, Event, ImagePreprocessing, Observer, Preprocessing, Silent, Stage,
     teacher::{Teacher, TeacherOutputs},
     training::{Context, Learner, OptimizerConfig, Trained, TrainingConfig, TrainingData, train},
 };
@@ -126,7 +126,7 @@ fn from(
     interrupt: &AtomicBool,
     observer: &mut dyn Observer,
 ) -> Result<Trained, DriverError> {
-    let (device, view) = (Device::flex(), view());
+    let (device, preprocessing) = (Device::flex(), preprocessing());
     let terms = match teacher {
         Some(_) => vec![TermConfig::SoftTargets(SoftTargetsConfig::default())],
         None => vec![TermConfig::CrossEntropy(Default::default())],
@@ -134,7 +134,7 @@ fn from(
     let data = TrainingData {
         train: &Loader::shuffled(source.clone(), 8, 1).with_window(2).with_workers(2),
         validation: &Loader::in_order(source, 50),
-        preprocessing: &view,
+        preprocessing: &preprocessing,
         negatives: None,
     };
     let mut context = Context {
@@ -150,8 +150,9 @@ fn from(
     train(learner, &data, &Objective::new(&terms).unwrap(), teacher, &config, &mut context)
 }
 
-fn view() -> View {
-    View { shape: SHAPE, normalisation: Normalisation { mean: vec![0.4], std: vec![0.3] } }
+fn preprocessing() -> Preprocessing {
+    let normalisation = Normalisation { mean: vec![0.4], std: vec![0.3] };
+    ImagePreprocessing { shape: SHAPE, normalisation }.into()
 }
 
 #[test]
@@ -165,7 +166,7 @@ fn a_network_learns_from_files_that_are_read_sample_by_sample() {
     // And another one from it, with soft targets alone.
     let device = Device::flex();
     let network = distill_models::weights::load(network(2, &device), &out.join("last.bpk"));
-    let outputs = TeacherOutputs::live(Teacher::new(&network.unwrap(), view()));
+    let outputs = TeacherOutputs::live(Teacher::new(&network.unwrap(), preprocessing()));
     let out = folder.path().join("student");
     let student = trained(&data, Some(&outputs), &out, &go_on, &mut Silent).unwrap();
     assert!(student.best.top1 > 0.9, "{:?}", student.best);
@@ -248,7 +249,7 @@ fn an_interruption_changes_no_bit_and_a_lost_file_is_an_error() {
     let source = Files::write(&lost, 6);
     fs::remove_file(lost.join("3")).unwrap();
     let loader = Loader::in_order(Arc::new(source), 50);
-    let network = Teacher::new(&network(2, &Device::flex()), view());
+    let network = Teacher::new(&network(2, &Device::flex()), preprocessing());
     let error = network.predictions(&loader, &Device::flex()).unwrap_err().to_string();
     assert!(error.contains("lost"), "{error}");
 }

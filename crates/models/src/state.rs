@@ -21,6 +21,8 @@ pub(crate) struct Entry {
     pub(crate) shape: Vec<usize>,
     /// Distribution of its initial values.
     pub(crate) draw: Draw,
+    /// Whether the module keeps it transposed.
+    pub(crate) transposed: bool,
 }
 
 impl Entry {
@@ -45,8 +47,9 @@ impl Graph {
     pub(crate) fn entries(&self) -> Vec<Entry> {
         let mut entries = Vec::new();
         for node in &self.nodes {
-            for Parameter { field, shape, draw } in node.op.parameters() {
-                entries.push(Entry { name: format!("{}.{field}", node.name), shape, draw });
+            for Parameter { field, shape, draw, transposed } in node.op.parameters() {
+                let name = format!("{}.{field}", node.name);
+                entries.push(Entry { name, shape, draw, transposed });
             }
         }
         entries
@@ -126,7 +129,7 @@ impl<I: Iterator<Item = Entry>> ModuleVisitor for Reader<I> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let entry = self.entries.next().expect("the graph has every parameter of its module");
         let data = param.transform_for_save().val().into_data().convert::<f32>();
-        let data = if D == 2 { transposed(&data) } else { data };
+        let data = if entry.transposed { transposed(&data) } else { data };
         self.items.push(Item { entry, data });
     }
 }
@@ -149,7 +152,7 @@ where
         }
         match (self.give)(&entry) {
             Ok(data) => {
-                let data = if D == 2 { transposed(&data) } else { data };
+                let data = if entry.transposed { transposed(&data) } else { data };
                 let value = Tensor::<D>::from_data(data, &param.lazy_device());
                 param.transform_for_load(value, entry.id())
             }

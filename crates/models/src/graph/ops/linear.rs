@@ -37,7 +37,7 @@ impl Operation for Linear {
     fn parameters(&self) -> Vec<Parameter> {
         let draw = Draw::Uniform { fan_in: self.inputs };
         let weight = Parameter::new("weight", [self.outputs, self.inputs], draw);
-        vec![weight, Parameter::new("bias", [self.outputs], draw)]
+        vec![weight.transposed(), Parameter::new("bias", [self.outputs], draw)]
     }
 
     fn saved(&self) -> Saved {

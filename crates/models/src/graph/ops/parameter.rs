@@ -9,6 +9,8 @@ pub(crate) struct Parameter {
     pub(crate) shape: Vec<usize>,
     /// Distribution of its initial values.
     pub(crate) draw: Draw,
+    /// Whether the module keeps it transposed, as Burn's linear layer does: `[inputs, outputs]`.
+    pub(crate) transposed: bool,
 }
 
 /// Distribution of initial values.
@@ -34,7 +36,12 @@ pub(crate) enum Draw {
 
 impl Parameter {
     pub(crate) fn new(field: &'static str, shape: impl Into<Vec<usize>>, draw: Draw) -> Self {
-        Self { field, shape: shape.into(), draw }
+        Self { field, shape: shape.into(), draw, transposed: false }
+    }
+
+    /// The same, which the module keeps transposed.
+    pub(crate) fn transposed(self) -> Self {
+        Self { transposed: true, ..self }
     }
 
     /// Whether it is trained by gradients.
