@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use distill_collective::CollectiveError;
 use distill_datasets::{DataError, SampleId};
 use distill_models::ModelError;
 use distill_objective::{ConfigError, SignalError};
@@ -22,6 +23,9 @@ pub enum DriverError {
     /// The data is missing, malformed or cannot be fetched.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// Another process of the training is not there any more.
+    #[error(transparent)]
+    Collective(#[from] CollectiveError),
     /// A model is unknown, misconfigured or does not fit its weights.
     #[error(transparent)]
     Model(#[from] ModelError),

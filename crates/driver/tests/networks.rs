@@ -205,7 +205,7 @@ fn a_specialist_sees_images_as_its_generalist() {
         ModelCard::beside(&out.join("networks").join(name).join("selected.bpk")).unwrap().unwrap()
     };
     assert_eq!(card("first").mean, [0.1, 0.2, 0.3]);
-    assert_eq!(card("first").view(), card("general").view());
+    assert_eq!(card("first").preprocessing(), card("general").preprocessing());
 }
 
 #[test]
@@ -494,7 +494,7 @@ fn an_ensemble_has_no_features() {
 fn network(run: &Path, name: &str, file: &str, device: &Device) -> Teacher {
     let weights = run.join("networks").join(name).join(file);
     let card = ModelCard::beside(&weights).unwrap().unwrap();
-    Teacher::new(&card.load(&weights, device).unwrap(), card.view())
+    Teacher::new(&card.load(&weights, device).unwrap(), card.preprocessing())
 }
 
 fn inputs(run: &Path, stage: &str) -> serde_json::Value {

@@ -12,6 +12,7 @@ use std::{
 };
 
 use burn::tensor::Device;
+use distill_collective::Solo;
 use distill_datasets::{
     DataError, HostBatch, HostInput, ImageShape, Loader, Normalisation, Relabelled, SampleId,
     Source, Targets, ViewKey,
@@ -143,6 +144,7 @@ fn from(
         fingerprint: "of this test",
         seed: 1,
         device: &device,
+        collective: &Solo,
         interrupt,
         observer,
     };

@@ -169,12 +169,11 @@ fn onnx_gives_the_same_logits_in_another_runtime() {
         "mlp-1200",
     ] {
         let info = ModelInfo::named(name).unwrap();
-        let mut signature = info.signature;
-        if signature.height > 64 {
-            (signature.height, signature.width) = (64, 64);
-        }
+        let [channels, height, width] =
+            info.signature.image().expect("images").map(|size| size.min(64));
+        let classes = info.signature.output.width();
+        let signature = Signature::images([channels, height, width], classes);
         let network = build(&info.architecture(), signature, &Device::flex()).valid();
-        let [channels, height, width] = signature.image().expect("images");
         let pixels = uniform("image", 3 * channels * height * width);
         let data = TensorData::new(pixels.clone(), [3, channels, height, width]);
         let expected = values(network.forward(Tensor::from_data(data, &Device::flex())));

@@ -104,8 +104,7 @@ fn logits_and_taps_have_their_shapes() {
             let images = Tensor::zeros([2, 3, side, side], &device);
             let (logits, taps) = network.forward_with_features(images.clone());
             assert_eq!(logits.dims(), [2, 10], "{backend}");
-            let shapes: Vec<_> =
-                taps.iter().map(|t| (t.name.as_str(), t.features.dims())).collect();
+            let shapes: Vec<_> = taps.iter().map(|t| (t.name.as_str(), t.values.dims())).collect();
             let expected =
                 [("block1", [2, 4, side / 2, side / 2]), ("block2", [2, 8, side / 4, side / 4])];
             assert_eq!(shapes, expected, "{backend}");
@@ -349,7 +348,8 @@ fn a_network_with_more_classes_starts_as_the_one_it_grew_from() {
         };
         let (small, own) = (made(1, 10), made(2, 12));
         let grown = own.clone().grown_from(&small).unwrap();
-        let shape = [2, signature.channels, signature.height, signature.width];
+        let [channels, height, width] = signature.image().expect("images");
+        let shape = [2, channels, height, width];
         let images = Tensor::<4>::full(shape, 0.3, &device);
         let logits = grown.forward(images.clone());
         let old = logits.clone().slice([0..2, 0..10]);

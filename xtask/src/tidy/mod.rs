@@ -15,12 +15,16 @@ use crate::cargo;
 use modules::Modules;
 
 /// Which crates of the workspace each crate may name as a normal dependency.
-const MAY_KNOW: [(&str, &[&str]); 9] = [
+const MAY_KNOW: [(&str, &[&str]); 10] = [
     ("distill-objective", &[]),
     ("distill-kernels", &[]),
     ("distill-models", &["distill-kernels"]),
     ("distill-datasets", &[]),
-    ("distill-driver", &["distill-objective", "distill-models", "distill-datasets"]),
+    ("distill-collective", &[]),
+    (
+        "distill-driver",
+        &["distill-objective", "distill-models", "distill-datasets", "distill-collective"],
+    ),
     ("distill-backends", &[]),
     ("distill-report", &["distill-driver"]),
     (

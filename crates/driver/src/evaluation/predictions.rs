@@ -1,7 +1,7 @@
 //! Logits of a network on a whole set, for figures that look at every row.
 
 use burn::tensor::Device;
-use distill_datasets::{DataError, Input, Loader};
+use distill_datasets::{DataError, Input, Loader, Part};
 
 use super::{
     metric::{Metric, Rows, likeliest, rank},
@@ -30,7 +30,7 @@ impl Predictions {
         forward: impl FnMut(Input) -> Result<Vec<f32>, E>,
     ) -> Result<Self, E> {
         let (mut logits, mut labels): (Vec<f32>, Vec<i32>) = Default::default();
-        each_batch(loader, device, forward, |rows, classes| {
+        each_batch(loader, device, Part::whole(), forward, |rows, classes| {
             logits.extend_from_slice(rows);
             labels.extend_from_slice(classes);
         })?;

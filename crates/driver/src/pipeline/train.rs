@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
 
+use distill_collective::Solo;
 use distill_datasets::{Augmented, Loader};
 use distill_models::Network;
 use distill_objective::{Negatives, Objective};
@@ -62,6 +63,7 @@ impl Pipeline<'_> {
             fingerprint: &fingerprint,
             seed: self.seed(stage),
             device: &self.config.device,
+            collective: &Solo,
             interrupt: self.interrupt,
             observer,
         };

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, path::Path, sync::atomic::AtomicBool};
 
 use burn::tensor::Device;
-use distill_datasets::Loader;
+use distill_collective::Collective;
+use distill_datasets::{Loader, Part};
 use distill_objective::Negatives;
 
 use super::Best;
@@ -34,10 +35,19 @@ pub struct Context<'a> {
     pub seed: u64,
     /// Device, without autodiff.
     pub device: &'a Device,
+    /// Processes of the training: this one alone, until gradients are summed over several.
+    pub collective: &'a dyn Collective,
     /// Request to stop after the current step, with everything saved.
     pub interrupt: &'a AtomicBool,
     /// Receiver of events.
     pub observer: &'a mut dyn Observer,
+}
+
+impl Context<'_> {
+    /// Share of each batch that this process takes.
+    pub(super) fn part(&self) -> Part {
+        Part { rank: self.collective.rank(), world: self.collective.world() }
+    }
 }
 
 /// Result of a training; its weights are in the folder.

@@ -5,8 +5,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use distill_datasets::Part;
-
 use super::{
     Context,
     epoch_end::end_epoch,
@@ -32,7 +30,7 @@ pub(super) fn run_epoch(
     let mut learning_rate =
         setup.learning_rate(setup.steps_done(&state.progress).saturating_sub(1));
     let Progress { epoch, step: done, .. } = state.progress;
-    let mut batches = train.epoch(epoch as u64, done as u64, Part::whole())?;
+    let mut batches = train.epoch(epoch as u64, done as u64, context.part())?;
     let mut waited = Duration::ZERO;
     while let Some(batch) = batches.next() {
         let batch = batch?;

@@ -24,8 +24,9 @@ use crate::{
 /// needed where the objective has terms that compare with one.
 ///
 /// # Errors
-/// [`DriverError::Recipe`] for a setting out of its range and for sets without samples, [`DriverError::Interrupted`], [`DriverError::NonFinite`], [`DriverError::Signals`] where the objective misses
-/// a signal, and failures of files.
+/// [`DriverError::Recipe`] for a setting out of its range, for sets without samples and for several processes,
+/// [`DriverError::Interrupted`], [`DriverError::NonFinite`], [`DriverError::Signals`] where the objective misses a
+/// signal, and failures of files.
 pub fn train(
     learner: Learner,
     data: &TrainingData<'_>,
@@ -42,6 +43,12 @@ pub fn train(
             let problem = format!("the {name} set has no samples, expected at least one");
             return Err(DriverError::recipe(context.stage.name(), problem));
         }
+    }
+    let world = context.collective.world();
+    if world != 1 {
+        let problem =
+            format!("{world} processes, expected one: gradients are not summed over several yet");
+        return Err(DriverError::recipe(context.stage.name(), problem));
     }
     create_dir(context.folder)?;
     let learner = learner.computing_in(config.optimizer.precision);
