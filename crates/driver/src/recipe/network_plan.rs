@@ -49,7 +49,7 @@ pub struct SinglePlan {
 #[derive(Debug, Clone)]
 pub enum Origin {
     /// Training in its own stage.
-    Trained(TrainingPlan),
+    Trained(Box<TrainingPlan>),
     /// A file of trained weights.
     Pretrained(PathBuf),
     /// The stage of its lead, in which it is trained as the lead is.

@@ -39,7 +39,7 @@ pub(super) fn student(
         _ => LearnsFrom::Labels,
     };
     check_peers(&training, table)?;
-    model(&section.model, Origin::Trained(training), table)
+    model(&section.model, Origin::Trained(Box::new(training)), table)
 }
 
 /// The teacher that a student is compared with, where its section says so much.
@@ -99,7 +99,7 @@ pub(super) fn trained(
         _ => {}
     }
     check_peers(&training, table)?;
-    model(&section.model, Origin::Trained(training), table)
+    model(&section.model, Origin::Trained(Box::new(training)), table)
 }
 
 /// A network with trained weights from a file.
@@ -165,7 +165,7 @@ pub(super) fn specialist(
         size: None,
         mean: None,
         std: None,
-        origin: Origin::Trained(training),
+        origin: Origin::Trained(Box::new(training)),
     })
 }
 
