@@ -12,33 +12,28 @@ pub(super) fn in_order(
     networks: &mut BTreeMap<Stage, NetworkPlan>,
     file: &str,
 ) -> Result<Vec<Stage>, DriverError> {
-    let mut keep: Vec<(Stage, usize, String)> = Vec::new();
+    let mut keep: Vec<(Stage, usize)> = Vec::new();
     for (field, reference, is_member) in references(teacher, networks) {
-        let epochs = epochs(reference, is_member, networks)
-            .map_err(|expected| DriverError::field(file, &field, reference, &expected))?;
-        match reference.weights {
-            Weights::After(epoch) if !(1..=epochs).contains(&epoch) => {
-                let expected = format!("an epoch from 1 to its {epochs}");
-                return Err(DriverError::field(file, &field, reference, &expected));
+        let refuse = |expected: &str| DriverError::field(file, &field, reference, expected);
+        let epochs =
+            epochs(reference, is_member, networks).map_err(|expected| refuse(&expected))?;
+        match (reference.weights, reference.stage) {
+            (Weights::Last | Weights::Selected, _) => {}
+            (Weights::After(epoch), _) if !(1..=epochs).contains(&epoch) => {
+                return Err(refuse(&format!("an epoch from 1 to its {epochs}")));
             }
-            Weights::After(epoch) => keep.push((reference.stage, epoch, field)),
-            Weights::Last | Weights::Selected => {}
+            (Weights::After(_), Stage::Baseline | Stage::Student) => {
+                return Err(refuse("no epoch: those of baseline and student are not kept"));
+            }
+            (Weights::After(epoch), stage) => keep.push((stage, epoch)),
         }
     }
-    for (stage, epoch, field) in keep {
-        let single = match (stage, networks.get_mut(&stage)) {
-            (Stage::Baseline | Stage::Student, _) => None,
-            (_, Some(NetworkPlan::Single(single))) => Some(single),
-            _ => None,
-        };
-        match single.map(|single| &mut single.origin) {
-            Some(Origin::Trained(training)) => training.keep.insert(epoch),
-            _ => {
-                let name = Reference { stage, weights: Weights::After(epoch) };
-                let expected = "no epoch: those of baseline and student are not kept";
-                return Err(DriverError::field(file, &field, name, expected));
-            }
-        };
+    for (stage, epoch) in keep {
+        if let Some(NetworkPlan::Single(single)) = networks.get_mut(&stage)
+            && let Origin::Trained(training) = &mut single.origin
+        {
+            training.keep.insert(epoch);
+        }
     }
     order(networks).map_err(|circle| {
         let names: Vec<&str> = circle.into_iter().map(Stage::name).collect();

@@ -42,7 +42,7 @@ pub(super) fn student(
     model(&section.model, Origin::Trained(Box::new(training)), table)
 }
 
-/// The teacher that a student is compared with, where its section says so much.
+/// The teacher that a student is compared with: the one of `from`, or `[teacher]`.
 pub(super) fn reference_teacher(learns_from: &LearnsFrom) -> Reference {
     match learns_from {
         LearnsFrom::Teacher(teacher) => *teacher,
