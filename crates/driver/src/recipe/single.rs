@@ -39,6 +39,7 @@ pub(super) fn student(
         _ => LearnsFrom::Labels,
     };
     check_peers(&training, table)?;
+    check_size(section.model.size, table)?;
     model(&section.model, Origin::Trained(Box::new(training)), table)
 }
 
@@ -99,6 +100,7 @@ pub(super) fn trained(
         _ => {}
     }
     check_peers(&training, table)?;
+    check_size(section.model.size, table)?;
     model(&section.model, Origin::Trained(Box::new(training)), table)
 }
 
@@ -115,13 +117,14 @@ pub(super) fn pretrained(
     let optimizer = section.optimizer.over(&recipe.optimizer);
     optimizer.resolve().map_err(|refusal| table.refuse_inherited("optimizer", refusal))?;
     check_doubled(section.augment.as_deref().unwrap_or_default(), table)?;
+    check_size(section.model.size, table)?;
     model(&section.model, Origin::Pretrained(source.folder.join(&section.weights)), table)
 }
 
-/// A network that is trained in the stage of its lead.
+/// A network that is trained in the stage of its lead, where all is checked but its model.
 ///
 /// # Errors
-/// [`DriverError`] for values that are out of range.
+/// [`DriverError`] for a model that there is not.
 pub(super) fn peer(
     lead: Stage,
     section: &ModelSection,
@@ -177,7 +180,6 @@ fn model(
     let architecture = Architecture::named(&section.model, section.overrides.clone())
         .map_err(|e| table.wrong(e))?;
     architecture.check_fields().map_err(|e| table.wrong(e))?;
-    check_size(section.size, table)?;
     Ok(SinglePlan {
         table: table.name.to_owned(),
         model: section.model.clone(),
