@@ -61,7 +61,7 @@ fn perceptrons_read_real_numerals() {
     std::fs::write(&file, text).unwrap();
     let (recipe, source) = recipe::read(file.to_str().unwrap(), &[]).unwrap();
     let config = RunConfig {
-        recipe: recipe::Resolved::new(recipe, &source).unwrap(),
+        recipe: recipe::Plan::new(recipe, &source).unwrap(),
         seed: 1,
         out: folder.path().join("run"),
         data: data.into(),

@@ -464,6 +464,14 @@ fn networks_that_cannot_be_are_refused() {
             "`networks.b` is a peer of `a`, expected a model and nothing else",
         ),
         (
+            r#"networks={a={model="vgg-small"}, b={model="vgg-small", epochs=1, peers=["a"], objective=[{term="cross-entropy", weight=-1.0}]}}"#,
+            "[networks.b] `objective[0].weight` is `-1`",
+        ),
+        (
+            r#"networks={a={model="vgg-small"}, b={model="vgg-small", epochs=1, peers=["a"], size=0}}"#,
+            "`networks.b.size` is `0`",
+        ),
+        (
             r#"networks={a={model="vgg-small", epochs=1, from="teacher", peers=["b"]}, b={model="vgg-small"}}"#,
             "`networks.a.from` is `teacher`, expected to be left out",
         ),

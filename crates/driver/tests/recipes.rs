@@ -2,7 +2,7 @@
 
 use distill_driver::{
     Stage,
-    recipe::{self, BUILTIN, Resolved, ResolvedStage},
+    recipe::{self, BUILTIN, Plan, TrainingPlan},
 };
 
 #[test]
@@ -14,33 +14,33 @@ fn every_recipe_that_is_built_in_resolves() {
         assert!(!recipe.description.is_empty() && builtin.text.starts_with("# "));
         let text = toml::to_string(&recipe).unwrap();
         assert_eq!(toml::from_str::<recipe::Recipe>(&text).unwrap(), recipe, "there and back");
-        Resolved::new(recipe, &source).unwrap();
+        Plan::new(recipe, &source).unwrap();
     }
 }
 
 #[test]
 fn the_tutorials_recipe_is_the_tutorials() {
     let (recipe, source) = recipe::read("labml-cifar10", &[]).unwrap();
-    let resolved = Resolved::new(recipe, &source).unwrap();
-    assert_eq!(resolved.objective().formula(), "0.40·T²·KL(T=5) + 0.50·CE");
-    let optimizer = &resolved.student.optimizer;
+    let plan = Plan::new(recipe, &source).unwrap();
+    assert_eq!(plan.objective().formula(), "0.40·T²·KL(T=5) + 0.50·CE");
+    let optimizer = &plan.student().optimizer;
     assert_eq!((optimizer.learning_rate, optimizer.batch, optimizer.epsilon), (2.5e-4, 64, 1e-8));
-    assert_eq!((teacher(&resolved).epochs, resolved.student.epochs), (20, 10));
+    assert_eq!((teacher(&plan).epochs, plan.student().epochs), (20, 10));
 }
 
 #[test]
 fn fields_of_a_stage_win_over_those_of_the_recipe() {
-    let resolved = resolve(&["optimizer.batch=32", "student.optimizer.batch=16"]).unwrap();
-    assert_eq!((teacher(&resolved).optimizer.batch, resolved.student.optimizer.batch), (32, 16));
-    assert_eq!(resolved.student.optimizer.kind, teacher(&resolved).optimizer.kind);
+    let plan = resolve(&["optimizer.batch=32", "student.optimizer.batch=16"]).unwrap();
+    assert_eq!((teacher(&plan).optimizer.batch, plan.student().optimizer.batch), (32, 16));
+    assert_eq!(plan.student().optimizer.kind, teacher(&plan).optimizer.kind);
 }
 
 #[test]
 fn another_kind_of_optimizer_inherits_only_what_it_has() {
     let sgd = ["optimizer.kind=sgd", "optimizer.momentum=0.8", "student.optimizer.kind=adam"];
-    let resolved = resolve(&sgd).unwrap();
-    assert_eq!(teacher(&resolved).optimizer.momentum, 0.8);
-    assert_eq!(resolved.student.optimizer.kind, distill_driver::training::OptimizerKind::Adam);
+    let plan = resolve(&sgd).unwrap();
+    assert_eq!(teacher(&plan).optimizer.momentum, 0.8);
+    assert_eq!(plan.student().optimizer.kind, distill_driver::training::OptimizerKind::Adam);
 }
 
 #[test]
@@ -115,13 +115,13 @@ fn a_file_is_named_in_its_errors() {
     assert!(error.contains("did you mean `digits`?"), "{error}");
 }
 
-fn resolve(settings: &[&str]) -> Result<Resolved, String> {
+fn resolve(settings: &[&str]) -> Result<Plan, String> {
     let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
     recipe::read("digits", &settings)
-        .and_then(|(recipe, source)| Resolved::new(recipe, &source))
+        .and_then(|(recipe, source)| Plan::new(recipe, &source))
         .map_err(|e| e.to_string())
 }
 
-fn teacher(resolved: &Resolved) -> &ResolvedStage {
-    resolved.stage(Stage::Teacher).expect("the recipe has one teacher")
+fn teacher(plan: &Plan) -> &TrainingPlan {
+    plan.training(Stage::Teacher).expect("the recipe trains a teacher")
 }

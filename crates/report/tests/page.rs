@@ -26,7 +26,7 @@ fn tiny(out: &Path, seed: u64) -> Report {
     let settings = settings.map(str::to_owned);
     let (recipe, source) = recipe::read("digits", &settings).unwrap();
     let config = RunConfig {
-        recipe: recipe::Resolved::new(recipe, &source).unwrap(),
+        recipe: recipe::Plan::new(recipe, &source).unwrap(),
         seed,
         out: out.to_owned(),
         data: out.join("no-data"),

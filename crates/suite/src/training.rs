@@ -13,7 +13,7 @@ use distill_backends::{BACKENDS, Backend};
 use distill_driver::{
     Capabilities, DriverError, Event, Observer, RunConfig,
     metrics::Line,
-    recipe::{self, Resolved},
+    recipe::{self, Plan},
     run as run_recipe,
     training::Precision,
 };
@@ -112,7 +112,7 @@ fn losses(
     }
     let (recipe, source) = recipe::read("digits", &settings)?;
     let config = RunConfig {
-        recipe: Resolved::new(recipe, &source)?,
+        recipe: Plan::new(recipe, &source)?,
         seed: 7,
         out: out.to_owned(),
         data: out.join("no-data"),

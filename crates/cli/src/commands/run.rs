@@ -57,7 +57,7 @@ pub(crate) fn configure(arguments: &RunArguments) -> anyhow::Result<Configured> 
     let several = recipe.seeds.len() > 1 && arguments.seed.is_none();
     let first = recipe.seeds.first().copied().unwrap_or(recipe.seed);
     let seed = arguments.seed.unwrap_or(first);
-    let recipe = recipe::Resolved::new(recipe, &source)?;
+    let recipe = recipe::Plan::new(recipe, &source)?;
     let name = &recipe.recipe.name;
     let default_out = match several {
         true => PathBuf::from(format!("runs/{name}-{}", backend.name)),

@@ -35,7 +35,7 @@ impl Pipeline<'_> {
         observer: &mut dyn Observer,
     ) -> Result<TeacherOutputs, DriverError> {
         let Some(section) = self.cache() else { return Ok(TeacherOutputs::live(teacher)) };
-        let (epochs, augment) = (self.settings(stage).epochs, &self.settings(stage).augment);
+        let (epochs, augment) = (self.training(stage).epochs, &self.training(stage).augment);
         let views = section.views_of(epochs);
         if views < epochs {
             observer.on(Event::Note(format!(
@@ -56,17 +56,17 @@ impl Pipeline<'_> {
         let recipe = &self.config.recipe;
         let Some(section) = self.cache() else { return Ok(()) };
         let mut asked = BTreeMap::new();
-        for (stage, single) in recipe.singles() {
+        for (stage, training) in recipe.trained() {
             let Some(reference) = recipe.learns_from(stage) else { continue };
-            let mut objective = single.objective.built().clone();
+            let mut objective = training.objective.built().clone();
             if objective.needs_features() {
-                let graph = |stage| self.settings(stage).architecture.graph(&self.signature(stage));
+                let graph = |stage| self.network(stage).architecture.graph(&self.signature(stage));
                 let graphs = [&graph(stage)?, &graph(reference.stage)?];
                 try_connection(&mut objective, graphs, &self.config.device)?;
             }
             let images = self.sets[&stage].images.clone();
-            let source = Arc::new(Augmented::new(images, single.augment.clone()));
-            let batches = Loader::shuffled(source, single.optimizer.batch, self.seed(stage));
+            let source = Arc::new(Augmented::new(images, training.augment.clone()));
+            let batches = Loader::shuffled(source, training.optimizer.batch, self.seed(stage));
             // Which teacher it is shows in its name, and not yet in its weights.
             let name = Value::from(reference.to_string());
             let filling = self.filling(stage, reference, section, &objective, batches, name)?;
@@ -84,9 +84,9 @@ impl Pipeline<'_> {
         batches: Loader,
         identity: Value,
     ) -> Result<CacheRequest<'a>, DriverError> {
-        let (recipe, own) = (&self.config.recipe, self.settings(stage));
+        let (recipe, own) = (&self.config.recipe, self.training(stage));
         let images = &self.sets[&stage].images;
-        let teacher = recipe.stage(reference.stage);
+        let teacher = recipe.single(reference.stage);
         // An ensemble has no features to watch.
         let mut watched = Vec::new();
         if let Some(teacher) = teacher {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Pipeline;
 use crate::{
     DriverError,
-    recipe::{Reference, ResolvedEnsemble, ResolvedNetwork},
+    recipe::{EnsemblePlan, NetworkPlan, Reference},
     records::{StageRecord, weights_identity},
     store::fingerprint,
     teacher::Teacher,
@@ -15,10 +15,12 @@ use crate::{
 impl Pipeline<'_> {
     /// A network, or an ensemble, that was made earlier, as a teacher.
     pub(super) fn teacher(&self, of: Reference) -> Result<Teacher, DriverError> {
-        let ensemble = match self.config.recipe.networks.get(&of.stage) {
-            Some(ResolvedNetwork::Ensemble(ensemble)) => ensemble,
-            Some(ResolvedNetwork::Specialists(all)) => return self.with_specialists(all),
-            _ => return Ok(Teacher::new(&self.load(of)?, self.preprocessing(of.stage).clone())),
+        let ensemble = match self.config.recipe.makes(of.stage) {
+            Some(NetworkPlan::Ensemble(ensemble)) => ensemble,
+            Some(NetworkPlan::Specialists(all)) => return self.with_specialists(all),
+            Some(NetworkPlan::Single(_)) | None => {
+                return Ok(Teacher::new(&self.load(of)?, self.preprocessing(of.stage).clone()));
+            }
         };
         let member = |(member, share): (&Reference, &f64)| {
             Ok::<_, DriverError>((
@@ -34,10 +36,10 @@ impl Pipeline<'_> {
 
     /// Identity of a teacher as its students hear it.
     pub(super) fn identity(&self, of: Reference) -> Result<Value, DriverError> {
-        match self.config.recipe.networks.get(&of.stage) {
-            Some(ResolvedNetwork::Ensemble(ensemble)) => return self.ensemble_identity(ensemble),
-            Some(ResolvedNetwork::Specialists(all)) => return self.specialists_identity(all),
-            _ => {}
+        match self.config.recipe.makes(of.stage) {
+            Some(NetworkPlan::Ensemble(ensemble)) => return self.ensemble_identity(ensemble),
+            Some(NetworkPlan::Specialists(all)) => return self.specialists_identity(all),
+            Some(NetworkPlan::Single(_)) | None => {}
         }
         let preprocessing = self.preprocessing(of.stage);
         Ok(json!({
@@ -49,7 +51,7 @@ impl Pipeline<'_> {
     }
 
     /// Everything that an ensemble's answers depend on.
-    fn ensemble_identity(&self, ensemble: &ResolvedEnsemble) -> Result<Value, DriverError> {
+    fn ensemble_identity(&self, ensemble: &EnsemblePlan) -> Result<Value, DriverError> {
         let members: Result<Vec<Value>, _> =
             ensemble.members.iter().map(|member| self.identity(*member)).collect();
         Ok(json!({
@@ -65,7 +67,7 @@ impl Pipeline<'_> {
     /// The record of several that answer as one: it has no weights of its own, and costs what its members cost.
     pub(super) fn gather(
         &self,
-        network: &ResolvedNetwork,
+        network: &NetworkPlan,
         inputs: &Value,
     ) -> Result<StageRecord, DriverError> {
         let mut cost = Cost { parameters: 0, macs: 0 };

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{EVALUATION_BATCH, Pipeline, RunConfig};
 use crate::{
     DriverError, Event, Observer, Silent, Stage,
-    recipe::{Reference, ResolvedStage},
+    recipe::{Reference, SinglePlan},
 };
 
 /// Batches of the first rehearsal; those of warm-up are not counted.
@@ -100,7 +100,8 @@ impl Pipeline<'_> {
     /// How fast each stage goes.
     fn rehearse(&self, observer: &mut dyn Observer) -> Result<BTreeMap<Stage, Pace>, DriverError> {
         let recipe = &self.config.recipe;
-        let batch = recipe.singles().map(|(_, single)| single.optimizer.batch).max().unwrap_or(1);
+        let batch =
+            recipe.trained().map(|(_, training)| training.optimizer.batch).max().unwrap_or(1);
         let validation = self.validation.samples().min(EVALUATION_BATCH);
         let mut images = (BATCHES * batch).min(self.train.len());
         loop {
@@ -131,17 +132,18 @@ impl Pipeline<'_> {
             Dataset { test: Arc::new(self.dataset.test.first(1)), ..self.dataset.clone() };
         let short = Pipeline::new(&config, &dataset, self.interrupt, &mut Silent)?;
         let mut paces = BTreeMap::new();
-        for stage in &config.recipe.order {
+        for plan in &config.recipe.stages {
+            let stage = plan.stage;
             let mut stopwatch = Stopwatch::default();
-            short.make(*stage, &mut stopwatch)?;
-            let seen = short.seen_by(*stage, &short.validation)?;
+            short.make(plan, &mut stopwatch)?;
+            let seen = short.seen_by(stage, &short.validation)?;
             let started = Instant::now();
-            let teacher = short.teacher(Reference::selected(*stage))?;
+            let teacher = short.teacher(Reference::selected(stage))?;
             teacher.predictions(&seen, &config.device)?;
             let evaluated_per_second = seen.samples() as f64 / started.elapsed().as_secs_f64();
             let evaluation = validation as f64 / evaluated_per_second;
             paces.insert(
-                *stage,
+                stage,
                 Pace {
                     images_per_second: stopwatch.images_per_second,
                     answers_per_second: stopwatch.answers_per_second,
@@ -156,11 +158,11 @@ impl Pipeline<'_> {
     fn stage_forecast(
         &self,
         stage: Stage,
-        single: &ResolvedStage,
+        single: &SinglePlan,
         pace: &Pace,
     ) -> Result<StageForecast, DriverError> {
         let cost = single.architecture.cost(&self.signature(stage))?;
-        let epochs = if single.lead.is_some() { 0 } else { single.epochs };
+        let epochs = single.training().map_or(0, |training| training.epochs);
         let images = self.sets[&stage].images.len();
         let mut seconds = 0.0;
         if let Some(rate) = pace.images_per_second.filter(|_| epochs > 0) {

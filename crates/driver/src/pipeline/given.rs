@@ -13,10 +13,10 @@ use distill_models::{
 };
 use serde_json::json;
 
-use super::{Pipeline, RunConfig, WEIGHTS_FORMAT};
+use super::{Pipeline, RunConfig};
 use crate::{
     DriverError, Event, ImagePreprocessing, Observer, Stage,
-    recipe::{Resolved, ResolvedStage},
+    recipe::{Plan, SinglePlan},
     records::{ModelCard, StageRecord, check_size},
     store::{fingerprint, hash_file, write_atomic},
 };
@@ -28,18 +28,18 @@ pub(super) fn find(
     observer: &mut dyn Observer,
 ) -> Result<Option<PathBuf>, DriverError> {
     let recipe = &config.recipe;
-    let Some(single) = recipe.stage(stage) else { return Ok(None) };
-    let Some(beside) = &single.weights else { return Ok(None) };
+    let Some(single) = recipe.single(stage) else { return Ok(None) };
+    let Some(beside) = single.weights() else { return Ok(None) };
     let section = match stage {
         Stage::Network(name) => recipe.recipe.networks.get(name),
         _ => Some(&recipe.recipe.teacher),
     };
     let Some(written) = section.and_then(|section| section.weights.as_ref()) else {
-        return Ok(Some(beside.clone()));
+        return Ok(Some(beside.to_owned()));
     };
     let below = config.data.join(written);
-    if let Some(path) = [beside, &below].into_iter().find(|path| path.is_file()) {
-        return Ok(Some(path.clone()));
+    if let Some(path) = [beside, below.as_path()].into_iter().find(|path| path.is_file()) {
+        return Ok(Some(path.to_owned()));
     }
     let Some(file) = published(written) else {
         let expected = "a file beside the recipe or below the data folder";
@@ -74,8 +74,8 @@ fn published(path: &Path) -> Option<&'static RemoteFile> {
 /// Input preprocessing of a network: of its table in the recipe, else of the card beside its weights, else of
 /// `[data]` and the dataset.
 pub(super) fn preprocessing(
-    recipe: &Resolved,
-    single: &ResolvedStage,
+    recipe: &Plan,
+    single: &SinglePlan,
     dataset: &Dataset,
     weights: Option<&Path>,
 ) -> Result<ImagePreprocessing, DriverError> {
@@ -118,27 +118,6 @@ fn in_evaluation(architecture: &Architecture) -> serde_json::Value {
 }
 
 impl Pipeline<'_> {
-    /// Everything that a given network's record and scores depend on.
-    pub(super) fn given_inputs(
-        &self,
-        stage: Stage,
-        weights: &Path,
-    ) -> Result<serde_json::Value, DriverError> {
-        let preprocessing = self.preprocessing(stage);
-        Ok(json!({
-            "weights_format": WEIGHTS_FORMAT,
-            "backend": self.config.backend,
-            "weights": hash_file(weights)?,
-            "dataset": self.dataset.sha256,
-            "classes": self.dataset.classes,
-            "signature": self.signature(stage),
-            "image": self.image(),
-            "mean": preprocessing.normalisation.mean,
-            "std": preprocessing.normalisation.std,
-            "model": self.settings(stage).architecture,
-        }))
-    }
-
     /// Takes given weights as the stage's result.
     pub(super) fn adopt(
         &self,
@@ -147,7 +126,7 @@ impl Pipeline<'_> {
         inputs: &serde_json::Value,
         folder: &Path,
     ) -> Result<StageRecord, DriverError> {
-        let config = self.settings(stage);
+        let config = self.network(stage);
         let cost = config.architecture.cost(&self.signature(stage))?;
         check_size(path, cost.parameters)?;
         let network = weights::load(self.initial(stage)?, path)?;

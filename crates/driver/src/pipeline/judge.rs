@@ -9,7 +9,7 @@ use crate::{
     DriverError, Event, Observer, Stage,
     evaluation::{Calibration, Latency, MissingClasses, Predictions},
     evidence::{EVIDENCE, Evidence, Three},
-    recipe::Reference,
+    recipe::{Reference, StagePlan},
     records::{ClassRecord, TestRecord},
     store::{Weights, read_json, write_json},
     teacher::Teacher,
@@ -27,7 +27,7 @@ impl Pipeline<'_> {
     /// Reads the test split: once for each network that is not evaluated yet.
     pub(super) fn evaluate(&self, observer: &mut dyn Observer) -> Result<(), DriverError> {
         let mut due = Vec::new();
-        for stage in &self.config.recipe.order {
+        for StagePlan { stage, .. } in &self.config.recipe.stages {
             let old: Option<TestRecord> = read_json(&self.folder(*stage).join("test.json"))?;
             let of = self.compared(*stage)?;
             if !old.is_some_and(|old| old.calibration.is_some() && old.of == of) {
@@ -121,7 +121,7 @@ impl Pipeline<'_> {
     /// and so is a student whose objective looks at labels alone.
     fn heard(&self, stage: Stage) -> Option<Reference> {
         match stage {
-            Stage::Baseline | Stage::Student => self.config.recipe.student.from,
+            Stage::Baseline | Stage::Student => Some(self.config.recipe.teacher),
             _ => self.config.recipe.learns_from(stage),
         }
     }
@@ -143,9 +143,9 @@ impl Pipeline<'_> {
 
     /// Whether what a network says is needed more than once: by those that are compared with it, or as evidence.
     fn is_asked_for(&self, of: Reference) -> bool {
-        let order = &self.config.recipe.order;
+        let stages = &self.config.recipe.stages;
         [BASELINE, STUDENT].contains(&of)
-            || order.iter().any(|stage| self.heard(*stage) == Some(of))
+            || stages.iter().any(|plan| self.heard(plan.stage) == Some(of))
     }
 
     /// What a network says of the test split, kept where it is asked for again.

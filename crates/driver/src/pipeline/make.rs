@@ -5,10 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde_json::json;
+
 use super::Pipeline;
 use crate::{
     DriverError, Event, Observer, Stage,
-    recipe::ResolvedStage,
+    recipe::{Origin, Reference, SinglePlan, StagePlan, Start, TrainingPlan},
     records::{ModelCard, StageRecord},
     store::{
         Weights, create_dir, differences, fingerprint, hash_file, peer_file, read_json, write_json,
@@ -20,8 +22,59 @@ use crate::{
 const INPUTS: &str = "inputs.json";
 
 impl Pipeline<'_> {
+    /// Makes what the plan has for a stage, one way for each origin of weights.
+    pub(super) fn make(
+        &self,
+        plan: &StagePlan,
+        observer: &mut dyn Observer,
+    ) -> Result<(), DriverError> {
+        let (stage, network) = (plan.stage, &plan.makes);
+        let Some(single) = network.single() else {
+            let inputs = self.identity(Reference::selected(stage))?;
+            return self.stage(stage, &inputs, observer, |_, _| self.gather(network, &inputs));
+        };
+        match &single.origin {
+            Origin::Trained(training) => self.make_trained(stage, training, observer),
+            Origin::Pretrained(_) => {
+                let path = &self.given[&stage];
+                let inputs = self.given_inputs(stage, path)?;
+                let adopt =
+                    |folder: &Path, _: &mut dyn Observer| self.adopt(stage, path, &inputs, folder);
+                self.stage(stage, &inputs, observer, adopt)
+            }
+            Origin::Peer(lead) => {
+                let inputs = self.peer_inputs(stage, *lead)?;
+                let take = |folder: &Path, _: &mut dyn Observer| {
+                    self.take_peer(stage, *lead, &inputs, folder)
+                };
+                self.stage(stage, &inputs, observer, take)
+            }
+        }
+    }
+
+    fn make_trained(
+        &self,
+        stage: Stage,
+        training: &TrainingPlan,
+        observer: &mut dyn Observer,
+    ) -> Result<(), DriverError> {
+        let mut inputs = self.inputs(stage);
+        if let Start::Generalist(specialist) = training.start {
+            let own = self.own_classes(stage, specialist, observer)?;
+            observer.on(Event::Note(format!("{}: its classes are {}", stage.name(), own.names())));
+            inputs["specialist"] = json!(own);
+        }
+        if let Some(reference) = self.config.recipe.learns_from(stage) {
+            inputs["teacher"] = self.identity(reference)?;
+            if let Some(cache) = self.cache().filter(|cache| !cache.is_exact()) {
+                inputs["answers"] = json!({ "precision": cache.precision, "top_k": cache.top_k });
+            }
+        }
+        self.stage(stage, &inputs, observer, |_, observer| self.train(stage, &inputs, observer))
+    }
+
     /// Runs `make` unless the stage's result is there for the same inputs.
-    pub(super) fn stage(
+    fn stage(
         &self,
         stage: Stage,
         inputs: &serde_json::Value,
@@ -68,7 +121,7 @@ impl Pipeline<'_> {
                 }
             }
         }
-        if let Some(single) = self.config.recipe.stage(stage) {
+        if let Some(single) = self.config.recipe.single(stage) {
             write_json(&folder.join("model.json"), &self.card(stage, single))?;
         }
         write_json(&folder.join(INPUTS), inputs)?;
@@ -77,7 +130,7 @@ impl Pipeline<'_> {
         checkpoint::clear(&folder)
     }
 
-    fn card(&self, stage: Stage, single: &ResolvedStage) -> ModelCard {
+    fn card(&self, stage: Stage, single: &SinglePlan) -> ModelCard {
         let preprocessing = self.preprocessing(stage);
         ModelCard {
             model: single.model.clone(),
@@ -97,15 +150,15 @@ impl Pipeline<'_> {
         stage: Stage,
         record: &StageRecord,
     ) -> bool {
-        if self.config.recipe.stage(stage).is_none() {
+        if self.config.recipe.single(stage).is_none() {
             return true;
         }
         let own = [
             (Weights::Selected.file(), &record.selected_sha256),
             (Weights::Last.file(), &record.last_sha256),
         ];
-        let config = self.config.recipe.stage(stage).filter(|_| stage != Stage::Baseline);
-        let mut asked = config.iter().flat_map(|config| &config.keep);
+        let training = self.config.recipe.training(stage);
+        let mut asked = training.iter().flat_map(|training| &training.keep);
         if !asked.all(|epoch| record.kept_sha256.contains_key(epoch)) {
             return false;
         }

@@ -10,7 +10,7 @@ use crate::{
     DriverError, Event, Observer, Stage,
     error::gigabytes,
     memory::{StageMemory, StageNetworks, on_host},
-    recipe::{Reference, ResolvedNetwork},
+    recipe::{NetworkPlan, Reference},
 };
 
 /// An estimate may be off by so much before a run is refused for it.
@@ -25,15 +25,15 @@ impl Pipeline<'_> {
         observer: &mut dyn Observer,
     ) -> Result<Option<u64>, DriverError> {
         let mut stages = Vec::new();
-        for (stage, single) in self.config.recipe.singles() {
-            if single.epochs > 0 && single.lead.is_none() && is_due(stage) {
-                stages.push((stage, self.stage_memory(stage, single.optimizer.accumulate)?));
+        for (stage, training) in self.config.recipe.trained() {
+            if is_due(stage) {
+                stages.push((stage, self.stage_memory(stage, training.optimizer.accumulate)?));
             }
         }
         let Some((stage, _)) = stages.iter().max_by_key(|(_, memory)| memory.on_device()) else {
             return Ok(None);
         };
-        let optimizer = &self.settings(*stage).optimizer;
+        let optimizer = &self.training(*stage).optimizer;
         let batch = optimizer.batch;
         let all: Vec<StageMemory> = stages.iter().map(|(_, memory)| *memory).collect();
         let needs = self.takes(&all);
@@ -66,11 +66,11 @@ impl Pipeline<'_> {
     /// A stage whose batches go through in so many parts.
     fn stage_memory(&self, stage: Stage, parts: usize) -> Result<StageMemory, DriverError> {
         let graph = |stage: Stage| -> Result<Graph, DriverError> {
-            Ok(self.settings(stage).architecture.graph(&self.signature(stage))?)
+            Ok(self.network(stage).architecture.graph(&self.signature(stage))?)
         };
         let teaching = self.config.recipe.learns_from(stage).map_or_else(Vec::new, |reference| {
-            match self.config.recipe.networks.get(&reference.stage) {
-                Some(ResolvedNetwork::Single(_)) | None => vec![reference],
+            match self.config.recipe.makes(reference.stage) {
+                Some(NetworkPlan::Single(_)) | None => vec![reference],
                 Some(several) => several.needs(),
             }
         });
@@ -78,7 +78,7 @@ impl Pipeline<'_> {
         let learning = learning.collect::<Result<Vec<_>, _>>()?;
         let teaching = teaching.iter().map(|Reference { stage, .. }| graph(*stage));
         let teaching = teaching.collect::<Result<Vec<_>, _>>()?;
-        let optimizer = &self.settings(stage).optimizer;
+        let optimizer = &self.training(stage).optimizer;
         let networks = StageNetworks {
             learning: learning.iter().collect(),
             teaching: teaching.iter().collect(),

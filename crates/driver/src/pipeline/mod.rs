@@ -5,6 +5,7 @@ mod ensemble;
 mod finished;
 mod forecast;
 mod given;
+mod inputs;
 mod judge;
 mod make;
 mod memory;
@@ -16,7 +17,7 @@ mod train;
 
 use std::{
     collections::BTreeMap,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, atomic::AtomicBool},
 };
 
@@ -26,21 +27,16 @@ use distill_datasets::{
     keyed::{KeyedRng, Operation},
 };
 use distill_models::{Network, Signature, weights};
-use serde_json::json;
 
 use crate::{
-    Capabilities, DriverError, Event, ExportConfig, ImagePreprocessing, Observer, Report, Stage,
-    export,
-    recipe::{Reference, Resolved, ResolvedStage, StageObjective},
+    Capabilities, DriverError, ExportConfig, ImagePreprocessing, Observer, Report, Stage, export,
+    recipe::{Plan, Reference, SinglePlan, TrainingPlan},
     records::{self, BURN, DatasetRecord, Host, RunRecord, StageRecord, device_name},
-    store::{read_json, sha256, write_atomic, write_json},
+    store::{read_json, write_atomic, write_json},
 };
 
 pub use self::forecast::{Forecast, StageForecast, forecast};
 use self::prepare::{TrainingSet, effective_formula, training_sets};
-
-/// Names and layout of the numbers in files of weights; stages with files of another one are made again.
-pub(crate) const WEIGHTS_FORMAT: u32 = 2;
 
 /// Images of a batch in evaluation. Part of the answer where a norm uses batch statistics.
 pub const EVALUATION_BATCH: usize = 500;
@@ -49,7 +45,7 @@ pub const EVALUATION_BATCH: usize = 500;
 #[derive(Debug, Clone)]
 pub struct RunConfig {
     /// What to do.
-    pub recipe: Resolved,
+    pub recipe: Plan,
     /// Seed of weights, order, views and dropout.
     pub seed: u64,
     /// The run's folder.
@@ -94,8 +90,8 @@ pub fn run(
     export::clean_up(&config.out);
     pipeline.write_head(estimate)?;
 
-    for stage in &config.recipe.order {
-        pipeline.make(*stage, observer)?;
+    for stage in &config.recipe.stages {
+        pipeline.make(stage, observer)?;
     }
     pipeline.evaluate(observer)?;
     let report = Report::write(&config.out)?;
@@ -140,7 +136,7 @@ impl<'a> Pipeline<'a> {
             given.extend(weights.map(|path| (stage, path)));
         }
         for (stage, single) in recipe.singles() {
-            if let Some(specialist) = single.specialist {
+            if let Some(specialist) = single.specialist() {
                 // It starts from weights that know images as its generalist sees them.
                 preprocessing.insert(stage, preprocessing[&specialist.of.stage].clone());
             }
@@ -170,9 +166,10 @@ impl<'a> Pipeline<'a> {
 
     /// Room for weights and three checkpoints with optimizer state (two kept, one being written), generously.
     fn bytes_needed(&self) -> u64 {
-        let parameters = |(stage, single): (Stage, &ResolvedStage)| {
+        let parameters = |(stage, single): (Stage, &SinglePlan)| {
             let cost = single.architecture.cost(&self.signature(stage));
-            cost.map_or(0, |cost| cost.parameters) * (16 + single.keep.len() as u64)
+            let kept = single.training().map_or(0, |training| training.keep.len());
+            cost.map_or(0, |cost| cost.parameters) * (16 + kept as u64)
         };
         self.config.recipe.singles().map(parameters).sum::<u64>() * 4 + (4 << 20)
     }
@@ -207,112 +204,11 @@ impl<'a> Pipeline<'a> {
         write_atomic(&config.out.join("recipe.toml"), text.as_bytes())
     }
 
-    fn make(&self, stage: Stage, observer: &mut dyn Observer) -> Result<(), DriverError> {
-        let recipe = &self.config.recipe;
-        if let Some(several) = recipe.networks.get(&stage).filter(|_| recipe.stage(stage).is_none())
-        {
-            let inputs = self.identity(Reference::selected(stage))?;
-            return self.stage(stage, &inputs, observer, |_, _| self.gather(several, &inputs));
-        }
-        if let Some(path) = self.given.get(&stage) {
-            let inputs = self.given_inputs(stage, path)?;
-            let adopt =
-                |folder: &Path, _: &mut dyn Observer| self.adopt(stage, path, &inputs, folder);
-            return self.stage(stage, &inputs, observer, adopt);
-        }
-        if let Some(lead) = self.settings(stage).lead {
-            let inputs = self.peer_inputs(stage, lead)?;
-            let take =
-                |folder: &Path, _: &mut dyn Observer| self.take_peer(stage, lead, &inputs, folder);
-            return self.stage(stage, &inputs, observer, take);
-        }
-        let mut inputs = self.inputs(stage);
-        if let Some(specialist) = self.settings(stage).specialist {
-            let own = self.own_classes(stage, specialist, observer)?;
-            observer.on(Event::Note(format!("{}: its classes are {}", stage.name(), own.names())));
-            inputs["specialist"] = json!(own);
-        }
-        if let Some(reference) = recipe.learns_from(stage) {
-            inputs["teacher"] = self.identity(reference)?;
-            if let Some(cache) = self.cache().filter(|cache| !cache.is_exact()) {
-                inputs["answers"] = json!({ "precision": cache.precision, "top_k": cache.top_k });
-            }
-        }
-        self.stage(stage, &inputs, observer, |_, observer| self.train(stage, &inputs, observer))
-    }
-
-    /// Everything that a trained network depends on, the teacher aside.
-    fn inputs(&self, stage: Stage) -> serde_json::Value {
-        let preprocessing = self.preprocessing(stage);
-        let settings = self.settings(stage);
-        let mut inputs = json!({
-            "weights_format": WEIGHTS_FORMAT,
-            "backend": self.config.backend,
-            "seed": self.seed(stage),
-            "dataset": self.dataset.sha256,
-            "classes": self.class_names(stage),
-            "signature": self.signature(stage),
-            "image": self.image(),
-            "train": self.train.len(),
-            "validation": self.validation.samples(),
-            "augment": settings.augment,
-            "mean": preprocessing.normalisation.mean,
-            "std": preprocessing.normalisation.std,
-            "model": settings.architecture,
-            "epochs": settings.epochs,
-            "optimizer": settings.optimizer,
-            "schedule": settings.schedule,
-            "objective": self.objective(stage).terms,
-        });
-        if !settings.without.is_empty() {
-            inputs["without"] = json!(settings.without);
-        }
-        if let Some(own) = settings.train {
-            inputs["own_train"] = own.into();
-        }
-        if !self.peers(stage).is_empty() {
-            let of_peer = |peer: &Stage| json!({ "model": self.settings(*peer).architecture, "seed": self.seed(*peer) });
-            inputs["peers"] = self.peers(stage).iter().map(of_peer).collect();
-        }
-        let non_finite = self.config.recipe.recipe.non_finite;
-        if !non_finite.is_default() {
-            inputs["non_finite"] = json!(non_finite);
-        }
-        if let Some(views) = self.config.recipe.reused_views(stage) {
-            inputs["views"] = views.into();
-        }
-        inputs
-    }
-
-    /// Whether a stage starts from the student's weights and sees its batches, so that it differs by its
-    /// objective, teacher or images alone.
-    fn is_paired(&self, stage: Stage) -> bool {
-        match stage {
-            Stage::Teacher => false,
-            Stage::Baseline | Stage::Student => true,
-            Stage::Network(_) => self.settings(stage).paired,
-        }
-    }
-
-    /// Seed of a stage's random numbers. Networks that are not paired have one of their own, which comes with
-    /// their name.
-    fn seed(&self, stage: Stage) -> u64 {
-        let seed = self.config.seed;
-        match stage {
-            Stage::Network(name) if !self.is_paired(stage) => {
-                let hash = sha256(format!("{seed} {name}").as_bytes());
-                // A number that any reader of JSON can hold.
-                u64::from_str_radix(&hash[..13], 16).expect("hexadecimal digits")
-            }
-            _ => seed,
-        }
-    }
-
     /// The network before training.
     fn initial(&self, stage: Stage) -> Result<Network, DriverError> {
         let role = u64::from(self.is_paired(stage));
         let mut rng = KeyedRng::new(self.seed(stage), 0, role, Operation::Weights);
-        let architecture = &self.settings(stage).architecture;
+        let architecture = &self.network(stage).architecture;
         Ok(architecture.init(&self.signature(stage), &mut rng, &self.config.device)?)
     }
 
@@ -322,14 +218,14 @@ impl<'a> Pipeline<'a> {
         Ok(weights::load(self.initial(of.stage)?, &file)?)
     }
 
-    /// What a stage that is no ensemble trains.
-    fn settings(&self, stage: Stage) -> &ResolvedStage {
-        self.config.recipe.stage(stage).expect("a stage with weights of its own")
+    /// The network of a stage that is no ensemble.
+    fn network(&self, stage: Stage) -> &SinglePlan {
+        self.config.recipe.single(stage).expect("a stage with weights of its own")
     }
 
-    /// What a stage that is no ensemble minimises.
-    fn objective(&self, stage: Stage) -> &StageObjective {
-        self.config.recipe.objective_of(stage).expect("a stage with weights of its own")
+    /// How a stage that trains a network does so.
+    fn training(&self, stage: Stage) -> &TrainingPlan {
+        self.config.recipe.training(stage).expect("a stage that trains")
     }
 
     fn preprocessing(&self, stage: Stage) -> &ImagePreprocessing {

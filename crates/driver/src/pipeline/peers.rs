@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Pipeline;
 use crate::{
@@ -13,12 +13,9 @@ use crate::{
 };
 
 impl Pipeline<'_> {
-    /// Those that learn together with a stage; the baseline learns alone.
+    /// Those that learn together with a stage.
     pub(super) fn peers(&self, stage: Stage) -> &[Stage] {
-        match stage {
-            Stage::Baseline => &[],
-            _ => &self.settings(stage).peers,
-        }
+        self.training(stage).peers()
     }
 
     /// What training left of each peer.
@@ -39,15 +36,6 @@ impl Pipeline<'_> {
         trained.peers_best.iter().copied().enumerate().map(record).collect()
     }
 
-    /// Everything that a peer's weights depend on: the stage that trained it.
-    pub(super) fn peer_inputs(&self, stage: Stage, lead: Stage) -> Result<Value, DriverError> {
-        Ok(json!({
-            "lead": self.record(lead)?.fingerprint,
-            "peer": self.place(stage, lead),
-            "model": self.settings(stage).architecture,
-        }))
-    }
-
     /// Takes a peer's weights out of the folder of the stage that trained it.
     pub(super) fn take_peer(
         &self,
@@ -56,7 +44,7 @@ impl Pipeline<'_> {
         inputs: &Value,
         folder: &Path,
     ) -> Result<StageRecord, DriverError> {
-        let (at, config) = (self.place(stage, lead), self.settings(stage));
+        let (at, config) = (self.place(stage, lead), self.network(stage));
         let trained = self.record(lead)?;
         let Some(peer) = trained.peers.get(at).cloned() else {
             return Err(DriverError::Folder {
@@ -77,7 +65,7 @@ impl Pipeline<'_> {
         Ok(StageRecord {
             model: config.model.clone(),
             bytes,
-            epochs: config.epochs,
+            epochs: trained.epochs,
             // All of them learn in the same steps.
             seconds: trained.seconds,
             images_per_second: trained.images_per_second,
@@ -89,7 +77,7 @@ impl Pipeline<'_> {
     }
 
     /// Place of a peer among those of its lead.
-    fn place(&self, stage: Stage, lead: Stage) -> usize {
+    pub(super) fn place(&self, stage: Stage, lead: Stage) -> usize {
         let place = self.peers(lead).iter().position(|peer| *peer == stage);
         place.expect("a peer is one of its lead's")
     }

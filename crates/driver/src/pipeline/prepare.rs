@@ -7,7 +7,7 @@ use distill_datasets::{Dataset, ImageSet, load};
 use super::RunConfig;
 use crate::{
     DriverError, Event, ImagePreprocessing, Observer, Stage,
-    recipe::{Resolved, ResolvedStage},
+    recipe::{Origin, Plan, SinglePlan},
     training::try_connection,
 };
 
@@ -34,19 +34,24 @@ pub(super) struct TrainingSet {
 
 /// The training images of each stage, those that are alike only once.
 pub(super) fn training_sets(
-    recipe: &Resolved,
+    recipe: &Plan,
     train: &Arc<ImageSet>,
     dataset: &Dataset,
 ) -> Result<BTreeMap<Stage, TrainingSet>, DriverError> {
     let mut alike: Vec<(Option<usize>, TrainingSet)> = Vec::new();
-    let mut sets = BTreeMap::new();
+    let mut sets: BTreeMap<Stage, TrainingSet> = BTreeMap::new();
     for (stage, single) in recipe.singles() {
+        if let Origin::Peer(lead) = &single.origin {
+            sets.insert(stage, sets[lead].clone());
+            continue;
+        }
+        let own = single.training().and_then(|training| training.train);
         let missing = recipe.missing(stage, dataset)?;
-        let there = alike.iter().find(|(own, set)| *own == single.train && set.missing == missing);
+        let there = alike.iter().find(|(same, set)| *same == own && set.missing == missing);
         let set = match there {
             Some((_, set)) => set.clone(),
             None => {
-                let mut images = match single.train {
+                let mut images = match own {
                     Some(own) => Arc::new(train.first(own)),
                     None => train.clone(),
                 };
@@ -54,11 +59,12 @@ pub(super) fn training_sets(
                     images = Arc::new(images.without(&missing));
                 }
                 let set = TrainingSet { images, missing };
-                alike.push((single.train, set.clone()));
+                alike.push((own, set.clone()));
                 set
             }
         };
-        let (batch, left) = (single.optimizer.batch, set.images.len());
+        let batch = single.training().map_or(0, |training| training.optimizer.batch);
+        let left = set.images.len();
         if left < batch {
             let table = &single.table;
             let expected = format!("at most the {left} images that `{table}.without` leaves");
@@ -78,19 +84,20 @@ pub(super) fn effective_formula(
     dataset: &Dataset,
 ) -> Result<String, DriverError> {
     let recipe = &config.recipe;
-    let graph = |stage: Stage, single: &ResolvedStage| {
+    let graph = |stage: Stage, single: &SinglePlan| {
         Ok::<_, DriverError>(
             single.architecture.graph(&preprocessing[&stage].signature(dataset.classes.len()))?,
         )
     };
     let mut formula = recipe.objective().formula();
     for (stage, single) in recipe.singles() {
+        let Some(training) = single.training() else { continue };
         let Some(reference) = recipe.learns_from(stage) else { continue };
-        let mut objective = single.objective.built().clone();
+        let mut objective = training.objective.built().clone();
         if !objective.needs_features() {
             continue;
         }
-        let Some(teacher) = recipe.stage(reference.stage) else {
+        let Some(teacher) = recipe.single(reference.stage) else {
             let expected = "one network, for the features that the objective compares have no mean";
             let field = format!("{}.from", single.table);
             return Err(DriverError::field(&recipe.file, &field, reference, expected));

@@ -14,7 +14,7 @@ use super::{Pipeline, TrainingSet};
 use crate::{
     DriverError, Observer, Stage,
     cluster::clusters,
-    recipe::{Reference, ResolvedSpecialist, ResolvedSpecialists},
+    recipe::{Reference, SpecialistPlan, SpecialistsPlan},
     store::read_json,
     teacher::Teacher,
 };
@@ -46,7 +46,7 @@ impl Pipeline<'_> {
     pub(super) fn own_classes(
         &self,
         stage: Stage,
-        of: ResolvedSpecialist,
+        of: SpecialistPlan,
         observer: &mut dyn Observer,
     ) -> Result<OwnClasses, DriverError> {
         let found = clusters(&self.predict(of.of, &self.validation, observer)?, of.clusters);
@@ -56,7 +56,7 @@ impl Pipeline<'_> {
         let ours = labels.iter().filter(|label| own[**label as usize]).count();
         let others = labels.len() - ours;
         if ours == 0 || others == 0 {
-            let table = &self.settings(stage).table;
+            let table = &self.network(stage).table;
             let problem = format!(
                 "`{table}.specialist.cluster` is `{}`, expected a cluster with training images in and outside of it: of \
                  {} images {ours} are in it\n\
@@ -74,10 +74,13 @@ impl Pipeline<'_> {
         })
     }
 
+    fn is_specialist(&self, stage: Stage) -> bool {
+        self.config.recipe.single(stage).is_some_and(|own| own.specialist().is_some())
+    }
+
     /// The classes that a specialist's stage was begun with; none for other stages.
     pub(super) fn begun_with(&self, stage: Stage) -> Result<Option<OwnClasses>, DriverError> {
-        let is_one = self.config.recipe.stage(stage).is_some_and(|own| own.specialist.is_some());
-        if !is_one {
+        if !self.is_specialist(stage) {
             return Ok(None);
         }
         let path = self.folder(stage).join("inputs.json");
@@ -95,8 +98,7 @@ impl Pipeline<'_> {
     /// Names of what a stage tells apart.
     pub(super) fn class_names(&self, stage: Stage) -> Vec<String> {
         let mut names = self.dataset.classes.clone();
-        let single = self.config.recipe.stage(stage);
-        if single.is_some_and(|single| single.specialist.is_some()) {
+        if self.is_specialist(stage) {
             names.push(DUSTBIN.to_owned());
         }
         names
@@ -132,15 +134,12 @@ impl Pipeline<'_> {
     pub(super) fn as_generalist(
         &self,
         network: Network,
-        of: ResolvedSpecialist,
+        of: SpecialistPlan,
     ) -> Result<Network, DriverError> {
         Ok(network.grown_from(&self.load(of.of)?)?)
     }
 
-    pub(super) fn with_specialists(
-        &self,
-        all: &ResolvedSpecialists,
-    ) -> Result<Teacher, DriverError> {
+    pub(super) fn with_specialists(&self, all: &SpecialistsPlan) -> Result<Teacher, DriverError> {
         let network = |of: Reference| {
             Ok::<_, DriverError>((self.load(of)?, self.preprocessing(of.stage).clone()))
         };
@@ -153,10 +152,7 @@ impl Pipeline<'_> {
         Ok(Teacher::specialists(network(all.generalist)?, members?, all.top))
     }
 
-    pub(super) fn specialists_identity(
-        &self,
-        all: &ResolvedSpecialists,
-    ) -> Result<Value, DriverError> {
+    pub(super) fn specialists_identity(&self, all: &SpecialistsPlan) -> Result<Value, DriverError> {
         let of_one = |stage: &Stage| {
             let identity = self.identity(Reference::selected(*stage))?;
             Ok::<_, DriverError>(json!({ "network": identity, "own": self.begun_with(*stage)? }))

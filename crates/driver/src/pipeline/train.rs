@@ -1,6 +1,6 @@
 //! Training of a stage: what it is made of, and the record of what came out.
 
-use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
+use std::{fs, path::Path, sync::Arc};
 
 use distill_collective::Solo;
 use distill_datasets::{Augmented, Loader};
@@ -10,6 +10,7 @@ use distill_objective::{Negatives, Objective};
 use super::Pipeline;
 use crate::{
     DriverError, Event, Observer, Stage, StageRecord,
+    recipe::Start,
     store::{Weights, fingerprint, hash_file},
     teacher::TeacherOutputs,
     training::{Context, Learner, Trained, TrainingConfig, TrainingData, train},
@@ -23,16 +24,17 @@ impl Pipeline<'_> {
         inputs: &serde_json::Value,
         observer: &mut dyn Observer,
     ) -> Result<StageRecord, DriverError> {
-        let (settings, folder) = (self.settings(stage), self.folder(stage));
+        let (network, training) = (self.network(stage), self.training(stage));
+        let folder = self.folder(stage);
         let recipe = &self.config.recipe;
-        let mut objective = self.objective(stage).built().clone();
+        let mut objective = training.objective.built().clone();
         let set = match self.begun_with(stage)? {
             Some(own) => self.specialist_set(stage, &own.own).images,
             None => self.sets[&stage].images.clone(),
         };
         let validation = self.seen_by(stage, &self.validation)?;
-        let source = Arc::new(Augmented::new(set.clone(), settings.augment.clone()));
-        let mut batches = Loader::shuffled(source, settings.optimizer.batch, self.seed(stage))
+        let source = Arc::new(Augmented::new(set.clone(), training.augment.clone()));
+        let mut batches = Loader::shuffled(source, training.optimizer.batch, self.seed(stage))
             .with_workers(self.config.workers);
         let (learner, teacher) = self.learner(stage, &mut objective, &batches, observer)?;
         if let Some(views) = recipe.reused_views(stage) {
@@ -44,10 +46,10 @@ impl Pipeline<'_> {
         });
         observer.on(Event::StageStarted {
             stage,
-            model: &settings.model,
-            parameters: settings.architecture.cost(&self.signature(stage))?.parameters,
+            model: &network.model,
+            parameters: network.architecture.cost(&self.signature(stage))?.parameters,
             formula: &objective.formula(),
-            epochs: settings.epochs,
+            epochs: training.epochs,
         });
         let data = TrainingData {
             train: &batches,
@@ -79,11 +81,11 @@ impl Pipeline<'_> {
         batches: &Loader,
         observer: &mut dyn Observer,
     ) -> Result<(Learner, Option<TeacherOutputs>), DriverError> {
-        let settings = self.settings(stage);
+        let training = self.training(stage);
         let (seed, device) = (self.seed(stage), &self.config.device);
-        let precision = settings.optimizer.precision.dtype();
+        let precision = training.optimizer.precision.dtype();
         let mut network = self.initial(stage)?.computing_in(precision);
-        if let Some(specialist) = settings.specialist {
+        if let Start::Generalist(specialist) = training.start {
             network = self.as_generalist(network, specialist)?;
         }
         let Some(reference) = self.config.recipe.learns_from(stage) else {
@@ -111,19 +113,15 @@ impl Pipeline<'_> {
     }
 
     fn training_config(&self, stage: Stage) -> TrainingConfig {
-        let (settings, recipe) = (self.settings(stage), &self.config.recipe.recipe);
+        let (training, recipe) = (self.training(stage), &self.config.recipe.recipe);
         TrainingConfig {
-            epochs: settings.epochs,
-            optimizer: settings.optimizer.clone(),
-            schedule: settings.schedule.clone(),
+            epochs: training.epochs,
+            optimizer: training.optimizer.clone(),
+            schedule: training.schedule.clone(),
             non_finite: recipe.non_finite,
             log_every: recipe.log_every,
             checkpoint_every: recipe.checkpoint_every,
-            // The baseline has the student's settings, and nobody learns from its epochs.
-            keep: match stage {
-                Stage::Baseline => BTreeSet::new(),
-                _ => settings.keep.clone(),
-            },
+            keep: training.keep.clone(),
         }
     }
 
@@ -134,15 +132,15 @@ impl Pipeline<'_> {
         folder: &Path,
         trained: Trained,
     ) -> Result<StageRecord, DriverError> {
-        let settings = self.settings(stage);
+        let network = self.network(stage);
         let selected = folder.join(Weights::Selected.file());
         Ok(StageRecord {
             fingerprint: fingerprint(inputs),
             inputs: inputs.clone(),
-            model: settings.model.clone(),
-            cost: settings.architecture.cost(&self.signature(stage))?,
+            model: network.model.clone(),
+            cost: network.architecture.cost(&self.signature(stage))?,
             bytes: fs::metadata(&selected).map_err(DriverError::io(&selected))?.len(),
-            epochs: settings.epochs,
+            epochs: self.training(stage).epochs,
             seconds: trained.seconds,
             images_per_second: Some(trained.images_per_second),
             waiting_seconds: trained.waiting_seconds,

@@ -2,10 +2,10 @@
 
 use burn::tensor::Device;
 
-use super::Resolved;
+use super::Plan;
 use crate::{Capabilities, DriverError, training::Precision};
 
-impl Resolved {
+impl Plan {
     /// Checks what needs the device: what it can compute in.
     ///
     /// # Errors
@@ -17,14 +17,13 @@ impl Resolved {
         device: &Device,
     ) -> Result<(), DriverError> {
         let can = Precision::of_device(capabilities, device);
-        let trained = self.singles().filter(|(_, single)| single.epochs > 0);
-        for (_, single) in trained {
-            let precision = single.optimizer.precision;
+        for (stage, training) in self.trained() {
+            let precision = training.optimizer.precision;
             if !can.contains(&precision) {
                 let names: Vec<&str> = can.iter().map(|compute| compute.name()).collect();
                 let expected =
                     format!("{}, which this device of `{backend}` has", names.join(" or "));
-                let field = format!("{}: optimizer.precision", single.table);
+                let field = format!("{}: optimizer.precision", stage.table());
                 return Err(DriverError::field(&self.file, &field, precision.name(), &expected));
             }
         }

@@ -1,18 +1,24 @@
 //! Recipes: what a run does, as TOML.
 
 mod builtin;
+mod checks;
+mod data;
 mod device;
 mod network;
+mod network_plan;
 mod objective;
 mod optimizer;
 mod order;
+mod plan;
 mod reference;
 mod rehearsal;
 mod resolve;
+mod section;
+mod sections;
 mod settings;
+mod several;
 mod single;
-mod specialists;
-mod stages;
+mod table;
 mod whole;
 
 use std::{
@@ -21,20 +27,19 @@ use std::{
 };
 
 use distill_datasets::Augment;
-use distill_models::{NormKind, Overrides, Shortcut};
 use distill_objective::TermConfig;
 use serde::{Deserialize, Serialize};
 
 pub use builtin::{BUILTIN, Builtin};
-pub use network::{
-    EnsembleSection, ResolvedEnsemble, ResolvedNetwork, ResolvedSpecialists, SpecialistSection,
-    SpecialistsSection,
+pub use network::{EnsembleSection, SpecialistSection, SpecialistsSection, StageSection};
+pub use network_plan::{
+    EnsemblePlan, LearnsFrom, NetworkPlan, Origin, SinglePlan, SpecialistPlan, SpecialistsPlan,
+    Start, TrainingPlan,
 };
 pub use objective::StageObjective;
 pub use optimizer::OptimizerSection;
+pub use plan::{Plan, StagePlan};
 pub use reference::Reference;
-pub use resolve::Resolved;
-pub use single::{ResolvedSpecialist, ResolvedStage};
 
 use crate::{
     DriverError,
@@ -125,91 +130,6 @@ pub struct DataSection {
     pub std: Option<Vec<f32>>,
 }
 
-/// A network and how it is trained.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct StageSection {
-    /// Name of the network. Not of an ensemble.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub model: String,
-    /// Passes over the training images, at least 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub epochs: Option<usize>,
-    /// Not the student: trained weights (`.bpk`, safetensors, PyTorch) in place of `epochs`, relative to
-    /// the recipe's file, or else below the data folder.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub weights: Option<PathBuf>,
-    /// The network that this one learns from: `NAME` for its selected weights, `NAME@EPOCH` or `NAME@last`.
-    /// Default `teacher` for the student, and labels alone for all others.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
-    /// Not the student: terms of this network's loss. Default the recipe's where it learns `from` another one
-    /// or has `peers`, otherwise its cross entropy.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub objective: Option<Vec<TermConfig>>,
-    /// Networks that answer as one, in place of all other fields. Not the student.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ensemble: Option<EnsembleSection>,
-    /// `[networks]` only: the classes of another network that this one has to tell apart.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub specialist: Option<SpecialistSection>,
-    /// A generalist and specialists that answer as one, in place of all other fields. Not the student.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub specialists: Option<SpecialistsSection>,
-    /// Networks that learn together with this one, each from the mean of the others, in place of a teacher: deep
-    /// mutual learning. Names of `[networks]` that have a model and nothing else: all else is as here.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub peers: Vec<String>,
-    /// `[networks]` only: start from the random numbers of the student's weights and see its batches: of the
-    /// same model and images, it differs from the student by the teacher or the objective alone. Otherwise each has random numbers of its own, which come with its name.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub paired: bool,
-    /// Takes the first so many training images; those of the student are the baseline's too. Default all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub train: Option<usize>,
-    /// Image size that this network takes, in pixels. Default that of the data.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub size: Option<usize>,
-    /// Data augmentation of the images that this network is trained on. Default that of `[data]`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub augment: Option<Vec<Augment>>,
-    /// Not the teacher: names of classes that this network never sees, the student's baseline neither.
-    /// Validation and test images keep them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub without: Vec<String>,
-    /// Mean of each channel that this network was trained with. Default the one of `[data]`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mean: Option<Vec<f32>>,
-    /// Deviation of each channel. Default the one of `[data]`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub std: Option<Vec<f32>>,
-    /// VGG: output channels of each convolution of each block.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub blocks: Option<Vec<Vec<usize>>>,
-    /// All but perceptrons: `running` or `batch` statistics.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub norm: Option<NormKind>,
-    /// Perceptron: units of each hidden layer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub hidden: Option<Vec<usize>>,
-    /// Probability of dropout.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dropout: Option<f64>,
-    /// Perceptron: probability of dropout of input pixels.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub input_dropout: Option<f64>,
-    /// Residual networks for CIFAR: `a` or `b`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub shortcut: Option<Shortcut>,
-    /// Fields that win over the recipe's `[optimizer]`.
-    #[serde(default)]
-    pub optimizer: OptimizerSection,
-    /// Fields that win over the recipe's `[schedule]`.
-    #[serde(default)]
-    pub schedule: ScheduleConfig,
-}
-
 impl Recipe {
     /// The JSON schema of recipes, for editors.
     #[cfg(feature = "schema")]
@@ -225,20 +145,6 @@ impl Recipe {
         let path = run.join("recipe.toml");
         let text = std::fs::read_to_string(&path).map_err(|_| unfinished(run, "recipe.toml"))?;
         toml::from_str(&text).map_err(|e| DriverError::recipe(&path.display().to_string(), e))
-    }
-}
-
-impl StageSection {
-    /// The fields of its architecture.
-    pub(crate) fn overrides(&self) -> Overrides {
-        let Self { blocks, norm, hidden, dropout, input_dropout, shortcut, .. } = self.clone();
-        Overrides { blocks, norm, hidden, dropout, input_dropout, shortcut }
-    }
-
-    /// This section with another network.
-    pub(crate) fn with_network(self, model: String, overrides: Overrides) -> Self {
-        let Overrides { blocks, norm, hidden, dropout, input_dropout, shortcut } = overrides;
-        Self { model, blocks, norm, hidden, dropout, input_dropout, shortcut, ..self }
     }
 }
 

@@ -1,10 +1,107 @@
-//! Networks beside teacher and student: who learns from whom, and ensembles.
+//! The tables `[teacher]`, `[student]` and `[networks.NAME]` as they are written.
 
-use distill_objective::Average;
+use std::path::PathBuf;
+
+use distill_datasets::Augment;
+use distill_models::{NormKind, Overrides, Shortcut};
+use distill_objective::{Average, TermConfig};
 use serde::{Deserialize, Serialize};
 
-use super::{Reference, ResolvedStage};
-use crate::Stage;
+use super::OptimizerSection;
+use crate::training::ScheduleConfig;
+
+/// A network and how it is trained.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct StageSection {
+    /// Name of the network. Not of an ensemble.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub model: String,
+    /// Passes over the training images, at least 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<usize>,
+    /// Not the student: trained weights (`.bpk`, safetensors, PyTorch) in place of `epochs`, relative to
+    /// the recipe's file, or else below the data folder.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<PathBuf>,
+    /// The network that this one learns from: `NAME` for its selected weights, `NAME@EPOCH` or `NAME@last`.
+    /// Default `teacher` for the student, and labels alone for all others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Not the student: terms of this network's loss. Default the recipe's where it learns `from` another one
+    /// or has `peers`, otherwise its cross entropy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objective: Option<Vec<TermConfig>>,
+    /// Networks that answer as one, in place of all other fields. Not the student.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ensemble: Option<EnsembleSection>,
+    /// `[networks]` only: the classes of another network that this one has to tell apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub specialist: Option<SpecialistSection>,
+    /// A generalist and specialists that answer as one, in place of all other fields. Not the student.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub specialists: Option<SpecialistsSection>,
+    /// Networks that learn together with this one, each from the mean of the others, in place of a teacher: deep
+    /// mutual learning. Names of `[networks]` that have a model and nothing else: all else is as here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<String>,
+    /// `[networks]` only: start from the random numbers of the student's weights and see its batches: of the
+    /// same model and images, it differs from the student by the teacher or the objective alone. Otherwise each has random numbers of its own, which come with its name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub paired: bool,
+    /// Takes the first so many training images; those of the student are the baseline's too. Default all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train: Option<usize>,
+    /// Image size that this network takes, in pixels. Default that of the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<usize>,
+    /// Data augmentation of the images that this network is trained on. Default that of `[data]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub augment: Option<Vec<Augment>>,
+    /// Not the teacher: names of classes that this network never sees, the student's baseline neither.
+    /// Validation and test images keep them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<String>,
+    /// Mean of each channel that this network was trained with. Default the one of `[data]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mean: Option<Vec<f32>>,
+    /// Deviation of each channel. Default the one of `[data]`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub std: Option<Vec<f32>>,
+    /// VGG: output channels of each convolution of each block.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blocks: Option<Vec<Vec<usize>>>,
+    /// All but perceptrons: `running` or `batch` statistics.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub norm: Option<NormKind>,
+    /// Perceptron: units of each hidden layer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<Vec<usize>>,
+    /// Probability of dropout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropout: Option<f64>,
+    /// Perceptron: probability of dropout of input pixels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_dropout: Option<f64>,
+    /// Residual networks for CIFAR: `a` or `b`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shortcut: Option<Shortcut>,
+    /// Fields that win over the recipe's `[optimizer]`.
+    #[serde(default)]
+    pub optimizer: OptimizerSection,
+    /// Fields that win over the recipe's `[schedule]`.
+    #[serde(default)]
+    pub schedule: ScheduleConfig,
+}
+
+impl StageSection {
+    /// The fields of its architecture.
+    pub(super) fn overrides(&self) -> Overrides {
+        let Self { blocks, norm, hidden, dropout, input_dropout, shortcut, .. } = self.clone();
+        Overrides { blocks, norm, hidden, dropout, input_dropout, shortcut }
+    }
+}
 
 /// `[teacher.ensemble]`, or that of one of the `[networks]`: several networks that answer as one.
 ///
@@ -31,19 +128,6 @@ pub struct EnsembleSection {
     pub shares: Option<Vec<f64>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
-}
-
-/// An ensemble, whole.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ResolvedEnsemble {
-    /// Its members.
-    pub members: Vec<Reference>,
-    /// What each counts; their sum is 1.
-    pub shares: Vec<f64>,
-    /// Mean of their probabilities.
-    pub average: Average,
-    /// Temperature at which an arithmetic mean is taken.
-    pub temperature: f64,
 }
 
 /// `[networks.NAME.specialist]`: a network that starts as another one and learns to tell some classes apart, with
@@ -80,52 +164,4 @@ pub struct SpecialistsSection {
 
 fn one() -> usize {
     1
-}
-
-/// A generalist with its specialists.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResolvedSpecialists {
-    /// The network that knows all classes.
-    pub generalist: Reference,
-    /// The specialists, with their selected weights.
-    pub members: Vec<Stage>,
-    /// Likeliest classes of the generalist that wake a specialist.
-    pub top: usize,
-}
-
-/// What a stage makes.
-#[derive(Debug, Clone)]
-pub enum ResolvedNetwork {
-    /// One network, trained or given.
-    Single(Box<ResolvedStage>),
-    /// Others that answer as one.
-    Ensemble(ResolvedEnsemble),
-    /// One and others that know some classes better.
-    Specialists(ResolvedSpecialists),
-}
-
-impl ResolvedNetwork {
-    /// The one network that it is, unless it is several.
-    pub(crate) fn single(&self) -> Option<&ResolvedStage> {
-        match self {
-            Self::Single(single) => Some(single),
-            _ => None,
-        }
-    }
-
-    /// The networks that have to be there before it.
-    pub fn needs(&self) -> Vec<Reference> {
-        match self {
-            Self::Single(stage) => {
-                let lead = stage.lead.map(Reference::selected);
-                let generalist = stage.specialist.map(|specialist| specialist.of);
-                stage.from.into_iter().chain(lead).chain(generalist).collect()
-            }
-            Self::Ensemble(ensemble) => ensemble.members.clone(),
-            Self::Specialists(all) => {
-                let members = all.members.iter().copied().map(Reference::selected);
-                members.chain([all.generalist]).collect()
-            }
-        }
-    }
 }

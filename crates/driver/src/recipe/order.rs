@@ -2,73 +2,38 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Reference, ResolvedNetwork, ResolvedStage};
+use super::{NetworkPlan, Origin, Reference};
 use crate::{DriverError, Stage, store::Weights};
 
 /// The order of the stages, with each reference checked and the weights that it names marked to be kept.
+/// Baseline and student are compared with `teacher`.
 pub(super) fn in_order(
-    student: &ResolvedStage,
-    networks: &mut BTreeMap<Stage, ResolvedNetwork>,
+    teacher: Reference,
+    networks: &mut BTreeMap<Stage, NetworkPlan>,
     file: &str,
 ) -> Result<Vec<Stage>, DriverError> {
-    let mut keep: Vec<(Stage, usize, String)> = Vec::new();
-    let references = networks.iter().flat_map(|(stage, network)| {
-        let is_specialist =
-            matches!(network, ResolvedNetwork::Single(single) if single.specialist.is_some());
-        let (is_member, field) = match network {
-            ResolvedNetwork::Ensemble(_) => (true, "ensemble.members"),
-            ResolvedNetwork::Specialists(_) => (true, "specialists.generalist"),
-            ResolvedNetwork::Single(_) if is_specialist => (true, "specialist.of"),
-            ResolvedNetwork::Single(_) => (false, "from"),
-        };
-        let field = format!("{}.{field}", stage.table());
-        let needs = match network {
-            // That the members are specialists was seen when the table was read.
-            ResolvedNetwork::Specialists(all) => vec![all.generalist],
-            _ => network.needs(),
-        };
-        needs.into_iter().map(move |reference| (field.clone(), reference, is_member))
-    });
-    let own = student.from.map(|reference| ("student.from".to_owned(), reference, false));
-    for (field, reference, is_member) in references.chain(own) {
-        let refuse = |expected: &str| Err(DriverError::field(file, &field, reference, expected));
-        let epochs = match (reference.stage, networks.get(&reference.stage)) {
-            (Stage::Baseline | Stage::Student, _) => student.epochs,
-            (_, None) => {
-                let known = Stage::ALL.into_iter().chain(networks.keys().copied());
-                let known: BTreeSet<&str> = known.map(Stage::name).collect();
-                let known: Vec<&str> = known.into_iter().collect();
-                return refuse(&format!("a network of this recipe, one of {}", known.join(", ")));
+    let mut keep: Vec<(Stage, usize)> = Vec::new();
+    for (field, reference, is_member) in references(teacher, networks) {
+        let refuse = |expected: &str| DriverError::field(file, &field, reference, expected);
+        let epochs =
+            epochs(reference, is_member, networks).map_err(|expected| refuse(&expected))?;
+        match (reference.weights, reference.stage) {
+            (Weights::Last | Weights::Selected, _) => {}
+            (Weights::After(epoch), _) if !(1..=epochs).contains(&epoch) => {
+                return Err(refuse(&format!("an epoch from 1 to its {epochs}")));
             }
-            (_, Some(ResolvedNetwork::Single(single))) if single.specialist.is_some() => {
-                return refuse("a network that knows all classes, and no specialist");
+            (Weights::After(_), Stage::Baseline | Stage::Student) => {
+                return Err(refuse("no epoch: those of baseline and student are not kept"));
             }
-            (_, Some(ResolvedNetwork::Single(single))) if single.lead.is_some() => 0,
-            (_, Some(ResolvedNetwork::Single(single))) => single.epochs,
-            (_, Some(_)) if is_member => {
-                return refuse(
-                    "one network, for several that answer as one are no member of others",
-                );
-            }
-            (_, Some(_)) => 0,
-        };
-        match reference.weights {
-            Weights::After(epoch) if !(1..=epochs).contains(&epoch) => {
-                return refuse(&format!("an epoch from 1 to its {epochs}"));
-            }
-            Weights::After(epoch) => keep.push((reference.stage, epoch, field)),
-            Weights::Last | Weights::Selected => {}
+            (Weights::After(epoch), stage) => keep.push((stage, epoch)),
         }
     }
-    for (stage, epoch, field) in keep {
-        match networks.get_mut(&stage) {
-            Some(ResolvedNetwork::Single(single)) => single.keep.insert(epoch),
-            _ => {
-                let name = Reference { stage, weights: Weights::After(epoch) };
-                let expected = "no epoch: those of baseline and student are not kept";
-                return Err(DriverError::field(file, &field, name, expected));
-            }
-        };
+    for (stage, epoch) in keep {
+        if let Some(NetworkPlan::Single(single)) = networks.get_mut(&stage)
+            && let Origin::Trained(training) = &mut single.origin
+        {
+            training.keep.insert(epoch);
+        }
     }
     order(networks).map_err(|circle| {
         let names: Vec<&str> = circle.into_iter().map(Stage::name).collect();
@@ -77,9 +42,59 @@ pub(super) fn in_order(
     })
 }
 
+/// What each network refers to: the field that says so, and whether the network is one of several that it names.
+fn references(
+    teacher: Reference,
+    networks: &BTreeMap<Stage, NetworkPlan>,
+) -> Vec<(String, Reference, bool)> {
+    let mut all = Vec::new();
+    for (stage, network) in networks {
+        let (field, is_member, needs) = match network {
+            // The student refers to the teacher that it is compared with, and the baseline does in its name.
+            _ if matches!(stage, Stage::Baseline | Stage::Student) => continue,
+            NetworkPlan::Ensemble(_) => ("ensemble.members", true, network.needs()),
+            // That the members are specialists was seen when the table was read.
+            NetworkPlan::Specialists(all) => ("specialists.generalist", true, vec![all.generalist]),
+            NetworkPlan::Single(single) if single.specialist().is_some() => {
+                ("specialist.of", true, network.needs())
+            }
+            NetworkPlan::Single(_) => ("from", false, network.needs()),
+        };
+        let field = format!("{}.{field}", stage.table());
+        all.extend(needs.into_iter().map(|reference| (field.clone(), reference, is_member)));
+    }
+    all.push(("student.from".to_owned(), teacher, false));
+    all
+}
+
+/// The epochs of a network that can be referred to; what was expected where it cannot be.
+fn epochs(
+    reference: Reference,
+    is_member: bool,
+    networks: &BTreeMap<Stage, NetworkPlan>,
+) -> Result<usize, String> {
+    match networks.get(&reference.stage) {
+        None => {
+            let known: BTreeSet<&str> = networks.keys().copied().map(Stage::name).collect();
+            let known: Vec<&str> = known.into_iter().collect();
+            Err(format!("a network of this recipe, one of {}", known.join(", ")))
+        }
+        Some(NetworkPlan::Single(single)) if single.specialist().is_some() => {
+            Err("a network that knows all classes, and no specialist".to_owned())
+        }
+        Some(NetworkPlan::Single(single)) => {
+            Ok(single.training().map_or(0, |training| training.epochs))
+        }
+        Some(_) if is_member => {
+            Err("one network, for several that answer as one are no member of others".to_owned())
+        }
+        Some(_) => Ok(0),
+    }
+}
+
 /// The stages in the order of their making: each after those that it needs, teacher, baseline and student as
 /// early as can be. A circle is the error.
-fn order(networks: &BTreeMap<Stage, ResolvedNetwork>) -> Result<Vec<Stage>, Vec<Stage>> {
+fn order(networks: &BTreeMap<Stage, NetworkPlan>) -> Result<Vec<Stage>, Vec<Stage>> {
     let mut done = Vec::new();
     for stage in Stage::ALL.into_iter().chain(networks.keys().copied()) {
         visit(stage, networks, &mut Vec::new(), &mut done)?;
@@ -89,7 +104,7 @@ fn order(networks: &BTreeMap<Stage, ResolvedNetwork>) -> Result<Vec<Stage>, Vec<
 
 fn visit(
     stage: Stage,
-    networks: &BTreeMap<Stage, ResolvedNetwork>,
+    networks: &BTreeMap<Stage, NetworkPlan>,
     waiting: &mut Vec<Stage>,
     done: &mut Vec<Stage>,
 ) -> Result<(), Vec<Stage>> {
@@ -101,8 +116,9 @@ fn visit(
     }
     waiting.push(stage);
     let needs = match networks.get(&stage) {
+        // Whatever it learns from, it is compared with the teacher.
+        _ if stage == Stage::Student => vec![Reference::selected(Stage::Teacher)],
         Some(network) => network.needs(),
-        None if stage == Stage::Student => vec![Reference::selected(Stage::Teacher)],
         None => Vec::new(),
     };
     for reference in needs {
@@ -118,16 +134,15 @@ mod tests {
     use distill_objective::Average;
 
     use super::*;
-    use crate::recipe::ResolvedEnsemble;
+    use crate::recipe::EnsemblePlan;
 
     #[test]
     fn what_is_needed_comes_first_and_circles_are_found() {
         let ensemble = |members: &[&str]| {
             let members = members.iter().map(|name| Reference::parse(name).unwrap()).collect();
             let average = Average::Arithmetic;
-            let ensemble =
-                ResolvedEnsemble { members, shares: Vec::new(), average, temperature: 1.0 };
-            ResolvedNetwork::Ensemble(ensemble)
+            let ensemble = EnsemblePlan { members, shares: Vec::new(), average, temperature: 1.0 };
+            NetworkPlan::Ensemble(ensemble)
         };
         let names = |stages: Vec<Stage>| stages.into_iter().map(Stage::name).collect::<Vec<_>>();
         let mut networks = BTreeMap::from([

@@ -1,195 +1,236 @@
-//! A network of its own in a recipe: defaults filled in, every value checked.
+//! One network with weights of its own: defaults filled in, every value checked.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::collections::BTreeSet;
 
-use distill_datasets::Augment;
 use distill_models::Architecture;
 use distill_objective::TermConfig;
 
-use super::{OptimizerSection, Recipe, Reference, Source, StageObjective, StageSection};
-use crate::{
-    DriverError, Stage,
-    training::{OptimizerConfig, ScheduleConfig},
+use super::{
+    LearnsFrom, Origin, Recipe, Reference, SinglePlan, Source, SpecialistPlan, SpecialistSection,
+    StageObjective, Start, TrainingPlan,
+    checks::{check_doubled, check_size},
+    objective::label_terms,
+    section::{ModelSection, PretrainedSection, TrainedSection, TrainingSection},
+    table::Table,
 };
+use crate::{DriverError, Stage};
 
-/// A network and its training, whole.
-#[derive(Debug, Clone)]
-pub struct ResolvedStage {
-    /// Its table in the recipe, for messages.
-    pub table: String,
-    /// Name of the network.
-    pub model: String,
-    /// Its configuration.
-    pub architecture: Architecture,
-    /// Passes over the data; none where `weights` are loaded.
-    pub epochs: usize,
-    /// Trained weights to load in place of training.
-    pub weights: Option<PathBuf>,
-    /// The network that it learns from.
-    pub from: Option<Reference>,
-    /// Networks that learn together with it, each from the others.
-    pub peers: Vec<Stage>,
-    /// The network that it learns together with, in whose stage it is trained.
-    pub lead: Option<Stage>,
-    /// The classes that it alone has to tell apart.
-    pub specialist: Option<ResolvedSpecialist>,
-    /// What it minimises.
-    pub objective: StageObjective,
-    /// Whether it starts from the student's weights and sees its batches.
-    pub paired: bool,
-    /// Epochs whose weights are kept, for another network learns from them.
-    pub keep: BTreeSet<usize>,
-    /// Training images, where they are not all of them.
-    pub train: Option<usize>,
-    /// Names of classes that it never sees.
-    pub without: Vec<String>,
-    /// Pixels of a side of its images, where they are not the data's.
-    pub size: Option<usize>,
-    /// Random views of its training images.
-    pub augment: Vec<Augment>,
-    /// Its own mean of each channel.
-    pub mean: Option<Vec<f32>>,
-    /// Its own deviation of each channel.
-    pub std: Option<Vec<f32>>,
-    /// The optimizer.
-    pub optimizer: OptimizerConfig,
-    /// The schedule.
-    pub schedule: ScheduleConfig,
-}
-
-/// A specialist's classes, before it is known which these are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ResolvedSpecialist {
-    /// The generalist.
-    pub of: Reference,
-    /// Its cluster, from 1.
-    pub cluster: usize,
-    /// How many there are.
-    pub clusters: usize,
-}
-
-/// A table's own values, and the terms that its network minimises; who learns from whom is not known here.
-pub(super) fn single(
+/// The student.
+///
+/// # Errors
+/// [`DriverError`] for values that are out of range.
+pub(super) fn student(
+    section: &TrainedSection,
     recipe: &Recipe,
-    section: &StageSection,
-    name: &str,
-    terms: Vec<TermConfig>,
+    table: Table<'_>,
+) -> Result<SinglePlan, DriverError> {
+    let mut training = training(&section.training, recipe.objective.clone(), recipe, table)?;
+    training.start = Start::Student;
+    training.without.clone_from(&section.without);
+    let objective = training.objective.built();
+    training.learns_from = match &section.learns_from {
+        LearnsFrom::Peers(peers) if objective.needs_features() => {
+            let peers: Vec<&str> = peers.iter().map(|peer| peer.name()).collect();
+            let expected = "an objective that compares logits alone";
+            return Err(table.refuse("peers", peers.join(", "), expected));
+        }
+        LearnsFrom::Peers(peers) => LearnsFrom::Peers(peers.clone()),
+        from if objective.needs_teacher() => LearnsFrom::Teacher(reference_teacher(from)),
+        _ => LearnsFrom::Labels,
+    };
+    check_peers(&training, table)?;
+    check_size(section.model.size, table)?;
+    model(&section.model, Origin::Trained(Box::new(training)), table)
+}
+
+/// The teacher that a student is compared with: the one of `from`, or `[teacher]`.
+pub(super) fn reference_teacher(learns_from: &LearnsFrom) -> Reference {
+    match learns_from {
+        LearnsFrom::Teacher(teacher) => *teacher,
+        LearnsFrom::Labels | LearnsFrom::Peers(_) => Reference::selected(Stage::Teacher),
+    }
+}
+
+/// The student's network trained on labels alone.
+pub(super) fn baseline(student: &SinglePlan, objective: StageObjective) -> SinglePlan {
+    let mut baseline = student.clone();
+    if let Origin::Trained(training) = &mut baseline.origin {
+        training.learns_from = LearnsFrom::Labels;
+        training.objective = objective;
+    }
+    baseline
+}
+
+/// A network that is trained, no student.
+///
+/// # Errors
+/// [`DriverError`] for values that are out of range, and for an objective that does not fit what it learns from.
+pub(super) fn trained(
+    section: &TrainedSection,
+    recipe: &Recipe,
+    table: Table<'_>,
+) -> Result<SinglePlan, DriverError> {
+    let terms = match (&section.training.objective, &section.learns_from) {
+        (Some(terms), _) => terms.clone(),
+        (None, LearnsFrom::Labels) => label_terms(recipe),
+        (None, LearnsFrom::Teacher(_) | LearnsFrom::Peers(_)) => recipe.objective.clone(),
+    };
+    let mut training = training(&section.training, terms, recipe, table)?;
+    if section.paired {
+        training.start = Start::Student;
+    }
+    training.without.clone_from(&section.without);
+    training.learns_from.clone_from(&section.learns_from);
+    let (name, objective) = (table.name, training.objective.built());
+    match &section.learns_from {
+        LearnsFrom::Peers(_) if objective.needs_features() => {
+            return Err(table.problem(format!(
+                "`{name}.objective` compares features, expected logits alone: it has `peers`"
+            )));
+        }
+        LearnsFrom::Labels if objective.needs_teacher() => {
+            return Err(table.problem(format!(
+                "`{name}.objective` has terms that look at a teacher, expected `{name}.from` to name it"
+            )));
+        }
+        LearnsFrom::Teacher(from) if !objective.needs_teacher() => {
+            let expected = "to be left out, or an objective that looks at a teacher";
+            return Err(table.refuse("from", from, expected));
+        }
+        _ => {}
+    }
+    check_peers(&training, table)?;
+    check_size(section.model.size, table)?;
+    model(&section.model, Origin::Trained(Box::new(training)), table)
+}
+
+/// A network with trained weights from a file.
+///
+/// # Errors
+/// [`DriverError`] for values that are out of range.
+pub(super) fn pretrained(
+    section: &PretrainedSection,
+    recipe: &Recipe,
+    table: Table<'_>,
     source: &Source,
-) -> Result<ResolvedStage, DriverError> {
-    let file = &source.file;
-    let in_table = |e| DriverError::recipe(file, format!("[{name}] {e}"));
-    let objective = StageObjective::new(terms)
-        .map_err(|e| DriverError::recipe(file, format!("[{name}] {e}")))?;
-    if section.model.is_empty() {
-        let problem = format!("`{name}` needs `model`");
-        return Err(DriverError::recipe(file, problem));
+) -> Result<SinglePlan, DriverError> {
+    let optimizer = section.optimizer.over(&recipe.optimizer);
+    optimizer.resolve().map_err(|refusal| table.refuse_inherited("optimizer", refusal))?;
+    check_doubled(section.augment.as_deref().unwrap_or_default(), table)?;
+    check_size(section.model.size, table)?;
+    model(&section.model, Origin::Pretrained(source.folder.join(&section.weights)), table)
+}
+
+/// A network that is trained in the stage of its lead, where all is checked but its model.
+///
+/// # Errors
+/// [`DriverError`] for a model that there is not.
+pub(super) fn peer(
+    lead: Stage,
+    section: &ModelSection,
+    table: Table<'_>,
+) -> Result<SinglePlan, DriverError> {
+    model(section, Origin::Peer(lead), table)
+}
+
+/// A network that starts as its generalist and learns to tell some classes apart.
+///
+/// # Errors
+/// [`DriverError`] for values that are out of range, and for an objective that looks at a teacher.
+pub(super) fn specialist(
+    own: &SpecialistSection,
+    section: &TrainingSection,
+    (of, generalist): (Reference, &SinglePlan),
+    recipe: &Recipe,
+    table: Table<'_>,
+) -> Result<SinglePlan, DriverError> {
+    if own.clusters < 2 {
+        return Err(table.refuse("specialist.clusters", own.clusters, "from 2 to the classes"));
     }
-    let architecture =
-        Architecture::named(&section.model, section.overrides()).map_err(in_table)?;
-    architecture.check_fields().map_err(in_table)?;
-    let epochs = match (section.epochs, &section.weights) {
-        (Some(0), None) => {
-            let field = format!("{name}.epochs");
-            return Err(DriverError::field(file, &field, 0, "at least 1"));
-        }
-        // Trained weights win over the epochs that a recipe has for training.
-        (_, Some(_)) => 0,
-        (Some(epochs), None) if epochs > 1_000_000 => {
-            let field = format!("{name}.epochs");
-            return Err(DriverError::field(file, &field, epochs, "at most 1000000"));
-        }
-        (Some(epochs), None) => epochs,
-        (None, None) => {
-            let problem = format!("`{name}` needs `epochs` or `weights`");
-            return Err(DriverError::recipe(file, problem));
-        }
-    };
-    let refused = |table: &str, (field, value, expected): (String, String, &str)| {
-        DriverError::field(file, &format!("{name}: {table}.{field}"), value, expected)
-    };
-    let optimizer: OptimizerSection = section.optimizer.over(&recipe.optimizer);
-    let optimizer = optimizer.resolve().map_err(|r| refused("optimizer", r))?;
-    let schedule = section.schedule.over(&recipe.schedule);
-    if section.weights.is_none() {
-        schedule.check(epochs).map_err(|r| refused("schedule", r))?;
+    if !(1..=own.clusters).contains(&own.cluster) {
+        let expected = format!("from 1 to the {} of `clusters`", own.clusters);
+        return Err(table.refuse("specialist.cluster", own.cluster, &expected));
     }
-    check_size(section.size, &format!("{name}.size"), file)?;
-    if let Some(augment) = &section.augment {
-        check_doubled(augment, &format!("{name}.augment"), file)?;
+    let terms = section.objective.clone().unwrap_or_else(|| label_terms(recipe));
+    let mut training = training(section, terms, recipe, table)?;
+    if training.objective.built().needs_teacher() {
+        let name = table.name;
+        return Err(
+            table.problem(format!("`{name}.objective` looks at a teacher, expected labels alone"))
+        );
     }
-    let weights = section.weights.as_ref().map(|path| source.folder.join(path));
-    let reference = |text: &String| {
-        Reference::parse(text).ok_or_else(|| {
-            let expected = "`NAME`, `NAME@EPOCH` or `NAME@last`";
-            DriverError::field(file, &format!("{name}.from"), text, expected)
-        })
-    };
-    let from = section.from.as_ref().map(reference).transpose()?;
-    if let (Some(from), Some(_)) = (from, &weights) {
-        let expected = "to be left out: given weights are not trained";
-        return Err(DriverError::field(file, &format!("{name}.from"), from, expected));
-    }
-    let of_training = [
-        ("train", section.train.is_some()),
-        ("paired", section.paired),
-        ("objective", section.objective.is_some()),
-        ("without", !section.without.is_empty()),
-    ];
-    if let (Some(_), Some((field, _))) = (&weights, of_training.iter().find(|(_, given)| *given)) {
-        let expected = "to be left out: given weights are not trained";
-        return Err(DriverError::field(file, &format!("{name}.{field}"), "given", expected));
-    }
-    if let (Some(weights), Some(peer)) = (&section.weights, section.peers.first()) {
-        let expected = format!("to be left out: it learns together with `{peer}`");
-        let field = format!("{name}.weights");
-        return Err(DriverError::field(file, &field, weights.display(), &expected));
-    }
-    if let (Some(from), Some(peer)) = (from, section.peers.first()) {
-        let expected = format!("to be left out: it learns from its peer `{peer}`");
-        return Err(DriverError::field(file, &format!("{name}.from"), from, &expected));
-    }
-    if section.paired && !name.starts_with("networks.") {
-        let expected = "to be left out: only the `[networks]` can be like the student";
-        return Err(DriverError::field(file, &format!("{name}.paired"), true, expected));
-    }
-    Ok(ResolvedStage {
-        table: name.to_owned(),
+    let SpecialistSection { cluster, clusters, .. } = *own;
+    training.start = Start::Generalist(SpecialistPlan { of, cluster, clusters });
+    Ok(SinglePlan {
+        table: table.name.to_owned(),
+        model: generalist.model.clone(),
+        architecture: generalist.architecture.clone(),
+        size: None,
+        mean: None,
+        std: None,
+        origin: Origin::Trained(Box::new(training)),
+    })
+}
+
+fn model(
+    section: &ModelSection,
+    origin: Origin,
+    table: Table<'_>,
+) -> Result<SinglePlan, DriverError> {
+    let architecture = Architecture::named(&section.model, section.overrides.clone())
+        .map_err(|e| table.wrong(e))?;
+    architecture.check_fields().map_err(|e| table.wrong(e))?;
+    Ok(SinglePlan {
+        table: table.name.to_owned(),
         model: section.model.clone(),
         architecture,
-        epochs,
-        weights,
-        from,
-        objective,
-        peers: section.peers.iter().map(|name| Stage::named(name)).collect(),
-        lead: None,
-        specialist: None,
-        paired: section.paired,
-        keep: BTreeSet::new(),
-        train: section.train,
-        without: section.without.clone(),
         size: section.size,
-        augment: section.augment.clone().unwrap_or_else(|| recipe.data.augment.clone()),
         mean: section.mean.clone(),
         std: section.std.clone(),
+        origin,
+    })
+}
+
+/// Training from weights of its own, on labels of all classes.
+fn training(
+    section: &TrainingSection,
+    terms: Vec<TermConfig>,
+    recipe: &Recipe,
+    table: Table<'_>,
+) -> Result<TrainingPlan, DriverError> {
+    let objective = StageObjective::new(terms).map_err(|e| table.wrong(e))?;
+    let epochs = section.epochs;
+    if epochs == 0 {
+        return Err(table.refuse("epochs", epochs, "at least 1"));
+    }
+    if epochs > 1_000_000 {
+        return Err(table.refuse("epochs", epochs, "at most 1000000"));
+    }
+    let optimizer = section.optimizer.over(&recipe.optimizer);
+    let optimizer = optimizer.resolve();
+    let optimizer = optimizer.map_err(|refusal| table.refuse_inherited("optimizer", refusal))?;
+    let schedule = section.schedule.over(&recipe.schedule);
+    schedule.check(epochs).map_err(|refusal| table.refuse_inherited("schedule", refusal))?;
+    check_doubled(section.augment.as_deref().unwrap_or_default(), table)?;
+    Ok(TrainingPlan {
+        epochs,
+        start: Start::Own,
+        learns_from: LearnsFrom::Labels,
+        objective,
+        keep: BTreeSet::new(),
+        train: section.train,
+        without: Vec::new(),
+        augment: section.augment.clone().unwrap_or_else(|| recipe.data.augment.clone()),
         optimizer,
         schedule,
     })
 }
 
-pub(super) fn check_doubled(
-    augment: &[Augment],
-    field: &str,
-    file: &str,
-) -> Result<(), DriverError> {
-    match augment.iter().enumerate().find(|(at, one)| augment[..*at].contains(one)) {
-        Some((_, doubled)) => Err(DriverError::field(file, field, doubled, "each change once")),
-        None => Ok(()),
+fn check_peers(training: &TrainingPlan, table: Table<'_>) -> Result<(), DriverError> {
+    let checkpoints = training.optimizer.gradient_checkpoints;
+    if training.peers().is_empty() || checkpoints == 0 {
+        return Ok(());
     }
-}
-
-pub(super) fn check_size(size: Option<usize>, field: &str, file: &str) -> Result<(), DriverError> {
-    match size.filter(|size| !(1..=4096).contains(size)) {
-        Some(size) => Err(DriverError::field(file, field, size, "from 1 to 4096 pixels")),
-        None => Ok(()),
-    }
+    let field = format!("{}: optimizer.gradient_checkpoints", table.name);
+    Err(DriverError::field(table.file, &field, checkpoints, "0 beside `peers`"))
 }

@@ -1,26 +1,26 @@
 //! A recipe with its defaults written out.
 
-use super::{OptimizerSection, Recipe, Resolved, ResolvedStage, StageSection};
+use super::{OptimizerSection, Plan, Recipe, StageSection, TrainingPlan};
 use crate::{
     Stage,
     training::{OptimizerConfig, OptimizerKind},
 };
 
-impl Resolved {
+impl Plan {
     /// The recipe with optimizer, schedule and views of each network in its own table, as they count there: it runs
     /// as this one does.
     pub fn whole(&self) -> Recipe {
         let mut recipe = self.recipe.clone();
-        fill(&mut recipe.student, &self.student);
-        for (stage, network) in &self.networks {
+        for (stage, training) in self.trained() {
             let section = match stage {
-                Stage::Network(name) => recipe.networks.get_mut(*name),
-                _ => Some(&mut recipe.teacher),
+                // The student's table is the baseline's.
+                Stage::Baseline => None,
+                Stage::Network(name) => recipe.networks.get_mut(name),
+                Stage::Teacher => Some(&mut recipe.teacher),
+                Stage::Student => Some(&mut recipe.student),
             };
-            // Peers have what the network has that they learn together with.
-            let single = network.single().filter(|single| single.lead.is_none());
-            if let Some((section, single)) = section.zip(single) {
-                fill(section, single);
+            if let Some(section) = section {
+                fill(section, training);
             }
         }
         recipe.optimizer = OptimizerSection::default();
@@ -29,14 +29,11 @@ impl Resolved {
     }
 }
 
-fn fill(section: &mut StageSection, single: &ResolvedStage) {
-    if single.epochs == 0 {
-        return;
-    }
-    section.augment = Some(single.augment.clone());
-    section.optimizer = single.optimizer.section();
-    section.schedule = single.schedule.clone();
-    section.schedule.kind = Some(single.schedule.kind.unwrap_or_default());
+fn fill(section: &mut StageSection, training: &TrainingPlan) {
+    section.augment = Some(training.augment.clone());
+    section.optimizer = training.optimizer.section();
+    section.schedule = training.schedule.clone();
+    section.schedule.kind = Some(training.schedule.kind.unwrap_or_default());
 }
 
 impl OptimizerConfig {
@@ -70,26 +67,22 @@ mod tests {
     fn a_whole_recipe_is_the_same_recipe() {
         for builtin in BUILTIN {
             let (recipe, source) = read(builtin.name, &[]).unwrap();
-            let resolved = Resolved::new(recipe, &source).unwrap();
-            let text = toml::to_string(&resolved.whole()).unwrap();
-            let again = Resolved::new(toml::from_str(&text).unwrap(), &source).unwrap();
-            assert_eq!(again.order, resolved.order);
-            for (stage, single) in resolved.singles() {
-                let own = again.stage(stage).unwrap();
-                assert_eq!(own.epochs, single.epochs);
-                // Nothing is trained where weights are given.
-                if single.epochs > 0 {
-                    assert_eq!(
-                        own.optimizer,
-                        single.optimizer,
-                        "{} {}",
-                        builtin.name,
-                        stage.name()
-                    );
-                    assert_eq!(own.augment, single.augment);
-                }
-                assert_eq!(own.objective.terms, single.objective.terms);
-                assert_eq!(own.train, single.train);
+            let plan = Plan::new(recipe, &source).unwrap();
+            let text = toml::to_string(&plan.whole()).unwrap();
+            let again = Plan::new(toml::from_str(&text).unwrap(), &source).unwrap();
+            let order = |plan: &Plan| plan.stages.iter().map(|plan| plan.stage).collect::<Vec<_>>();
+            assert_eq!(order(&again), order(&plan));
+            for (stage, single) in plan.singles() {
+                let own = again.single(stage).unwrap();
+                assert_eq!(own.weights(), single.weights());
+                let Some(training) = single.training() else { continue };
+                let own = own.training().unwrap();
+                assert_eq!(own.epochs, training.epochs);
+                let named = format!("{} {}", builtin.name, stage.name());
+                assert_eq!(own.optimizer, training.optimizer, "{named}");
+                assert_eq!(own.augment, training.augment);
+                assert_eq!(own.objective.terms, training.objective.terms);
+                assert_eq!(own.train, training.train);
             }
         }
     }

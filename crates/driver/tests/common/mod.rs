@@ -9,7 +9,7 @@ use std::{
 use burn::tensor::Device;
 use distill_driver::{
     Capabilities, RunConfig, Silent, Stage,
-    recipe::{self, Resolved, ResolvedNetwork},
+    recipe::{self, NetworkPlan, Origin, Plan},
     run,
 };
 
@@ -32,7 +32,7 @@ pub(crate) fn config(out: &Path, device: Device, backend: &str, more: &[&str]) -
         SETTINGS.iter().chain(more).map(|setting| (*setting).to_owned()).collect();
     let (recipe, source) = recipe::read("digits", &settings).unwrap();
     RunConfig {
-        recipe: recipe::Resolved::new(recipe, &source).unwrap(),
+        recipe: recipe::Plan::new(recipe, &source).unwrap(),
         seed: 7,
         out: out.to_owned(),
         data: out.join("no-data"),
@@ -58,7 +58,7 @@ pub(crate) fn refused(out: &Path, setting: &str) -> String {
     let settings: Vec<String> =
         SETTINGS.iter().chain(&[setting]).map(|setting| (*setting).to_owned()).collect();
     let resolved = recipe::read("digits", &settings)
-        .and_then(|(recipe, source)| recipe::Resolved::new(recipe, &source));
+        .and_then(|(recipe, source)| recipe::Plan::new(recipe, &source));
     let error = match resolved {
         Ok(recipe) => {
             let config = RunConfig { recipe, ..config(out, Device::flex(), "flex", &[]) };
@@ -73,11 +73,10 @@ pub(crate) fn refused(out: &Path, setting: &str) -> String {
 
 /// Puts given weights in the place of the teacher's training.
 #[allow(dead_code, reason = "not every test gives its teacher")]
-pub(crate) fn give_teacher(recipe: &mut Resolved, weights: PathBuf) {
-    match recipe.networks.get_mut(&Stage::Teacher) {
-        Some(ResolvedNetwork::Single(teacher)) => {
-            (teacher.epochs, teacher.weights) = (0, Some(weights));
-        }
+pub(crate) fn give_teacher(plan: &mut Plan, weights: PathBuf) {
+    let teacher = plan.stages.iter_mut().find(|plan| plan.stage == Stage::Teacher);
+    match teacher.map(|teacher| &mut teacher.makes) {
+        Some(NetworkPlan::Single(teacher)) => teacher.origin = Origin::Pretrained(weights),
         _ => panic!("the tiny recipe has one teacher"),
     }
 }

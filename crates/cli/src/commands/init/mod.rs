@@ -75,7 +75,7 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use distill_driver::recipe::{Recipe, Resolved, Source};
+    use distill_driver::recipe::{Plan, Recipe, Source};
 
     use super::*;
 
@@ -106,6 +106,6 @@ mod tests {
     fn resolved(text: &str) -> Recipe {
         let recipe: Recipe = toml::from_str(text).unwrap_or_else(|e| panic!("{e}\n{text}"));
         let source = Source { file: "recipe.toml".to_owned(), folder: "".into() };
-        Resolved::new(recipe, &source).unwrap_or_else(|e| panic!("{e}\n{text}")).recipe
+        Plan::new(recipe, &source).unwrap_or_else(|e| panic!("{e}\n{text}")).recipe
     }
 }

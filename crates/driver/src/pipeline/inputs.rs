@@ -1,0 +1,107 @@
+//! What the result of a stage depends on: its fingerprint is the hash of it.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use super::Pipeline;
+use crate::{
+    DriverError, Stage,
+    recipe::Start,
+    store::{hash_file, sha256},
+};
+
+/// Names and layout of the numbers in files of weights; stages with files of another one are made again.
+const WEIGHTS_FORMAT: u32 = 2;
+
+impl Pipeline<'_> {
+    /// Everything that a trained network depends on, the teacher aside.
+    pub(super) fn inputs(&self, stage: Stage) -> Value {
+        let preprocessing = self.preprocessing(stage);
+        let (network, training) = (self.network(stage), self.training(stage));
+        let mut inputs = json!({
+            "weights_format": WEIGHTS_FORMAT,
+            "backend": self.config.backend,
+            "seed": self.seed(stage),
+            "dataset": self.dataset.sha256,
+            "classes": self.class_names(stage),
+            "signature": self.signature(stage),
+            "image": self.image(),
+            "train": self.train.len(),
+            "validation": self.validation.samples(),
+            "augment": training.augment,
+            "mean": preprocessing.normalisation.mean,
+            "std": preprocessing.normalisation.std,
+            "model": network.architecture,
+            "epochs": training.epochs,
+            "optimizer": training.optimizer,
+            "schedule": training.schedule,
+            "objective": training.objective.terms,
+        });
+        if !training.without.is_empty() {
+            inputs["without"] = json!(training.without);
+        }
+        if let Some(own) = training.train {
+            inputs["own_train"] = own.into();
+        }
+        if !self.peers(stage).is_empty() {
+            let of_peer = |peer: &Stage| json!({ "model": self.network(*peer).architecture, "seed": self.seed(*peer) });
+            inputs["peers"] = self.peers(stage).iter().map(of_peer).collect();
+        }
+        let non_finite = self.config.recipe.recipe.non_finite;
+        if !non_finite.is_default() {
+            inputs["non_finite"] = json!(non_finite);
+        }
+        if let Some(views) = self.config.recipe.reused_views(stage) {
+            inputs["views"] = views.into();
+        }
+        inputs
+    }
+
+    /// Everything that a given network's record and scores depend on.
+    pub(super) fn given_inputs(&self, stage: Stage, weights: &Path) -> Result<Value, DriverError> {
+        let preprocessing = self.preprocessing(stage);
+        Ok(json!({
+            "weights_format": WEIGHTS_FORMAT,
+            "backend": self.config.backend,
+            "weights": hash_file(weights)?,
+            "dataset": self.dataset.sha256,
+            "classes": self.dataset.classes,
+            "signature": self.signature(stage),
+            "image": self.image(),
+            "mean": preprocessing.normalisation.mean,
+            "std": preprocessing.normalisation.std,
+            "model": self.network(stage).architecture,
+        }))
+    }
+
+    /// Everything that a peer's weights depend on: the stage that trained it.
+    pub(super) fn peer_inputs(&self, stage: Stage, lead: Stage) -> Result<Value, DriverError> {
+        Ok(json!({
+            "lead": self.record(lead)?.fingerprint,
+            "peer": self.place(stage, lead),
+            "model": self.network(stage).architecture,
+        }))
+    }
+
+    /// Whether a stage starts from the student's weights and sees its batches, so that it differs by its
+    /// objective, teacher or images alone.
+    pub(super) fn is_paired(&self, stage: Stage) -> bool {
+        let training = self.config.recipe.training(stage);
+        training.is_some_and(|training| training.start == Start::Student)
+    }
+
+    /// Seed of a stage's random numbers. Networks that are not paired have one of their own, which comes with
+    /// their name.
+    pub(super) fn seed(&self, stage: Stage) -> u64 {
+        let seed = self.config.seed;
+        match stage {
+            Stage::Network(name) if !self.is_paired(stage) => {
+                let hash = sha256(format!("{seed} {name}").as_bytes());
+                // A number that any reader of JSON can hold.
+                u64::from_str_radix(&hash[..13], 16).expect("hexadecimal digits")
+            }
+            _ => seed,
+        }
+    }
+}

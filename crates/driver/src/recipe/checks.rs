@@ -1,0 +1,85 @@
+//! Checks of a recipe that need neither its networks nor its data.
+
+use distill_datasets::{Augment, DATASETS, unknown};
+
+use super::{DataSection, Recipe, table::Table};
+use crate::{DriverError, teacher::CacheConfig};
+
+/// Checks all but the tables of networks and the optimizer and schedule that these inherit.
+///
+/// # Errors
+/// [`DriverError`] naming file, field, value and what was expected.
+pub(super) fn check_recipe(recipe: &Recipe, file: &str) -> Result<(), DriverError> {
+    let name_is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if recipe.name.is_empty()
+        || !recipe.name.chars().all(name_is_plain)
+        || recipe.name.starts_with('.')
+    {
+        let expected = "letters, digits, `-`, `_` and `.`, for it names a folder";
+        return Err(DriverError::field(file, "name", &recipe.name, expected));
+    }
+    if let Some((_, twice)) =
+        recipe.seeds.iter().enumerate().find(|(at, seed)| recipe.seeds[..*at].contains(seed))
+    {
+        return Err(DriverError::field(file, "seeds", twice, "each seed once"));
+    }
+    if recipe.log_every == 0 {
+        return Err(DriverError::field(file, "log_every", 0, "at least 1"));
+    }
+    if recipe.checkpoint_every == Some(0) {
+        return Err(DriverError::field(file, "checkpoint_every", 0, "at least 1"));
+    }
+    check_data(&recipe.data, file)?;
+    if let Some(Err((field, value, expected))) = recipe.cache.as_ref().map(CacheConfig::check) {
+        return Err(DriverError::field(file, &format!("cache.{field}"), value, expected));
+    }
+    let terms = recipe.objective.len();
+    if terms > 64 {
+        return Err(DriverError::field(file, "objective", terms, "at most 64 terms"));
+    }
+    Ok(())
+}
+
+/// Refuses a change of images that is there twice.
+pub(super) fn check_doubled(augment: &[Augment], table: Table<'_>) -> Result<(), DriverError> {
+    match augment.iter().enumerate().find(|(at, one)| augment[..*at].contains(one)) {
+        Some((_, doubled)) => Err(table.refuse("augment", doubled, "each change once")),
+        None => Ok(()),
+    }
+}
+
+/// Refuses an image size that is out of range.
+pub(super) fn check_size(size: Option<usize>, table: Table<'_>) -> Result<(), DriverError> {
+    match size.filter(|size| !(1..=4096).contains(size)) {
+        Some(size) => Err(table.refuse("size", size, "from 1 to 4096 pixels")),
+        None => Ok(()),
+    }
+}
+
+fn check_data(data: &DataSection, file: &str) -> Result<(), DriverError> {
+    if !DATASETS.iter().any(|info| info.name == data.dataset) {
+        let problem = format!("`data.dataset`: {}", unknown(&data.dataset));
+        return Err(DriverError::recipe(file, problem));
+    }
+    let table = Table { name: "data", file };
+    check_doubled(&data.augment, table)?;
+    let is_folder = data.dataset == "folder";
+    let given = [
+        ("path", data.path.is_some()),
+        ("size", data.size.is_some()),
+        ("channels", data.channels.is_some()),
+    ];
+    if let Some((field, _)) = given.into_iter().find(|(_, given)| *given && !is_folder) {
+        let expected = "to be left out: only the dataset `folder` has it";
+        return Err(table.refuse(field, "given", expected));
+    }
+    if is_folder && data.path.is_none() {
+        let expected = "the folder with `train` and `test`";
+        return Err(table.refuse("path", "missing", expected));
+    }
+    check_size(data.size, table)?;
+    if let Some(channels) = data.channels.filter(|channels| ![1, 3].contains(channels)) {
+        return Err(table.refuse("channels", channels, "1 or 3"));
+    }
+    Ok(())
+}
