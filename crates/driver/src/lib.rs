@@ -18,6 +18,7 @@ mod records;
 mod report;
 mod stage;
 mod store;
+mod task;
 pub mod teacher;
 pub mod training;
 

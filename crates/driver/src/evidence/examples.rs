@@ -1,7 +1,6 @@
 //! Images that show what distillation did: dark knowledge, what was gained and what was lost.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use distill_datasets::ImageSet;
 use serde::{Deserialize, Serialize};
 
 use super::Three;
@@ -53,10 +52,11 @@ type Worth<'a> = &'a dyn Fn(usize, usize) -> Option<f64>;
 
 /// Chooses images of each kind: those in which most happened, of different classes as far as there are some.
 pub(super) fn choose<'a>(
-    images: &ImageSet,
+    picture: &dyn Fn(usize) -> Vec<u8>,
     said: &Three<&'a Predictions>,
     temperature: f64,
 ) -> Vec<Example> {
+    let labels = said.teacher.labels();
     let rows = |of: &'a Predictions| -> Vec<&'a [f32]> { of.rows().collect() };
     let [teacher, baseline, student] = [said.teacher, said.baseline, said.student].map(rows);
     let right = |of: &Predictions| -> Vec<bool> { of.right().collect() };
@@ -81,7 +81,7 @@ pub(super) fn choose<'a>(
         }),
     ];
     let example = |kind: Kind, at: usize| {
-        let label = images.label(at) as usize;
+        let label = labels[at] as usize;
         let said = [teacher[at], baseline[at], student[at]].map(|row| softmax(row, 1.0));
         let classes = likeliest(&said, label);
         let of = |all: &[f64]| classes.iter().map(|class| all[*class]).collect();
@@ -89,7 +89,7 @@ pub(super) fn choose<'a>(
             kind,
             index: at,
             label,
-            png: STANDARD.encode(images.png(at)),
+            png: STANDARD.encode(picture(at)),
             teacher: of(&said[0]),
             softened: of(&softmax(teacher[at], temperature)),
             baseline: of(&said[1]),
@@ -98,20 +98,20 @@ pub(super) fn choose<'a>(
         }
     };
     let of_kind =
-        |(kind, worth): (Kind, Worth)| most(images, worth).into_iter().map(move |at| (kind, at));
+        |(kind, worth): (Kind, Worth)| most(labels, worth).into_iter().map(move |at| (kind, at));
     let chosen: Vec<_> = kinds.into_iter().flat_map(of_kind).collect();
     chosen.into_iter().map(|(kind, at)| example(kind, at)).collect()
 }
 
 /// The images that are worth most, of different classes first.
-fn most(images: &ImageSet, worth: Worth) -> Vec<usize> {
-    let mut all: Vec<(f64, usize)> = (0..images.len())
-        .filter_map(|at| worth(at, images.label(at) as usize).map(|worth| (worth, at)))
+fn most(labels: &[i32], worth: Worth) -> Vec<usize> {
+    let mut all: Vec<(f64, usize)> = (0..labels.len())
+        .filter_map(|at| worth(at, labels[at] as usize).map(|worth| (worth, at)))
         .collect();
     all.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let mut classes = std::collections::BTreeSet::new();
     let (first, again): (Vec<_>, Vec<_>) =
-        all.into_iter().map(|(_, at)| at).partition(|at| classes.insert(images.label(*at)));
+        all.into_iter().map(|(_, at)| at).partition(|at| classes.insert(labels[*at]));
     first.into_iter().chain(again).take(EACH).collect()
 }
 
@@ -128,7 +128,7 @@ fn likeliest(networks: &[Vec<f64>; 3], label: usize) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use distill_datasets::ImageShape;
+    use distill_datasets::{ImageSet, ImageShape};
 
     use super::*;
 
@@ -145,7 +145,7 @@ mod tests {
         let baseline = said([[0.2, 0.8], [0.4, 0.6], sure, [0.1, 0.9], [0.2, 0.8], sure]);
         let student = said([[0.8, 0.2], sure, sure, [0.9, 0.1], [0.1, 0.9], sure]);
         let three = Three { teacher: &teacher, baseline: &baseline, student: &student };
-        let found = choose(&images, &three, 2.0);
+        let found = choose(&|index| images.png(index), &three, 2.0);
         let of = |kind: Kind| -> Vec<usize> {
             found.iter().filter(|e| e.kind == kind).map(|e| e.index).collect()
         };

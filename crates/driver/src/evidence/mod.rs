@@ -5,7 +5,6 @@ mod similarity;
 
 use std::path::Path;
 
-use distill_datasets::ImageSet;
 use serde::{Deserialize, Serialize};
 
 pub use examples::{Example, Kind};
@@ -15,6 +14,7 @@ use crate::{
     DriverError,
     evaluation::{Bin, Predictions, softmax},
     store::read_json,
+    task::Task,
 };
 
 /// Its name in a run's folder.
@@ -95,12 +95,12 @@ impl Evidence {
         read_json(&run.join(EVIDENCE))
     }
 
-    /// Gathers it. All predictions are on the test images `images`, in their order.
+    /// Gathers it. All predictions are on the test split of `task`, in its order.
     pub(crate) fn gather(
         of: Vec<String>,
         classes: Vec<String>,
         temperature: f64,
-        images: &ImageSet,
+        task: &dyn Task,
         said: &Three<&Predictions>,
     ) -> Self {
         let Three { teacher, baseline, student } = said;
@@ -118,7 +118,7 @@ impl Evidence {
             entropy: TEMPERATURES.map(|t| Entropy::of(teacher, t)).to_vec(),
             agreement: Agreement::of(teacher, student),
             baseline_agreement: Agreement::of(teacher, baseline),
-            examples: examples::choose(images, said, temperature),
+            examples: examples::choose(&|index| task.picture(index), said, temperature),
         }
     }
 }

@@ -64,8 +64,8 @@ impl Pipeline<'_> {
                 let graphs = [&graph(stage)?, &graph(reference.stage)?];
                 try_connection(&mut objective, graphs, &self.config.device)?;
             }
-            let images = self.sets[&stage].images.clone();
-            let source = Arc::new(Augmented::new(images, training.augment.clone()));
+            let samples = self.task.samples(stage).source;
+            let source = Arc::new(Augmented::new(samples, training.augment.clone()));
             let batches = Loader::shuffled(source, training.optimizer.batch, self.seed(stage));
             // Which teacher it is shows in its name, and not yet in its weights.
             let name = Value::from(reference.to_string());
@@ -85,7 +85,6 @@ impl Pipeline<'_> {
         identity: Value,
     ) -> Result<CacheRequest<'a>, DriverError> {
         let (recipe, own) = (&self.config.recipe, self.training(stage));
-        let images = &self.sets[&stage].images;
         let teacher = recipe.single(reference.stage);
         // An ensemble has no features to watch.
         let mut watched = Vec::new();
@@ -98,14 +97,13 @@ impl Pipeline<'_> {
             "teacher": identity,
             "architecture": teacher.map(|teacher| &teacher.architecture),
             "model": teacher.map_or("ensemble", |teacher| &teacher.model),
-            "image": self.image(),
             "format": FORMAT,
             "burn": BURN,
             "device": device_name(&self.config.device),
-            "dataset": self.dataset.name,
-            "dataset_sha256": self.dataset.sha256,
-            "classes": self.dataset.classes,
-            "images": images.len(),
+            "dataset": self.task.name(),
+            "dataset_sha256": self.task.sha256(),
+            "classes": self.task.classes(),
+            "images": self.task.labels(stage).len(),
             "validation": self.validation.samples(),
             "augment": own.augment,
             "without": own.without,
@@ -117,12 +115,12 @@ impl Pipeline<'_> {
         }
         let plain = (!watched.is_empty()).then(|| {
             // What connectors are made from is asked for as it is.
-            Loader::in_order(Arc::new(images.first(DRY_RUN)), DRY_RUN)
+            Loader::in_order(self.task.first(stage, DRY_RUN), DRY_RUN)
         });
         Ok(CacheRequest {
             cache: &self.config.cache,
             section,
-            classes: self.dataset.classes.len(),
+            classes: self.task.classes().len(),
             taps: watched,
             inputs,
             batches,

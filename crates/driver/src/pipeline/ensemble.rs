@@ -41,13 +41,14 @@ impl Pipeline<'_> {
             Some(NetworkPlan::Specialists(all)) => return self.specialists_identity(all),
             Some(NetworkPlan::Single(_)) | None => {}
         }
-        let preprocessing = self.preprocessing(of.stage);
-        Ok(json!({
+        let mut identity = json!({
             "weights": weights_identity(&self.load(of)?),
             "signature": self.signature(of.stage),
-            "mean": preprocessing.normalisation.mean,
-            "std": preprocessing.normalisation.std,
-        }))
+        });
+        for (name, value) in self.task.settings(of.stage) {
+            identity[name] = value;
+        }
+        Ok(identity)
     }
 
     /// Everything that an ensemble's answers depend on.
@@ -56,7 +57,7 @@ impl Pipeline<'_> {
             ensemble.members.iter().map(|member| self.identity(*member)).collect();
         Ok(json!({
             "backend": self.config.backend,
-            "dataset": self.dataset.sha256,
+            "dataset": self.task.sha256(),
             "members": members?,
             "shares": ensemble.shares,
             "average": ensemble.average,

@@ -75,7 +75,7 @@ pub fn forecast(
     let pipeline = Pipeline::new(config, &dataset, interrupt, observer)?;
     pipeline.check_cache()?;
     let memory = pipeline.check_memory(|_| true, &mut Silent)?;
-    let paces = pipeline.rehearse(observer)?;
+    let paces = pipeline.rehearse(&dataset, observer)?;
 
     let mut stages = Vec::new();
     for (stage, single) in config.recipe.singles() {
@@ -98,26 +98,31 @@ pub fn forecast(
 
 impl Pipeline<'_> {
     /// How fast each stage goes.
-    fn rehearse(&self, observer: &mut dyn Observer) -> Result<BTreeMap<Stage, Pace>, DriverError> {
+    fn rehearse(
+        &self,
+        dataset: &Dataset,
+        observer: &mut dyn Observer,
+    ) -> Result<BTreeMap<Stage, Pace>, DriverError> {
         let recipe = &self.config.recipe;
         let batch =
             recipe.trained().map(|(_, training)| training.optimizer.batch).max().unwrap_or(1);
         let validation = self.validation.samples().min(EVALUATION_BATCH);
-        let mut images = (BATCHES * batch).min(self.train.len());
+        let mut images = (BATCHES * batch).min(self.task.train());
         loop {
             let name = &recipe.recipe.name;
             observer.on(Event::Note(format!("{name}: rehearsed with {images} images")));
             let started = Instant::now();
-            let paces = self.rehearse_with(images, validation)?;
-            if started.elapsed() >= LONG_ENOUGH || images == self.train.len() {
+            let paces = self.rehearse_with(dataset, images, validation)?;
+            if started.elapsed() >= LONG_ENOUGH || images == self.task.train() {
                 return Ok(paces);
             }
-            images = (4 * images).min(self.train.len());
+            images = (4 * images).min(self.task.train());
         }
     }
 
     fn rehearse_with(
         &self,
+        dataset: &Dataset,
         images: usize,
         validation: usize,
     ) -> Result<BTreeMap<Stage, Pace>, DriverError> {
@@ -128,8 +133,7 @@ impl Pipeline<'_> {
             cache: folder.path().join("cache"),
             ..self.config.clone()
         };
-        let dataset =
-            Dataset { test: Arc::new(self.dataset.test.first(1)), ..self.dataset.clone() };
+        let dataset = Dataset { test: Arc::new(dataset.test.first(1)), ..dataset.clone() };
         let short = Pipeline::new(&config, &dataset, self.interrupt, &mut Silent)?;
         let mut paces = BTreeMap::new();
         for plan in &config.recipe.stages {
@@ -163,7 +167,7 @@ impl Pipeline<'_> {
     ) -> Result<StageForecast, DriverError> {
         let cost = single.architecture.cost(&self.signature(stage))?;
         let epochs = single.training().map_or(0, |training| training.epochs);
-        let images = self.sets[&stage].images.len();
+        let images = self.task.labels(stage).len();
         let mut seconds = 0.0;
         if let Some(rate) = pace.images_per_second.filter(|_| epochs > 0) {
             let validation = self.validation.samples() as f64 / pace.evaluated_per_second;

@@ -1,23 +1,18 @@
-//! A network that is not trained here: found, fetched if need be, and asked how it sees images.
+//! A network that is not trained here: found, and fetched if need be.
 
 use std::path::{Path, PathBuf};
 
 use distill_datasets::{
-    DataError, Dataset,
+    DataError,
     catalogue::{self, RemoteFile},
     fetch,
 };
-use distill_models::{
-    Architecture,
-    weights::{self, Precision},
-};
-use serde_json::json;
+use distill_models::weights::{self, Precision};
 
 use super::{Pipeline, RunConfig};
 use crate::{
-    DriverError, Event, ImagePreprocessing, Observer, Stage,
-    recipe::{Plan, SinglePlan},
-    records::{ModelCard, StageRecord, check_size},
+    DriverError, Event, Observer, Stage,
+    records::{StageRecord, check_size},
     store::{fingerprint, hash_file, write_atomic},
 };
 
@@ -69,52 +64,6 @@ pub(super) fn find(
 fn published(path: &Path) -> Option<&'static RemoteFile> {
     let files = catalogue::teachers().iter().flat_map(|entry| &entry.files);
     files.into_iter().find(|file| Path::new(&file.path) == path)
-}
-
-/// Input preprocessing of a network: of its table in the recipe, else of the card beside its weights, else of
-/// `[data]` and the dataset.
-pub(super) fn preprocessing(
-    recipe: &Plan,
-    single: &SinglePlan,
-    dataset: &Dataset,
-    weights: Option<&Path>,
-) -> Result<ImagePreprocessing, DriverError> {
-    let mut single = single.clone();
-    let card = weights.map(ModelCard::beside).transpose()?.flatten();
-    if let (Some(card), Some(weights)) = (card, weights) {
-        let pairs = [
-            ("classes", json!(card.classes), json!(dataset.classes)),
-            (
-                "architecture",
-                in_evaluation(&card.architecture),
-                in_evaluation(&single.architecture),
-            ),
-            (
-                "signature.channels",
-                json!(card.shape().channels),
-                json!(dataset.train.shape().channels),
-            ),
-        ];
-        if let Some((field, card, run)) = pairs.into_iter().find(|(_, card, run)| card != run) {
-            let file = weights.with_file_name("model.json").display().to_string();
-            return Err(DriverError::field(&file, field, card, &format!("this run's {run}")));
-        }
-        let shape = card.shape();
-        let square = shape.height == shape.width;
-        single.size = single.size.or(square.then_some(shape.height));
-        single.mean = single.mean.or(Some(card.mean));
-        single.std = single.std.or(Some(card.std));
-    }
-    recipe.preprocessing(&single, dataset)
-}
-
-/// An architecture without what is off in a network that is not trained.
-fn in_evaluation(architecture: &Architecture) -> serde_json::Value {
-    let mut fields = json!(architecture);
-    for dropout in ["dropout", "input_dropout"] {
-        fields.as_object_mut().and_then(|fields| fields.remove(dropout));
-    }
-    fields
 }
 
 impl Pipeline<'_> {

@@ -17,27 +17,24 @@ const WEIGHTS_FORMAT: u32 = 2;
 impl Pipeline<'_> {
     /// Everything that a trained network depends on, the teacher aside.
     pub(super) fn inputs(&self, stage: Stage) -> Value {
-        let preprocessing = self.preprocessing(stage);
         let (network, training) = (self.network(stage), self.training(stage));
         let mut inputs = json!({
             "weights_format": WEIGHTS_FORMAT,
             "backend": self.config.backend,
             "seed": self.seed(stage),
-            "dataset": self.dataset.sha256,
+            "dataset": self.task.sha256(),
             "classes": self.class_names(stage),
             "signature": self.signature(stage),
-            "image": self.image(),
-            "train": self.train.len(),
+            "train": self.task.train(),
             "validation": self.validation.samples(),
             "augment": training.augment,
-            "mean": preprocessing.normalisation.mean,
-            "std": preprocessing.normalisation.std,
             "model": network.architecture,
             "epochs": training.epochs,
             "optimizer": training.optimizer,
             "schedule": training.schedule,
             "objective": training.objective.terms,
         });
+        self.add_task(stage, &mut inputs);
         if !training.without.is_empty() {
             inputs["without"] = json!(training.without);
         }
@@ -60,19 +57,26 @@ impl Pipeline<'_> {
 
     /// Everything that a given network's record and scores depend on.
     pub(super) fn given_inputs(&self, stage: Stage, weights: &Path) -> Result<Value, DriverError> {
-        let preprocessing = self.preprocessing(stage);
-        Ok(json!({
+        let mut inputs = json!({
             "weights_format": WEIGHTS_FORMAT,
             "backend": self.config.backend,
             "weights": hash_file(weights)?,
-            "dataset": self.dataset.sha256,
-            "classes": self.dataset.classes,
+            "dataset": self.task.sha256(),
+            "classes": self.task.classes(),
             "signature": self.signature(stage),
-            "image": self.image(),
-            "mean": preprocessing.normalisation.mean,
-            "std": preprocessing.normalisation.std,
             "model": self.network(stage).architecture,
-        }))
+        });
+        self.add_task(stage, &mut inputs);
+        Ok(inputs)
+    }
+
+    /// Shape of the samples, and the preprocessing of a stage's network.
+    fn add_task(&self, stage: Stage, inputs: &mut Value) {
+        let (name, shape) = self.task.shape();
+        inputs[name] = shape;
+        for (name, value) in self.task.settings(stage) {
+            inputs[name] = value;
+        }
     }
 
     /// Everything that a peer's weights depend on: the stage that trained it.

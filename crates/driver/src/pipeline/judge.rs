@@ -2,7 +2,6 @@
 
 use std::{rc::Rc, sync::atomic::Ordering, time::Instant};
 
-use burn::tensor::Tensor;
 use distill_datasets::Loader;
 
 use crate::{
@@ -69,8 +68,8 @@ impl Pipeline<'_> {
                         .to_owned(),
                 });
             }
-            let missing = self.sets.get(&stage).map(|set| &set.missing[..]).unwrap_or_default();
-            let names = &self.dataset.classes;
+            let missing = self.task.missing(stage);
+            let names = self.task.classes();
             let missing = missing
                 .contains(&true)
                 .then(|| MissingClasses::of(names, missing, &validation, &last));
@@ -113,7 +112,7 @@ impl Pipeline<'_> {
         let said = Three { teacher: &*teacher, baseline: &*baseline, student: &*student };
         let temperature = self.config.recipe.temperature();
         let classes = self.class_names(Stage::Student).to_vec();
-        let evidence = Evidence::gather(of, classes, temperature, &self.dataset.test, &said);
+        let evidence = Evidence::gather(of, classes, temperature, &*self.task, &said);
         write_json(&path, &evidence)
     }
 
@@ -186,9 +185,8 @@ impl Pipeline<'_> {
 
     fn latency(&self, of: Reference) -> Result<Latency, DriverError> {
         let network = self.for_evaluation(of)?;
-        let [channels, height, width] = self.image();
-        let image = Tensor::<4>::zeros([1, channels, height, width], &self.config.device);
-        Ok(Latency::of(|| network.logits(image.clone()))?)
+        let sample = self.task.blank(&self.config.device);
+        Ok(Latency::of(|| network.logits(sample.clone()))?)
     }
 
     fn for_evaluation(&self, of: Reference) -> Result<Teacher, DriverError> {

@@ -10,8 +10,8 @@ use serde_json::json;
 use super::Pipeline;
 use crate::{
     DriverError, Event, Observer, Stage,
-    recipe::{Origin, Reference, SinglePlan, StagePlan, Start, TrainingPlan},
-    records::{ModelCard, StageRecord},
+    recipe::{Origin, Reference, StagePlan, Start, TrainingPlan},
+    records::StageRecord,
     store::{
         Weights, create_dir, differences, fingerprint, hash_file, peer_file, read_json, write_json,
     },
@@ -122,26 +122,15 @@ impl Pipeline<'_> {
             }
         }
         if let Some(single) = self.config.recipe.single(stage) {
-            write_json(&folder.join("model.json"), &self.card(stage, single))?;
+            write_json(
+                &folder.join("model.json"),
+                &self.task.card(stage, single, self.class_names(stage)),
+            )?;
         }
         write_json(&folder.join(INPUTS), inputs)?;
         let record = make(&folder, observer)?;
         write_json(&folder.join("stage.json"), &record)?;
         checkpoint::clear(&folder)
-    }
-
-    fn card(&self, stage: Stage, single: &SinglePlan) -> ModelCard {
-        let preprocessing = self.preprocessing(stage);
-        ModelCard {
-            model: single.model.clone(),
-            architecture: single.architecture.clone(),
-            signature: self.signature(stage),
-            classes: self.class_names(stage),
-            mean: preprocessing.normalisation.mean.clone(),
-            std: preprocessing.normalisation.std.clone(),
-            dataset: self.dataset.name.clone(),
-            files: Default::default(),
-        }
     }
 
     pub(super) fn weights_are_whole(

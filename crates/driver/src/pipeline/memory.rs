@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeSet, iter::successors};
 
-use distill_datasets::ImageSet;
 use distill_models::Graph;
 
 use super::{EVALUATION_BATCH, Pipeline};
@@ -57,8 +56,7 @@ impl Pipeline<'_> {
 
     fn takes(&self, stages: &[StageMemory]) -> u64 {
         if self.config.capabilities.host_memory {
-            let bytes = |set: &ImageSet| (set.len() * set.shape().bytes()) as u64;
-            return on_host(stages, bytes(&self.dataset.train) + bytes(&self.dataset.test));
+            return on_host(stages, self.task.bytes());
         }
         stages.iter().map(StageMemory::on_device).max().unwrap_or(0)
     }

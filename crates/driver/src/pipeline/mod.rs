@@ -23,20 +23,21 @@ use std::{
 
 use burn::tensor::Device;
 use distill_datasets::{
-    Dataset, ImageSet, ImageShape, Loader,
+    Dataset, Loader, Source,
     keyed::{KeyedRng, Operation},
 };
 use distill_models::{Network, Signature, weights};
 
 use crate::{
-    Capabilities, DriverError, ExportConfig, ImagePreprocessing, Observer, Report, Stage, export,
+    Capabilities, DriverError, ExportConfig, Observer, Preprocessing, Report, Stage, export,
     recipe::{Plan, Reference, SinglePlan, TrainingPlan},
     records::{self, BURN, DatasetRecord, Host, RunRecord, StageRecord, device_name},
     store::{read_json, write_atomic, write_json},
+    task::{ImageTask, Task},
 };
 
 pub use self::forecast::{Forecast, StageForecast, forecast};
-use self::prepare::{TrainingSet, effective_formula, training_sets};
+use self::prepare::effective_formula;
 
 /// Images of a batch in evaluation. Part of the answer where a norm uses batch statistics.
 pub const EVALUATION_BATCH: usize = 500;
@@ -104,18 +105,13 @@ pub fn run(
 
 struct Pipeline<'a> {
     config: &'a RunConfig,
-    dataset: &'a Dataset,
     interrupt: &'a AtomicBool,
+    /// Data and networks' input.
+    task: Box<dyn Task>,
     /// What the student minimises, with the pairs of features that it compares.
     formula: String,
-    /// How each network that has weights of its own sees images.
-    preprocessing: BTreeMap<Stage, ImagePreprocessing>,
     /// The files of those that are not trained here.
     given: BTreeMap<Stage, PathBuf>,
-    /// Training images of the recipe.
-    train: Arc<ImageSet>,
-    /// Those of each stage.
-    sets: BTreeMap<Stage, TrainingSet>,
     validation: Loader,
     test: Loader,
 }
@@ -123,45 +119,22 @@ struct Pipeline<'a> {
 impl<'a> Pipeline<'a> {
     fn new(
         config: &'a RunConfig,
-        dataset: &'a Dataset,
+        dataset: &Dataset,
         interrupt: &'a AtomicBool,
         observer: &mut dyn Observer,
     ) -> Result<Self, DriverError> {
-        let recipe = &config.recipe;
-        let (mut preprocessing, mut given) = (BTreeMap::new(), BTreeMap::new());
-        for (stage, single) in recipe.singles() {
+        let mut given = BTreeMap::new();
+        for (stage, _) in config.recipe.singles() {
             let weights = given::find(config, stage, observer)?;
-            let own = given::preprocessing(recipe, single, dataset, weights.as_deref())?;
-            preprocessing.insert(stage, own);
             given.extend(weights.map(|path| (stage, path)));
         }
-        for (stage, single) in recipe.singles() {
-            if let Some(specialist) = single.specialist() {
-                // It starts from weights that know images as its generalist sees them.
-                preprocessing.insert(stage, preprocessing[&specialist.of.stage].clone());
-            }
-        }
-        let formula = effective_formula(config, &preprocessing, dataset)?;
-        let (train, validation) = recipe.split_sizes(dataset)?;
-        let all = dataset.train.as_ref().clone();
-        let held_out_from = all.len() - validation;
-        let (rest, held_out) = all.split_at(held_out_from);
-        let loader = |set: Arc<ImageSet>| {
-            Loader::in_order(set, EVALUATION_BATCH).with_workers(config.workers)
+        let task = Box::new(ImageTask::new(&config.recipe, dataset, &given)?);
+        let formula = effective_formula(config, &*task)?;
+        let loader = |source: Arc<dyn Source>| {
+            Loader::in_order(source, EVALUATION_BATCH).with_workers(config.workers)
         };
-        let train = Arc::new(rest.first(train));
-        Ok(Self {
-            config,
-            dataset,
-            interrupt,
-            formula,
-            preprocessing,
-            given,
-            sets: training_sets(recipe, &train, dataset)?,
-            train,
-            validation: loader(Arc::new(held_out)),
-            test: loader(dataset.test.clone()),
-        })
+        let (validation, test) = (loader(task.validation()), loader(task.test()));
+        Ok(Self { config, interrupt, task, formula, given, validation, test })
     }
 
     /// Room for weights and three checkpoints with optimizer state (two kept, one being written), generously.
@@ -175,7 +148,7 @@ impl<'a> Pipeline<'a> {
     }
 
     fn write_head(&self, memory_estimate: Option<u64>) -> Result<(), DriverError> {
-        let Self { config, dataset, .. } = self;
+        let Self { config, task, .. } = self;
         let given = self.given.iter().map(|(stage, path)| (*stage, path.as_path()));
         let recipe = config.recipe_with(given)?;
         let text = toml::to_string(&recipe).expect("a recipe serialises");
@@ -190,12 +163,12 @@ impl<'a> Pipeline<'a> {
                 seed: config.seed,
                 host: Host::here(),
                 dataset: DatasetRecord {
-                    name: dataset.name.clone(),
-                    train: self.train.len(),
+                    name: task.name().to_owned(),
+                    train: task.train(),
                     validation: self.validation.samples(),
-                    test: dataset.test.len(),
-                    classes: dataset.classes.len(),
-                    sha256: dataset.sha256.clone(),
+                    test: self.test.samples(),
+                    classes: task.classes().len(),
+                    sha256: task.sha256().to_owned(),
                 },
                 formula: self.formula.clone(),
                 memory_estimate,
@@ -228,18 +201,12 @@ impl<'a> Pipeline<'a> {
         self.config.recipe.training(stage).expect("a stage that trains")
     }
 
-    fn preprocessing(&self, stage: Stage) -> &ImagePreprocessing {
-        self.preprocessing.get(&stage).expect("a stage with weights of its own")
-    }
-
-    /// Channels, height and width of the data's images, before a network's preprocessing.
-    fn image(&self) -> [usize; 3] {
-        let ImageShape { channels, height, width } = self.train.shape();
-        [channels, height, width]
+    fn preprocessing(&self, stage: Stage) -> &Preprocessing {
+        self.task.preprocessing(stage)
     }
 
     fn signature(&self, stage: Stage) -> Signature {
-        self.preprocessing(stage).signature(self.class_names(stage).len())
+        self.task.signature(stage, self.class_names(stage).len())
     }
 
     fn record(&self, stage: Stage) -> Result<StageRecord, DriverError> {

@@ -1,14 +1,10 @@
-//! What shows before any stage is made: the data, the images of each, and whether it can compare features.
+//! What shows before any stage is made: the data, and whether each stage can compare features.
 
-use std::{collections::BTreeMap, sync::Arc};
-
-use distill_datasets::{Dataset, ImageSet, load};
+use distill_datasets::{Dataset, load};
 
 use super::RunConfig;
 use crate::{
-    DriverError, Event, ImagePreprocessing, Observer, Stage,
-    recipe::{Origin, Plan, SinglePlan},
-    training::try_connection,
+    DriverError, Event, Observer, Stage, recipe::SinglePlan, task::Task, training::try_connection,
 };
 
 impl RunConfig {
@@ -24,69 +20,16 @@ impl RunConfig {
     }
 }
 
-/// What a stage learns from.
-#[derive(Clone)]
-pub(super) struct TrainingSet {
-    pub(super) images: Arc<ImageSet>,
-    /// Of each class whether the stage never sees it.
-    pub(super) missing: Vec<bool>,
-}
-
-/// The training images of each stage, those that are alike only once.
-pub(super) fn training_sets(
-    recipe: &Plan,
-    train: &Arc<ImageSet>,
-    dataset: &Dataset,
-) -> Result<BTreeMap<Stage, TrainingSet>, DriverError> {
-    let mut alike: Vec<(Option<usize>, TrainingSet)> = Vec::new();
-    let mut sets: BTreeMap<Stage, TrainingSet> = BTreeMap::new();
-    for (stage, single) in recipe.singles() {
-        if let Origin::Peer(lead) = &single.origin {
-            sets.insert(stage, sets[lead].clone());
-            continue;
-        }
-        let own = single.training().and_then(|training| training.train);
-        let missing = recipe.missing(stage, dataset)?;
-        let there = alike.iter().find(|(same, set)| *same == own && set.missing == missing);
-        let set = match there {
-            Some((_, set)) => set.clone(),
-            None => {
-                let mut images = match own {
-                    Some(own) => Arc::new(train.first(own)),
-                    None => train.clone(),
-                };
-                if missing.contains(&true) {
-                    images = Arc::new(images.without(&missing));
-                }
-                let set = TrainingSet { images, missing };
-                alike.push((own, set.clone()));
-                set
-            }
-        };
-        let batch = single.training().map_or(0, |training| training.optimizer.batch);
-        let left = set.images.len();
-        if left < batch {
-            let table = &single.table;
-            let expected = format!("at most the {left} images that `{table}.without` leaves");
-            let field = format!("{table}: optimizer.batch");
-            return Err(DriverError::field(&recipe.file, &field, batch, &expected));
-        }
-        sets.insert(stage, set);
-    }
-    Ok(sets)
-}
-
 /// The student's objective for both networks. Shows as well that each stage can compare the features that its
 /// objective looks at.
 pub(super) fn effective_formula(
     config: &RunConfig,
-    preprocessing: &BTreeMap<Stage, ImagePreprocessing>,
-    dataset: &Dataset,
+    task: &dyn Task,
 ) -> Result<String, DriverError> {
     let recipe = &config.recipe;
     let graph = |stage: Stage, single: &SinglePlan| {
         Ok::<_, DriverError>(
-            single.architecture.graph(&preprocessing[&stage].signature(dataset.classes.len()))?,
+            single.architecture.graph(&task.signature(stage, task.classes().len()))?,
         )
     };
     let mut formula = recipe.objective().formula();

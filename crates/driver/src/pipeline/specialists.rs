@@ -1,7 +1,5 @@
 //! Specialists: the classes of each, what it learns from, and what it says beside its generalist.
 
-use std::sync::Arc;
-
 use distill_datasets::{
     Loader,
     keyed::{KeyedRng, Operation},
@@ -10,12 +8,13 @@ use distill_models::Network;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Pipeline, TrainingSet};
+use super::Pipeline;
 use crate::{
     DriverError, Observer, Stage,
     cluster::clusters,
     recipe::{Reference, SpecialistPlan, SpecialistsPlan},
     store::read_json,
+    task::Samples,
     teacher::Teacher,
 };
 
@@ -51,8 +50,8 @@ impl Pipeline<'_> {
     ) -> Result<OwnClasses, DriverError> {
         let found = clusters(&self.predict(of.of, &self.validation, observer)?, of.clusters);
         let own: Vec<bool> = found.iter().map(|cluster| cluster + 1 == of.cluster).collect();
-        let names = self.dataset.classes.iter().zip(&own).filter(|(_, own)| **own);
-        let labels = self.sets[&stage].images.labels();
+        let names = self.task.classes().iter().zip(&own).filter(|(_, own)| **own);
+        let labels = self.task.labels(stage);
         let ours = labels.iter().filter(|label| own[**label as usize]).count();
         let others = labels.len() - ours;
         if ours == 0 || others == 0 {
@@ -87,7 +86,7 @@ impl Pipeline<'_> {
         let inputs: Option<Value> = read_json(&path)?;
         let own = inputs.and_then(|inputs| inputs.get("specialist").cloned());
         let own: Option<OwnClasses> = own.and_then(|own| serde_json::from_value(own).ok());
-        let own = own.filter(|own| own.own.len() == self.dataset.classes.len());
+        let own = own.filter(|own| own.own.len() == self.task.classes().len());
         own.map(Some).ok_or_else(|| DriverError::Folder {
             path,
             problem: "it does not name the classes of the specialist".to_owned(),
@@ -97,7 +96,7 @@ impl Pipeline<'_> {
 
     /// Names of what a stage tells apart.
     pub(super) fn class_names(&self, stage: Stage) -> Vec<String> {
-        let mut names = self.dataset.classes.clone();
+        let mut names = self.task.classes().to_vec();
         if self.is_specialist(stage) {
             names.push(DUSTBIN.to_owned());
         }
@@ -105,10 +104,10 @@ impl Pipeline<'_> {
     }
 
     /// All training images of a specialist's classes and as many others, which are of the dustbin.
-    pub(super) fn specialist_set(&self, stage: Stage, own: &[bool]) -> TrainingSet {
-        let set = &self.sets[&stage].images;
-        let is_own = |index: &usize| own[set.label(*index) as usize];
-        let (mut chosen, mut others): (Vec<usize>, Vec<usize>) = (0..set.len()).partition(is_own);
+    pub(super) fn specialist_set(&self, stage: Stage, own: &[bool]) -> Samples {
+        let all = self.task.labels(stage);
+        let (mut chosen, mut others): (Vec<usize>, Vec<usize>) =
+            (0..all.len()).partition(|index| own[all[*index] as usize]);
         // Others are taken by lot, without putting back.
         let mut rng = KeyedRng::new(self.seed(stage), 0, 0, Operation::Shuffle);
         for at in 0..chosen.len().min(others.len()) {
@@ -118,8 +117,7 @@ impl Pipeline<'_> {
         others.truncate(chosen.len());
         chosen.extend(others);
         chosen.sort_unstable();
-        let images = Arc::new(set.selected(&chosen).relabelled(&labels(own)));
-        TrainingSet { images, missing: Vec::new() }
+        self.task.selected(stage, &chosen, &labels(own))
     }
 
     /// Images to judge a stage by: for a specialist those of other classes are of the dustbin.
@@ -160,7 +158,7 @@ impl Pipeline<'_> {
         let members: Result<Vec<Value>, _> = all.members.iter().map(of_one).collect();
         Ok(json!({
             "backend": self.config.backend,
-            "dataset": self.dataset.sha256,
+            "dataset": self.task.sha256(),
             "generalist": self.identity(all.generalist)?,
             "specialists": members?,
             "top": all.top,

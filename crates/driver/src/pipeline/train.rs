@@ -28,12 +28,12 @@ impl Pipeline<'_> {
         let folder = self.folder(stage);
         let recipe = &self.config.recipe;
         let mut objective = training.objective.built().clone();
-        let set = match self.begun_with(stage)? {
-            Some(own) => self.specialist_set(stage, &own.own).images,
-            None => self.sets[&stage].images.clone(),
+        let samples = match self.begun_with(stage)? {
+            Some(own) => self.specialist_set(stage, &own.own),
+            None => self.task.samples(stage),
         };
         let validation = self.seen_by(stage, &self.validation)?;
-        let source = Arc::new(Augmented::new(set.clone(), training.augment.clone()));
+        let source = Arc::new(Augmented::new(samples.source, training.augment.clone()));
         let mut batches = Loader::shuffled(source, training.optimizer.batch, self.seed(stage))
             .with_workers(self.config.workers);
         let (learner, teacher) = self.learner(stage, &mut objective, &batches, observer)?;
@@ -41,7 +41,7 @@ impl Pipeline<'_> {
             batches = batches.with_views(views as u64);
         }
         let negatives = objective.negatives().map(|_| {
-            let labels: Vec<i32> = set.labels().iter().map(|label| *label as i32).collect();
+            let labels: Vec<i32> = samples.labels.iter().map(|label| *label as i32).collect();
             Negatives::new(&labels, self.class_names(stage).len())
         });
         observer.on(Event::StageStarted {
@@ -54,7 +54,7 @@ impl Pipeline<'_> {
         let data = TrainingData {
             train: &batches,
             validation: &validation,
-            preprocessing: &self.preprocessing(stage).clone().into(),
+            preprocessing: self.preprocessing(stage),
             negatives: negatives.as_ref(),
         };
         let config = self.training_config(stage);
@@ -104,8 +104,8 @@ impl Pipeline<'_> {
             self.answers(stage, reference, teacher, objective, batches.clone(), observer)?;
         let learner = match with_features {
             true => {
-                let own = self.preprocessing(stage).clone().into();
-                Learner::connected(network, objective, &outputs, batches, &own, seed, device)?
+                let own = self.preprocessing(stage);
+                Learner::connected(network, objective, &outputs, batches, own, seed, device)?
             }
             false => Learner::new(network),
         };
