@@ -15,11 +15,11 @@ pub struct Features(Vec<(String, Tensor<4>)>);
 impl Features {
     /// Name and shape of each.
     pub fn shapes(&self) -> Vec<TapShape> {
-        let shape = |(name, map): &(String, Tensor<4>)| {
+        let shapes = self.0.iter().map(|(name, map)| {
             let [_, channels, height, width] = map.dims();
             TapShape { name: name.clone(), channels, height, width }
-        };
-        self.0.iter().map(shape).collect()
+        });
+        shapes.collect()
     }
 
     pub(crate) fn map(self, change: impl Fn(Tensor<4>) -> Tensor<4>) -> Self {
