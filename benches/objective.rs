@@ -47,15 +47,11 @@ fn of_features(criterion: &mut Criterion) {
     let logits = numbers([64, 10], 3, &device);
     for term in TERMS.iter().filter(|term| is_of_features(term)) {
         let objective = objective(term);
-        let with = || {
-            let signals = Signals::new(logits.clone(), labels(64, 10, &device)).expect("64 rows");
-            let signals = signals.with_features(named(&student), teacher.clone());
-            match objective.negatives() {
-                Some(count) => signals.with_contrast(contrast(count, &device)),
-                None => signals,
-            }
-        };
-        let signals = with();
+        let signals = Signals::new(logits.clone(), labels(64, 10, &device)).expect("64 rows");
+        let mut signals = signals.with_features(named(&student), teacher.clone());
+        if let Some(count) = objective.negatives() {
+            signals = signals.with_contrast(contrast(count, &device));
+        }
         let mut rng = KeyedRng::new(1, 0, 0, Operation::Weights);
         let connectors = objective.connect(&signals, &mut rng).expect("equal maps");
         let connectors = connectors.train();

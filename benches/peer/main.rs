@@ -87,8 +87,8 @@ impl Bench {
         let Batch { images, labels, teacher: kept } = self.batch(batch);
         let teacher = teacher.map(|name| (name.to_owned(), self.frozen(name)));
         let known = self.learning.remove(name);
-        let made = || (self.network(name).train(), AdamConfig::new().init());
-        let (mut network, mut optimizer) = known.unwrap_or_else(made);
+        let (mut network, mut optimizer) =
+            known.unwrap_or_else(|| (self.network(name).train(), AdamConfig::new().init()));
         let started = Instant::now();
         for _ in 0..steps {
             let answers = teacher.as_ref().map(|(_, teacher)| teacher.forward(images.clone()));
@@ -123,12 +123,12 @@ impl Bench {
 
     fn batch(&mut self, size: usize) -> Batch {
         let device = &self.device;
-        let made = || Batch {
+        let batch = self.batches.entry(size).or_insert_with(|| Batch {
             images: numbers([size, 3, 32, 32], 1, device),
             labels: labels(size, CLASSES, device),
             teacher: numbers([size, CLASSES], 2, device),
-        };
-        self.batches.entry(size).or_insert_with(made).clone()
+        });
+        batch.clone()
     }
 
     /// Taken out, to be put back: it keeps transformed weights from one call to the next.

@@ -78,6 +78,13 @@ impl Programs {
         command
     }
 
+    /// In `f32`, with AVX2 where there is AVX-512 too.
+    fn ours_with_avx2(&self) -> Command {
+        let mut command = self.ours("f32");
+        command.env("DISTILL_CPU", "avx2");
+        command
+    }
+
     /// `how` is `eager` or `compiled`.
     fn theirs(&self, layout: &str, precision: &str, how: &str) -> Command {
         let device = if self.backend == "flex" { "cpu" } else { "cuda" };
@@ -88,14 +95,9 @@ impl Programs {
 }
 
 fn on_cpu(programs: &Programs, filter: Option<&str>, rounds: &Rounds) -> anyhow::Result<()> {
-    let avx2 = || {
-        let mut command = programs.ours("f32");
-        command.env("DISTILL_CPU", "avx2");
-        command
-    };
     let commands: [(&str, &dyn Fn() -> Command); 6] = [
         ("ours", &|| programs.ours("f32")),
-        ("ours, AVX2", &avx2),
+        ("ours, AVX2", &|| programs.ours_with_avx2()),
         ("NCHW f32", &|| programs.theirs("nchw", "f32", "eager")),
         ("channels_last f32", &|| programs.theirs("channels_last", "f32", "eager")),
         ("NCHW bf16", &|| programs.theirs("nchw", "bf16", "eager")),

@@ -149,8 +149,9 @@ fn a_second_process_on_the_same_folder_is_refused() {
 #[test]
 fn two_runs_share_one_cache() {
     let place = Place::new();
-    let spawn = |out: &str| place.distill(out, &[]).stderr(Stdio::piped()).spawn().unwrap();
-    let both = ["one", "two"].map(spawn).map(|child| child.wait_with_output().unwrap());
+    let both = ["one", "two"]
+        .map(|out| place.distill(out, &[]).stderr(Stdio::piped()).spawn().unwrap())
+        .map(|child| child.wait_with_output().unwrap());
     for output in &both {
         assert_eq!(output.status.code(), Some(0), "{}", stderr(output));
     }
@@ -185,11 +186,11 @@ fn held_kib(place: &Place, out: &str) -> [u64; 2] {
     let mut run = Running::of(command);
     // Batches on their way come and go, so the least of several epochs counts.
     let held = [100..=120, 270..=290].map(|epochs: std::ops::RangeInclusive<usize>| {
-        let after = |epoch| {
+        let held = epochs.map(|epoch| {
             run.until(&format!("student: epoch {epoch}/300 done"));
             run.resident_kib()
-        };
-        epochs.map(after).min().unwrap()
+        });
+        held.min().unwrap()
     });
     assert!(run.child.wait().unwrap().success());
     held
@@ -210,9 +211,9 @@ impl Place {
                 let folder = folder.path().join("images").join(split).join(class);
                 fs::create_dir_all(&folder).unwrap();
                 for index in 0..count {
-                    let noise =
-                        |_, _| image::Rgb([red + rng.below(70) as u8, rng.below(256) as u8, 9]);
-                    let image = image::RgbImage::from_fn(8, 8, noise);
+                    let image = image::RgbImage::from_fn(8, 8, |_, _| {
+                        image::Rgb([red + rng.below(70) as u8, rng.below(256) as u8, 9])
+                    });
                     image.save(folder.join(format!("{index:02}.png"))).unwrap();
                 }
             }

@@ -56,9 +56,10 @@ fn a_sweep_trains_each_teacher_once_and_goes_on_with_more_values() {
         });
         let reports: Vec<Value> =
             reports.map(|text| serde_json::from_str(&text).unwrap()).collect();
-        let top1 =
-            |report: &Value| report["models"]["student"]["test"]["last"]["top1"].as_f64().unwrap();
-        let mean = reports.iter().map(top1).sum::<f64>() / 2.0;
+        let top1 = reports
+            .iter()
+            .map(|report| report["models"]["student"]["test"]["last"]["top1"].as_f64().unwrap());
+        let mean = top1.sum::<f64>() / 2.0;
         assert!((figures["top1_last"]["mean"].as_f64().unwrap() - mean).abs() < 1e-12);
         assert_eq!(figures["parameters"], reports[0]["models"]["student"]["parameters"]);
     }

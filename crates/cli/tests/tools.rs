@@ -146,8 +146,8 @@ fn every_metric_lies_in_the_csv() {
             assert!(same, "{name} is {cell}, expected {value}");
             found += 1;
         }
-        let of = |value: &Value| value.as_object().map_or(1, serde_json::Map::len);
-        let all: usize = line.as_object().unwrap().values().map(of).sum();
+        let own = line.as_object().unwrap().values();
+        let all: usize = own.map(|value| value.as_object().map_or(1, serde_json::Map::len)).sum();
         assert_eq!(found, all + 1, "no number is left out");
     }
 

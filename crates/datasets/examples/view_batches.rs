@@ -30,9 +30,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut sheet = image::RgbImage::new(10 * width as u32, 10 * height as u32);
     for (at, image) in pixels.chunks_exact(shape.bytes()).enumerate() {
         for i in 0..height * width {
-            let channel = |c: usize| image[(c % shape.channels) * height * width + i];
             let (x, y) = (at % 10 * width + i % width, at / 10 * height + i / width);
-            sheet.put_pixel(x as u32, y as u32, image::Rgb([0, 1, 2].map(channel)));
+            let colour = [0, 1, 2].map(|c| image[(c % shape.channels) * height * width + i]);
+            sheet.put_pixel(x as u32, y as u32, image::Rgb(colour));
         }
     }
     sheet.save(&picture)?;

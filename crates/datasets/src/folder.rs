@@ -112,12 +112,8 @@ fn interleaved(split: &Path, classes: &[String]) -> Result<Vec<(PathBuf, u32)>, 
     let mut placed = Vec::new();
     for (label, class) in classes.iter().enumerate() {
         let folder = split.join(class);
-        let is_image = |path: &PathBuf| {
-            let extension = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
-            extension.is_some_and(|e| e == "png" || e == "jpg" || e == "jpeg")
-        };
         let mut paths: Vec<PathBuf> = match folder.is_dir() {
-            true => entries(&folder)?.into_iter().filter(is_image).collect(),
+            true => entries(&folder)?.into_iter().filter(|path| is_image(path)).collect(),
             false => Vec::new(),
         };
         if paths.is_empty() && split.ends_with("train") {
@@ -125,9 +121,8 @@ fn interleaved(split: &Path, classes: &[String]) -> Result<Vec<(PathBuf, u32)>, 
         }
         paths.sort();
         let count = paths.len() as f64;
-        let place = |rank: usize| (rank as f64 + 0.5) / count;
         let ranked = paths.into_iter().enumerate();
-        placed.extend(ranked.map(|(rank, path)| (place(rank), path, label as u32)));
+        placed.extend(ranked.map(|(rank, path)| ((rank as f64 + 0.5) / count, path, label as u32)));
     }
     // A stable sort: classes stay in order where their places are equal.
     placed.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -136,6 +131,11 @@ fn interleaved(split: &Path, classes: &[String]) -> Result<Vec<(PathBuf, u32)>, 
         return Err(DataError::malformed(split, "no images", "at least one PNG or JPEG"));
     }
     Ok(samples)
+}
+
+fn is_image(path: &Path) -> bool {
+    let extension = path.extension().map(std::ffi::OsStr::to_ascii_lowercase);
+    extension.is_some_and(|e| e == "png" || e == "jpg" || e == "jpeg")
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
@@ -150,20 +150,23 @@ fn read_all(
 ) -> Result<(Vec<u8>, Vec<u32>), DataError> {
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let share = samples.len().div_ceil(workers).max(1);
-    let read_share = |share: &[(PathBuf, u32)]| {
-        let mut bytes = Vec::with_capacity(share.len() * shape.bytes());
-        for (path, _) in share {
-            bytes.extend(read_image(path, shape)?);
-        }
-        Ok::<_, DataError>(bytes)
-    };
     let parts: Vec<Result<Vec<u8>, DataError>> = std::thread::scope(|scope| {
-        let spawned: Vec<_> =
-            samples.chunks(share).map(|share| scope.spawn(move || read_share(share))).collect();
+        let spawned: Vec<_> = samples
+            .chunks(share)
+            .map(|share| scope.spawn(move || read_share(share, shape)))
+            .collect();
         spawned.into_iter().map(|t| t.join().expect("decoding does not panic")).collect()
     });
     let images = parts.into_iter().collect::<Result<Vec<_>, _>>()?.concat();
     Ok((images, samples.iter().map(|(_, label)| *label).collect()))
+}
+
+fn read_share(share: &[(PathBuf, u32)], shape: ImageShape) -> Result<Vec<u8>, DataError> {
+    let mut bytes = Vec::with_capacity(share.len() * shape.bytes());
+    for (path, _) in share {
+        bytes.extend(read_image(path, shape)?);
+    }
+    Ok(bytes)
 }
 
 #[cfg(test)]

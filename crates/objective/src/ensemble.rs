@@ -72,11 +72,10 @@ mod tests {
 
     /// Computed from the definitions in double precision.
     fn expected(average: Average, at: f64) -> Vec<f64> {
-        let soft = |row: [f32; 3]| {
+        let rows = MEMBERS.map(|(row, share)| {
             let exp = row.map(|z| (f64::from(z) / at).exp());
-            exp.map(|e| e / exp.iter().sum::<f64>())
-        };
-        let rows = MEMBERS.map(|(row, share)| (soft(row), share));
+            (exp.map(|e| e / exp.iter().sum::<f64>()), share)
+        });
         let mean = |class: usize| match average {
             Average::Arithmetic => rows.iter().map(|(p, share)| p[class] * share).sum::<f64>(),
             Average::Geometric => rows.iter().map(|(p, share)| p[class].powf(*share)).product(),

@@ -56,12 +56,12 @@ impl Objective {
         if terms.iter().all(|term| term.weight().is_zero()) {
             return Err(ConfigError::new("objective[..].weight", 0, "at least one weight above 0"));
         }
-        let build = |(index, config): (usize, &TermConfig)| {
+        let mut built = Vec::with_capacity(terms.len());
+        for (index, config) in terms.iter().enumerate() {
             let term = config.build().map_err(|e| e.within(&format!("objective[{index}]")))?;
-            Ok((config.weight(), term))
-        };
-        let terms = terms.iter().enumerate().map(build).collect::<Result<_, ConfigError>>()?;
-        Ok(Self::of(terms))
+            built.push((config.weight(), term));
+        }
+        Ok(Self::of(built))
     }
 
     /// The sum of terms with their weights, among them terms of one's own.

@@ -75,16 +75,14 @@ impl Places {
 
     /// `NAME(block2→layer2, block3)`.
     pub(crate) fn formula(&self, name: &str) -> String {
-        let one = |[student, teacher]: &[String; 2]| match student == teacher {
+        if self.pairs.is_empty() {
+            return name.to_owned();
+        }
+        let pairs = self.pairs.iter().map(|[student, teacher]| match student == teacher {
             true => student.clone(),
             false => format!("{student}→{teacher}"),
-        };
-        match self.pairs.is_empty() {
-            true => name.to_owned(),
-            false => {
-                format!("{name}({})", self.pairs.iter().map(one).collect::<Vec<_>>().join(", "))
-            }
-        }
+        });
+        format!("{name}({})", pairs.collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -124,12 +122,12 @@ fn by_rule(
         (Rule::Deepest, Some(s), Some(t)) => found.push(pair(s, t)),
         _ => {
             let size = |tap: &TapShape| (tap.places, tap.grid);
-            let deepest = |taps: &[TapShape], at: usize| {
-                taps[at + 1..].iter().all(|later| size(later) != size(&taps[at]))
-            };
-            for at in (0..student.len()).filter(|at| deepest(&student, *at)) {
-                let same = teacher.iter().rev().find(|tap| size(tap) == size(&student[at]));
-                found.extend(same.map(|tap| pair(&student[at], tap)));
+            for (at, tap) in student.iter().enumerate() {
+                if student[at + 1..].iter().any(|deeper| size(deeper) == size(tap)) {
+                    continue;
+                }
+                let same = teacher.iter().rev().find(|other| size(other) == size(tap));
+                found.extend(same.map(|other| pair(tap, other)));
             }
             if rule == Rule::Middle && !found.is_empty() {
                 found = vec![found.swap_remove(found.len() / 2)];
@@ -149,14 +147,14 @@ fn by_rule(
 }
 
 fn list(taps: &[TapShape]) -> String {
-    let one = |tap: &TapShape| {
-        let [width, rows, columns] = tap.dims();
-        format!("`{}` ({width}x{rows}x{columns})", tap.name)
-    };
     if taps.is_empty() {
         return "none".to_owned();
     }
-    taps.iter().map(one).collect::<Vec<_>>().join(", ")
+    let taps = taps.iter().map(|tap| {
+        let [width, rows, columns] = tap.dims();
+        format!("`{}` ({width}x{rows}x{columns})", tap.name)
+    });
+    taps.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -164,8 +162,7 @@ mod tests {
     use super::*;
 
     fn taps(sides: &[(&str, usize)]) -> Vec<TapShape> {
-        let one = |(name, side): &(&str, usize)| TapShape::map(*name, [8, *side, *side]);
-        sides.iter().map(one).collect()
+        sides.iter().map(|(name, side)| TapShape::map(*name, [8, *side, *side])).collect()
     }
 
     #[test]

@@ -85,8 +85,9 @@ fn published_sums_and_relations_have_their_values() {
     let signals = case
         .signals(matrix(&case.student, &device), &device)
         .with_features(features(&case.student), features(&case.teacher));
-    let hard = |weight| format!(r#"{{"term": "cross-entropy", "weight": {weight}}}"#);
-    let terms = |soft: &str, weight: f64| vec![soft.to_owned(), hard(weight)];
+    let terms = |soft: &str, weight: f64| {
+        vec![soft.to_owned(), format!(r#"{{"term": "cross-entropy", "weight": {weight}}}"#)]
+    };
     for (terms, expected) in [
         (
             terms(r#"{"term": "soft-targets", "temperature": 4, "weight": 0.9}"#, 0.1),
@@ -180,6 +181,6 @@ fn check_case(case: &Case, device: &Device, place: &str) {
 }
 
 fn objective(terms: &[&str]) -> Objective {
-    let parse = |text: &&str| serde_json::from_str::<TermConfig>(text).unwrap();
-    Objective::new(&terms.iter().map(parse).collect::<Vec<_>>()).unwrap()
+    let terms: Vec<TermConfig> = terms.iter().map(|s| serde_json::from_str(s).unwrap()).collect();
+    Objective::new(&terms).unwrap()
 }

@@ -35,11 +35,12 @@ impl Term for Projected {
         dry_run: Inputs<'_>,
         rng: &mut dyn RngCore,
     ) -> Result<Option<Connector>, SignalError> {
-        let projector = |[student, teacher]: &[Tensor<4>; 2]| {
+        let mut parts = Vec::new();
+        for [student, teacher] in &dry_run.features {
             let (from, to) = (student.dims()[1], teacher.dims()[1]);
-            vec![Layer::Linear(Linear::new(from, to, rng, &student.device()))]
-        };
-        Ok(Some(Connector { parts: dry_run.features.iter().map(projector).collect() }))
+            parts.push(vec![Layer::Linear(Linear::new(from, to, rng, &student.device()))]);
+        }
+        Ok(Some(Connector { parts }))
     }
 
     fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {

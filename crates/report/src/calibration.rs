@@ -77,13 +77,13 @@ fn diagram(name: &str, ink: Ink, bins: &[Bin]) -> Markup {
             .x_label_formatter(&|x| whole(*x))
             .y_label_formatter(&|y| whole(*y))
             .draw()?;
-        let bar = |(at, bin): (usize, &Bin)| {
+        let bars = held().map(|(at, bin)| {
             let (left, right) = (at as f64 * width, (at + 1) as f64 * width);
             let top = bin.right as f64 / bin.images as f64;
             let corners = [(left + 0.1 * width, 0.0), (right - 0.1 * width, top)];
             Rectangle::new(corners, ink.colour().mix(0.75).filled())
-        };
-        chart.draw_series(held().map(bar))?;
+        });
+        chart.draw_series(bars)?;
         let diagonal = [(0.0, 0.0), (1.0, 1.0)];
         chart.draw_series(LineSeries::new(diagonal, Ink::Text.colour().stroke_width(3)))?;
         Ok(())

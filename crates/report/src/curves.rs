@@ -52,12 +52,12 @@ fn by_epoch(
     unit: Unit,
     of: &dyn Fn(&EpochRecord) -> f64,
 ) -> Option<Markup> {
-    let points = |stage| epochs(run.lines(stage)).map(|e| (e.epoch as f64, of(e))).collect();
-    Lines { title, x: "epoch", y, unit, series: three(points), band: Vec::new() }.figure()
+    let series = three(|stage| epochs(run.lines(stage)).map(|e| (e.epoch as f64, of(e))).collect());
+    Lines { title, x: "epoch", y, unit, series, band: Vec::new() }.figure()
 }
 
 fn of_term(run: &Finished, term: &str) -> Option<Markup> {
-    let points = |stage| {
+    let series = three(|stage| {
         let lines = run.lines(stage);
         let of_epoch = epochs(lines).map(|epoch| epoch.step as f64 / epoch.epoch as f64).next();
         let steps: Vec<&StepsRecord> = lines
@@ -71,9 +71,8 @@ fn of_term(run: &Finished, term: &str) -> Option<Markup> {
             .iter()
             .filter_map(|record| Some((record.step as f64 / of_epoch?, *record.terms.get(term)?)));
         thinned(all.collect())
-    };
+    });
     let title = format!("Term {term}");
-    let series = three(points);
     Lines { title: &title, x: "epoch", y: "value", unit: Unit::Nats, series, band: Vec::new() }
         .figure()
 }
@@ -101,11 +100,11 @@ fn epochs(lines: &[Line]) -> impl Iterator<Item = &EpochRecord> {
 /// Means of as many points in a row as make few enough.
 fn thinned(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     let of = points.len().div_ceil(POINTS).max(1);
-    let mean = |some: &[(f64, f64)]| {
+    let means = points.chunks(of).map(|some| {
         let sum = some.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0, sum.1 + point.1));
         (sum.0 / some.len() as f64, sum.1 / some.len() as f64)
-    };
-    points.chunks(of).map(mean).collect()
+    });
+    means.collect()
 }
 
 #[cfg(test)]

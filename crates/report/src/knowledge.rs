@@ -50,14 +50,14 @@ pub(crate) fn section(evidence: &Evidence) -> Markup {
 /// The largest value off the diagonal of both matrices: their common scale.
 fn scale(evidence: &Evidence) -> f64 {
     let of = &evidence.similarity.of;
-    let off = |matrix: &Vec<Vec<f64>>| {
-        let row = |(at, row): (usize, &Vec<f64>)| {
+    let mut largest = 1e-9;
+    for matrix in [&of.teacher, &of.student] {
+        for (at, row) in matrix.iter().enumerate() {
             let others = row.iter().enumerate().filter(|(column, _)| *column != at);
-            others.map(|(_, p)| *p).fold(0.0, f64::max)
-        };
-        matrix.iter().enumerate().map(row).fold(0.0, f64::max)
-    };
-    off(&of.teacher).max(off(&of.student)).max(1e-9)
+            largest = others.map(|(_, p)| *p).fold(largest, f64::max);
+        }
+    }
+    largest
 }
 
 fn matrix(evidence: &Evidence, name: &str, ink: Ink, rows: &[Vec<f64>]) -> Markup {

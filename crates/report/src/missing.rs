@@ -1,6 +1,6 @@
 //! What networks say of classes that they never saw: Hinton, Vinyals and Dean 2015, section 3.
 
-use distill_driver::{Group, Report, Stage, evaluation::Shifted};
+use distill_driver::{Group, Report, evaluation::Shifted};
 use maud::{Markup, html};
 
 use crate::figures::{mean, thousands};
@@ -11,7 +11,7 @@ const HEADER: [&str; 8] =
 /// Of a run's networks; nothing where each saw all classes.
 pub(crate) fn of_run(report: &Report) -> Markup {
     let shifted = |of: &Shifted| format!("{} ({:+.2})", thousands(of.errors as u64), of.shift);
-    let row = |stage: Stage| {
+    let rows = report.stages().filter_map(|stage| {
         let missing = report.of(stage).missing.as_ref()?;
         Some([
             stage.name().to_owned(),
@@ -23,8 +23,8 @@ pub(crate) fn of_run(report: &Report) -> Markup {
             thousands(missing.by_validation.errors_of_missing as u64),
             shifted(&missing.by_test),
         ])
-    };
-    table(&report.stages().filter_map(row).collect::<Vec<_>>())
+    });
+    table(&rows.collect::<Vec<_>>())
 }
 
 /// Of a group's networks, over its runs.

@@ -143,7 +143,7 @@ impl Lines<'_> {
 
     /// The plot in words: where each line starts and ends.
     fn caption(&self) -> String {
-        let ends = |series: &Series| match &series.points[..] {
+        let ends = self.series.iter().map(|series| match &series.points[..] {
             [(x, y)] => format!("{}: {} at {}", series.name, self.unit.value(*y), short(*x)),
             [(_, from), .., (_, to)] => {
                 format!(
@@ -154,9 +154,8 @@ impl Lines<'_> {
                 )
             }
             [] => format!("{}: nothing", series.name),
-        };
-        let all: Vec<String> = self.series.iter().map(ends).collect();
-        format!("{} over {}. {}.", self.y, self.x, all.join("; "))
+        });
+        format!("{} over {}. {}.", self.y, self.x, ends.collect::<Vec<_>>().join("; "))
     }
 }
 
@@ -188,18 +187,20 @@ pub(crate) fn figure(
 
 /// Which line is whose.
 pub(crate) fn legend(series: &[Series]) -> Markup {
-    let sample = |ink: Ink| {
-        let RGBColor(r, g, b) = ink.colour();
-        let dash = ink.dash().map(|[dash, gap]| format!("{} {}", dash / 2, gap / 2));
-        html! {
-            svg aria-hidden="true" viewBox="0 0 36 8" width="36" height="8" {
-                line x1="0" y1="4" x2="36" y2="4" stroke-width="3"
-                    stroke=(format!("#{r:02X}{g:02X}{b:02X}")) stroke-dasharray=[dash] {}
-            }
-        }
-    };
     html! {
         ul.legend { @for one in series { li { (sample(one.ink)) " " (one.name) } } }
+    }
+}
+
+/// A short line in this ink.
+fn sample(ink: Ink) -> Markup {
+    let RGBColor(r, g, b) = ink.colour();
+    let dash = ink.dash().map(|[dash, gap]| format!("{} {}", dash / 2, gap / 2));
+    html! {
+        svg aria-hidden="true" viewBox="0 0 36 8" width="36" height="8" {
+            line x1="0" y1="4" x2="36" y2="4" stroke-width="3"
+                stroke=(format!("#{r:02X}{g:02X}{b:02X}")) stroke-dasharray=[dash] {}
+        }
     }
 }
 

@@ -43,12 +43,13 @@ pub(crate) fn table(columns: &[(&str, Vec<Item>)]) -> String {
         }
     }
     for row in rows {
-        let cell = |(_, items): &(&str, Vec<Item>)| {
-            let item = items.iter().find(|item| item.name == row);
-            item.map_or_else(|| "  |".to_owned(), |item| format!(" {:.1e} |", item.off))
-        };
-        let cells: String = columns.iter().map(cell).collect();
-        write!(text, "\n| {row} |{cells}").expect("text grows");
+        write!(text, "\n| {row} |").expect("text grows");
+        for (_, items) in columns {
+            match items.iter().find(|item| item.name == row) {
+                Some(item) => write!(text, " {:.1e} |", item.off).expect("text grows"),
+                None => text.push_str("  |"),
+            }
+        }
     }
     text
 }

@@ -74,12 +74,11 @@ fn main() -> anyhow::Result<ExitCode> {
             started: Instant::now(),
         };
         let mut items = Vec::new();
-        let is_asked_for = |name: &str| {
-            arguments.parts.is_empty() || arguments.parts.iter().any(|part| part == name)
-        };
-        for (name, part) in PARTS.into_iter().filter(|(name, _)| is_asked_for(name)) {
-            items.extend(part(&context)?);
-            context.done(name);
+        for (name, part) in PARTS {
+            if arguments.parts.is_empty() || arguments.parts.iter().any(|asked| asked == name) {
+                items.extend(part(&context)?);
+                context.done(name);
+            }
         }
         columns.push((backend.name, items));
     }

@@ -39,16 +39,16 @@ const FAMILIES: [&str; 9] = [
 
 pub(crate) fn run(context: &Context) -> anyhow::Result<Vec<Item>> {
     let mut items = Vec::new();
-    let wanted = |info: &&ModelInfo| !context.families || FAMILIES.contains(&info.name);
-    for info in MODELS.iter().filter(wanted) {
+    let all = !context.families;
+    for info in MODELS.iter().filter(|info| all || FAMILIES.contains(&info.name)) {
         let ours = Answers::of(info, &context.device, 0.0)?;
         let expected = Answers::of(info, &context.flex, 0.0)?;
         let [more, less] = [ROUNDING, -ROUNDING];
         let rounded =
             [Answers::of(info, &context.flex, more)?, Answers::of(info, &context.flex, less)?];
         let mut compare = |what: &str, least: f64, of: fn(&Answers) -> &Vec<f64>| {
-            let change = |rounded: &Answers| SLACK * relative_l2(of(rounded), of(&expected));
-            let allowed = rounded.iter().map(change).fold(least, f64::max);
+            let changes = rounded.iter().map(|rounded| relative_l2(of(rounded), of(&expected)));
+            let allowed = changes.map(|change| SLACK * change).fold(least, f64::max);
             let name = format!("{}, {what}", info.name);
             items.push(Item::of(name, of(&ours), of(&expected), allowed));
         };

@@ -62,13 +62,13 @@ impl Case {
     pub fn compare(&self, device: &Device) -> Vec<Compared> {
         let autodiff = device.clone().autodiff();
         let student = matrix(&self.student, &autodiff).require_grad();
-        let tracked = |numbers: &Numbers| map(numbers, &autodiff).require_grad();
-        let maps: Vec<Tensor<4>> = self.student_features.iter().map(tracked).collect();
-        let named = self.student_features.iter().map(|numbers| numbers.name.clone());
-        let ours: Features = named.zip(maps.clone()).collect();
-        let named = |numbers: &Numbers| (numbers.name.clone(), map(numbers, device));
-        let theirs = self.teacher_features.iter().map(named).collect();
-        let signals = self.signals(student.clone(), device).with_features(ours, theirs);
+        let maps = self.student_features.iter().map(|numbers| map(numbers, &autodiff));
+        let maps: Vec<Tensor<4>> = maps.map(Tensor::require_grad).collect();
+        let names = self.student_features.iter().map(|numbers| numbers.name.clone());
+        let ours: Features = names.zip(maps.clone()).collect();
+        let theirs = self.teacher_features.iter();
+        let theirs = theirs.map(|numbers| (numbers.name.clone(), map(numbers, device)));
+        let signals = self.signals(student.clone(), device).with_features(ours, theirs.collect());
         let term: TermConfig = serde_json::from_value(self.term.clone()).expect("a term");
         let objective = Objective::new(&[term]).expect("a valid term");
         let mut connectors = self.connectors(&objective, &signals);

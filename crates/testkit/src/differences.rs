@@ -6,15 +6,16 @@
 /// 1e-2 for values near one.
 pub fn numeric_gradient(x: &[f64], step: f64, mut f: impl FnMut(&[f64]) -> f64) -> Vec<f64> {
     let mut point = x.to_vec();
-    let mut slope = |index: usize| {
-        point[index] = x[index] + step;
+    let mut slopes = Vec::with_capacity(x.len());
+    for (index, middle) in x.iter().enumerate() {
+        point[index] = middle + step;
         let above = f(&point);
-        point[index] = x[index] - step;
+        point[index] = middle - step;
         let below = f(&point);
-        point[index] = x[index];
-        (above - below) / (2.0 * step)
-    };
-    (0..x.len()).map(&mut slope).collect()
+        point[index] = *middle;
+        slopes.push((above - below) / (2.0 * step));
+    }
+    slopes
 }
 
 /// `‖a − b‖ / ‖b‖`, or `‖a‖` where `b` is zero.

@@ -32,11 +32,11 @@ pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
 /// Logits that differ from row to row and class to class, the same on every machine:
 /// `[batch, classes]` values in about `[-2, 2]`.
 pub fn synthetic_logits(batch: usize, classes: usize, variant: u64) -> Vec<Vec<f64>> {
-    let value = |index: u64| {
-        let mixed = (index + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31) ^ variant;
+    let mut rows = vec![vec![0.0; classes]; batch];
+    for (number, value) in (1_u64..).zip(rows.iter_mut().flatten()) {
+        let mixed = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31) ^ variant;
         let bits = mixed.wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 40;
-        bits as f64 / f64::from(1 << 24) * 4.0 - 2.0
-    };
-    let row = |b: usize| (0..classes).map(|c| value((b * classes + c) as u64)).collect();
-    (0..batch).map(row).collect()
+        *value = bits as f64 / f64::from(1 << 24) * 4.0 - 2.0;
+    }
+    rows
 }

@@ -84,8 +84,9 @@ pub(super) fn run(chapters: &[&Chapter], binary: Option<&Path>) -> anyhow::Resul
         photos::write(&own.join("photos"))?;
         let before = Instant::now();
         for block in &blocks {
-            let place = || format!("docs/{}:{}, in {}", chapter.name, block.line, own.display());
-            tools.run(&own, block).with_context(place)?;
+            tools.run(&own, block).with_context(|| {
+                format!("docs/{}:{}, in {}", chapter.name, block.line, own.display())
+            })?;
             count += usize::from(block.is_run());
         }
         println!("book: docs/{} in {:.0} s", chapter.name, before.elapsed().as_secs_f64());

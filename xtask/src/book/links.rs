@@ -82,12 +82,12 @@ fn prose(text: &str) -> Vec<(usize, &str)> {
 /// The anchors that mdBook and GitHub give to headings.
 fn anchors(text: &str) -> BTreeSet<String> {
     let headings = prose(text).into_iter().filter(|(_, line)| line.starts_with('#'));
-    let anchor = |(_, line): (usize, &str)| {
+    let anchors = headings.map(|(_, line)| {
         let heading = line.trim_start_matches('#').trim().to_lowercase();
         let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
         kept.map(|c| if c == ' ' { '-' } else { c }).collect()
-    };
-    headings.map(anchor).collect()
+    });
+    anchors.collect()
 }
 
 #[cfg(test)]

@@ -50,9 +50,8 @@ pub(crate) fn run(book: &Book) -> anyhow::Result<()> {
     for page in &book.pages {
         ensure!(chapters.iter().any(|c| c.name == *page), "`{page}` is no page of docs/SUMMARY.md");
     }
-    let is_wanted = |name: &String| book.pages.is_empty() || book.pages.contains(name);
-    let wanted: Vec<&Chapter> = chapters.iter().filter(|c| is_wanted(&c.name)).collect();
-    commands::run(&wanted, book.binary.as_deref())?;
+    let wanted = chapters.iter().filter(|c| book.pages.is_empty() || book.pages.contains(&c.name));
+    commands::run(&wanted.collect::<Vec<_>>(), book.binary.as_deref())?;
     build(&docs)
 }
 
@@ -70,11 +69,11 @@ fn chapters(docs: &Path) -> anyhow::Result<Vec<Chapter>> {
             "docs/{name} is not in docs/SUMMARY.md, so no reader finds it"
         );
     }
-    let read = |name: String| {
+    let chapters = named.into_iter().map(|name| {
         let text = fs::read_to_string(docs.join(&name)).with_context(|| format!("docs/{name}"))?;
         Ok(Chapter { name, text })
-    };
-    named.into_iter().map(read).collect()
+    });
+    chapters.collect()
 }
 
 /// Pages that are not the book's, whose links lead into it or beside it.
@@ -87,11 +86,11 @@ fn outside() -> anyhow::Result<Vec<Chapter>> {
             names.push(name);
         }
     }
-    let read = |name: String| {
+    let chapters = names.into_iter().map(|name| {
         let text = fs::read_to_string(cargo::root().join(&name)).with_context(|| name.clone())?;
         Ok(Chapter { name, text })
-    };
-    names.into_iter().map(read).collect()
+    });
+    chapters.collect()
 }
 
 fn pages(docs: &Path, folder: &Path, found: &mut BTreeSet<String>) -> anyhow::Result<()> {

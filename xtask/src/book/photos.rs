@@ -21,11 +21,11 @@ pub(super) fn write(folder: &Path) -> anyhow::Result<()> {
 fn picture(path: &Path, warm: bool, seed: u32) -> anyhow::Result<()> {
     let mut encoder = png::Encoder::new(BufWriter::new(fs::File::create(path)?), SIDE, SIDE);
     encoder.set_color(png::ColorType::Rgb);
-    let pixel = |at: u32| {
+    let mut pixels = Vec::new();
+    for at in 0..SIDE * SIDE {
         let noise = (at.wrapping_mul(2_654_435_761).wrapping_add(seed * 97) >> 24) as u8 / 2;
-        if warm { [noise + 100, noise, 30] } else { [30, noise, noise + 100] }
-    };
-    let pixels: Vec<u8> = (0..SIDE * SIDE).flat_map(pixel).collect();
+        pixels.extend(if warm { [noise + 100, noise, 30] } else { [30, noise, noise + 100] });
+    }
     encoder.write_header()?.write_image_data(&pixels)?;
     Ok(())
 }

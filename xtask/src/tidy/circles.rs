@@ -41,12 +41,12 @@ fn circles_of(folder: &[String], arrows: &[Arrow<'_>]) -> Vec<Circle> {
     let graph = DiGraphMap::<&str, ()>::from_edges(arrows.iter().map(|a| (a.from, a.to)));
     let mut found = Vec::new();
     for circle in tarjan_scc(&graph).into_iter().filter(|circle| circle.len() > 1) {
-        let inside =
-            |arrow: &&Arrow<'_>| circle.contains(&arrow.from) && circle.contains(&arrow.to);
         let mut lines: Vec<String> = Vec::new();
-        for Arrow { from, to, mention } in arrows.iter().filter(inside) {
-            let place = mention.from.join("::");
-            lines.push(format!("  {from} -> {to}: `{}` in {place}", mention.path));
+        for Arrow { from, to, mention } in arrows {
+            if circle.contains(from) && circle.contains(to) {
+                let place = mention.from.join("::");
+                lines.push(format!("  {from} -> {to}: `{}` in {place}", mention.path));
+            }
         }
         lines.sort();
         lines.dedup();

@@ -173,11 +173,11 @@ mod tests {
     use super::*;
 
     fn packages(of_kernels: &Value) -> Vec<Value> {
-        let package = |name: &str| match name {
+        let packages = MAY_KNOW.iter().map(|(name, _)| match *name {
             "distill-kernels" => json!({ "name": name, "dependencies": [of_kernels] }),
             _ => json!({ "name": name, "dependencies": [] }),
-        };
-        MAY_KNOW.iter().map(|(name, _)| package(name)).collect()
+        });
+        packages.collect()
     }
 
     #[test]

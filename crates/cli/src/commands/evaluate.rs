@@ -29,8 +29,7 @@ pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
         None => dataset.test.clone(),
     };
     let loader = Loader::in_order(test, EVALUATION_BATCH);
-    let forward = |images| classifier.logits(images);
-    let predictions = Predictions::collect(&loader, &device, forward)?;
+    let predictions = Predictions::collect(&loader, &device, |images| classifier.logits(images))?;
     if let Some(path) = &arguments.logits {
         write_logits(&predictions, path).with_context(|| path.display().to_string())?;
     }

@@ -38,12 +38,13 @@ pub(crate) fn execute(arguments: &PredictArguments) -> anyhow::Result<()> {
         let logits = classifier.logits(Tensor::from_data(data, &device))?;
         let mut ranked: Vec<(usize, f64)> = log_softmax(&logits).into_iter().enumerate().collect();
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let candidate = |(class, log_p): (usize, f64)| Candidate {
+        let likeliest = ranked.into_iter().take(arguments.top as usize);
+        let likeliest = likeliest.map(|(class, log_p)| Candidate {
             class: classes[class].clone(),
             probability: log_p.exp(),
-        };
-        let likeliest = ranked.into_iter().take(arguments.top as usize).map(candidate).collect();
-        predictions.push(Prediction { image: path.display().to_string(), classes: likeliest });
+        });
+        let image = path.display().to_string();
+        predictions.push(Prediction { image, classes: likeliest.collect() });
     }
     if arguments.json {
         print_json(&predictions);

@@ -40,9 +40,9 @@ fn of(root: &Value, schema: &Map<String, Value>, value: &Value) -> Option<String
             }
             "additionalProperties" => {
                 let known = schema.get("properties").and_then(Value::as_object);
-                let is_known = |name: &str| known.is_some_and(|known| known.contains_key(name));
+                let fields = value.as_object().into_iter().flatten();
                 let mut others =
-                    value.as_object().into_iter().flatten().filter(|(name, _)| !is_known(name));
+                    fields.filter(|(name, _)| known.is_none_or(|known| !known.contains_key(*name)));
                 match rule {
                     Value::Bool(allowed) => *allowed || others.next().is_none(),
                     rule => {

@@ -127,12 +127,11 @@ impl Canvas {
         let corner = [rng.unit(), rng.unit(), rng.unit()];
         let slopes: [Point; 3] =
             std::array::from_fn(|_| [rng.between(-0.3, 0.3), rng.between(-0.3, 0.3)]);
-        let shade = |x: f64, y: f64| -> Colour {
+        let pixels = (0..SIZE * SIZE).map(|i| -> Colour {
+            let (x, y) = ((i % SIZE) as f64 / SIZE as f64, (i / SIZE) as f64 / SIZE as f64);
             std::array::from_fn(|c| corner[c] + slopes[c][0] * (x - 0.5) + slopes[c][1] * (y - 0.5))
-        };
-        let pixel =
-            |i: usize| shade((i % SIZE) as f64 / SIZE as f64, (i / SIZE) as f64 / SIZE as f64);
-        (Self { pixels: (0..SIZE * SIZE).map(pixel).collect() }, corner)
+        });
+        (Self { pixels: pixels.collect() }, corner)
     }
 
     /// Draws segments as one line of half width `width` in pixels, with soft edges.

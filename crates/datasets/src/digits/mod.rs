@@ -8,7 +8,7 @@
 mod draw;
 mod glyphs;
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use sha2::{Digest, Sha256};
 
@@ -58,22 +58,23 @@ pub fn digits(config: DigitsConfig) -> Dataset {
 fn draw_split(seed: u64, split: u64, len: usize) -> ImageSet {
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let share = len.div_ceil(workers).max(1);
-    let draw_share = |start: usize| {
-        let end = len.min(start + share);
-        let mut bytes = Vec::with_capacity((end - start) * SHAPE.bytes());
-        for sample in start..end {
-            let mut rng = KeyedRng::new(seed, split, sample as u64, Operation::Draw);
-            bytes.extend(draw::numeral(sample % 10, &mut rng));
-        }
-        bytes
-    };
     let images = std::thread::scope(|scope| {
-        let starts = (0..len).step_by(share);
-        let parts: Vec<_> = starts.map(|start| scope.spawn(move || draw_share(start))).collect();
+        let shares = (0..len).step_by(share).map(|start| start..len.min(start + share));
+        let parts: Vec<_> =
+            shares.map(|share| scope.spawn(move || draw_share(seed, split, share))).collect();
         let drawn = parts.into_iter().map(|part| part.join().expect("drawing does not panic"));
         drawn.collect::<Vec<Vec<u8>>>().concat()
     });
     ImageSet::new(SHAPE, images, (0..len).map(|sample| (sample % 10) as u32).collect())
+}
+
+fn draw_share(seed: u64, split: u64, samples: Range<usize>) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(samples.len() * SHAPE.bytes());
+    for sample in samples {
+        let mut rng = KeyedRng::new(seed, split, sample as u64, Operation::Draw);
+        bytes.extend(draw::numeral(sample % 10, &mut rng));
+    }
+    bytes
 }
 
 #[cfg(test)]

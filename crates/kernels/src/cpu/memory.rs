@@ -94,8 +94,8 @@ impl Numbers {
 /// A free buffer of about this length.
 fn take(length: usize) -> Option<Buffer> {
     let mut free = RESULTS.lock().unwrap_or_else(PoisonError::into_inner);
-    let fits = |buffer: &Buffer| (length..=length + length / 4).contains(&buffer.length);
-    let at = free.iter().rposition(fits)?;
+    let fitting = length..=length + length / 4;
+    let at = free.iter().rposition(|buffer| fitting.contains(&buffer.length))?;
     free.remove(at)
 }
 

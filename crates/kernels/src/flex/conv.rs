@@ -130,19 +130,16 @@ fn pack(
     let Some(packed) = packed else { return make() };
     // A panic while it was held leaves nothing half done.
     let mut kept = packed.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let is_of = |kept: &Kept| {
-        let same = kept.weight.bytes().as_ptr() == weight.bytes().as_ptr()
-            && kept.weight.layout().start_offset() == weight.layout().start_offset();
-        same && kept.packed.method == Method::of(shape, map)
-    };
-    match kept.as_ref().filter(|kept| is_of(kept)) {
-        Some(kept) => Arc::clone(&kept.packed),
-        None => {
-            let packed = make();
-            *kept = Some(Kept { weight: weight.clone(), packed: Arc::clone(&packed) });
-            packed
-        }
+    if let Some(kept) = kept.as_ref()
+        && kept.weight.bytes().as_ptr() == weight.bytes().as_ptr()
+        && kept.weight.layout().start_offset() == weight.layout().start_offset()
+        && kept.packed.method == Method::of(shape, map)
+    {
+        return Arc::clone(&kept.packed);
     }
+    let packed = make();
+    *kept = Some(Kept { weight: weight.clone(), packed: Arc::clone(&packed) });
+    packed
 }
 
 #[derive(Debug)]

@@ -152,9 +152,13 @@ pub(crate) fn draw<const D: usize>(
     rng: &mut dyn RngCore,
     device: &Device,
 ) -> Tensor<D> {
-    let unit = |bits: u64| (bits >> 11) as f64 / (1_u64 << 53) as f64;
     let count = shape.iter().product();
     let values: Vec<f32> =
         (0..count).map(|_| ((2.0 * unit(rng.next_u64()) - 1.0) * bound) as f32).collect();
     Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// The highest 53 of the bits, as a number in `[0, 1)`.
+fn unit(bits: u64) -> f64 {
+    (bits >> 11) as f64 / (1_u64 << 53) as f64
 }

@@ -66,17 +66,18 @@ impl Term for Attention {
     }
 
     fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let attention = |map: Tensor<4>| {
-            let strength = match self.power {
-                2.0 => map.powi_scalar(2),
-                power => map.abs().powf_scalar(power),
-            };
-            unit(flat(strength.mean_dim(1)), 1)
-        };
-        let loss = |pair| {
-            let [student, teacher] = at_smaller_size(pair).map(attention);
+        Ok(inputs.sum(|pair| {
+            let [student, teacher] = at_smaller_size(pair).map(|map| attention(map, self.power));
             (student - teacher).powi_scalar(2).mean()
-        };
-        Ok(inputs.sum(loss))
+        }))
     }
+}
+
+/// Attention of norm 1, `[batch, height · width]`.
+fn attention(map: Tensor<4>, power: f64) -> Tensor<2> {
+    let strength = match power {
+        2.0 => map.powi_scalar(2),
+        power => map.abs().powf_scalar(power),
+    };
+    unit(flat(strength.mean_dim(1)), 1)
 }

@@ -75,19 +75,22 @@ impl Term for Correlation {
     }
 
     fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let kernel = |map: Tensor<4>| {
-            let alike = products(unit(pooled(map), 1));
-            // Horner's scheme, from the highest order down.
-            let mut series = alike.ones_like();
-            for p in (1..=self.order).rev() {
-                series = series * alike.clone() * (2.0 * self.gamma / p as f64) + 1.0;
-            }
-            series * (-2.0 * self.gamma).exp()
-        };
-        let loss = |pair: [Tensor<4>; 2]| {
-            let [student, teacher] = pair.map(kernel);
+        Ok(inputs.sum(|pair| {
+            let [student, teacher] = pair.map(|map| self.kernel(map));
             (student - teacher).powi_scalar(2).mean()
-        };
-        Ok(inputs.sum(loss))
+        }))
+    }
+}
+
+impl Correlation {
+    /// Correlations of all pairs of samples, `[batch, batch]`.
+    fn kernel(&self, map: Tensor<4>) -> Tensor<2> {
+        let alike = products(unit(pooled(map), 1));
+        // Horner's scheme, from the highest order down.
+        let mut series = alike.ones_like();
+        for p in (1..=self.order).rev() {
+            series = series * alike.clone() * (2.0 * self.gamma / p as f64) + 1.0;
+        }
+        series * (-2.0 * self.gamma).exp()
     }
 }

@@ -59,17 +59,21 @@ impl Term for Nst {
     }
 
     fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let channels = |map: Tensor<4>| {
-            let [batch, channels, height, width] = map.dims();
-            unit(map.reshape([batch, channels, height * width]), 2)
-        };
-        let kernel =
-            |a: &Tensor<3>, b: &Tensor<3>| a.clone().matmul(b.clone().transpose()).powi_scalar(2);
-        let loss = |pair| {
+        Ok(inputs.sum(|pair| {
             let [student, teacher] = at_smaller_size(pair).map(channels);
             kernel(&teacher, &teacher).mean() + kernel(&student, &student).mean()
                 - kernel(&student, &teacher).mean() * 2.0
-        };
-        Ok(inputs.sum(loss))
+        }))
     }
+}
+
+/// Channels as vectors of norm 1, `[batch, channels, height · width]`.
+fn channels(map: Tensor<4>) -> Tensor<3> {
+    let [batch, channels, height, width] = map.dims();
+    unit(map.reshape([batch, channels, height * width]), 2)
+}
+
+/// k of all pairs of channels, `[batch, channels of a, channels of b]`.
+fn kernel(a: &Tensor<3>, b: &Tensor<3>) -> Tensor<3> {
+    a.clone().matmul(b.clone().transpose()).powi_scalar(2)
 }

@@ -59,18 +59,19 @@ impl Term for Pkt {
     }
 
     fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let neighbours = |map: Tensor<4>| {
-            let features = pooled(map);
-            let unit = features.clone() / (norms(features, 1) + EPSILON);
-            let alike = (products(unit) + 1.0) / 2.0;
-            let sum = alike.clone().sum_dim(1);
-            alike / sum
-        };
-        let loss = |pair: [Tensor<4>; 2]| {
+        Ok(inputs.sum(|pair| {
             let [student, teacher] = pair.map(neighbours);
             let ratio = (teacher.clone() + EPSILON).log() - (student + EPSILON).log();
             (teacher * ratio).mean()
-        };
-        Ok(inputs.sum(loss))
+        }))
     }
+}
+
+/// Probabilities of a sample's neighbours, `[batch, batch]`.
+fn neighbours(map: Tensor<4>) -> Tensor<2> {
+    let features = pooled(map);
+    let unit = features.clone() / (norms(features, 1) + EPSILON);
+    let alike = (products(unit) + 1.0) / 2.0;
+    let sum = alike.clone().sum_dim(1);
+    alike / sum
 }

@@ -80,7 +80,7 @@ impl Term for Rkd {
     }
 
     fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let loss = |pair: [Tensor<4>; 2]| {
+        Ok(inputs.sum(|pair| {
             // Distances know no origin, and are exact to more digits near theirs.
             let features = pair.map(|map| {
                 let features = pooled(map);
@@ -97,8 +97,7 @@ impl Term for Rkd {
                 }
             }
             sum.expect("one factor is above zero")
-        };
-        Ok(inputs.sum(loss))
+        }))
     }
 }
 

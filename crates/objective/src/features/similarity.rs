@@ -56,10 +56,9 @@ impl Term for Similarity {
     }
 
     fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let loss = |pair: [Tensor<4>; 2]| {
+        Ok(inputs.sum(|pair| {
             let [student, teacher] = pair.map(|map| unit(products(flat(map)), 1));
             (student - teacher).powi_scalar(2).mean()
-        };
-        Ok(inputs.sum(loss))
+        }))
     }
 }

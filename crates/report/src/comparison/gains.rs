@@ -54,14 +54,11 @@ fn each(groups: &[Group], names: &[String]) -> Markup {
 
 /// A bar for each group: the interval, with each run as a point.
 fn plot(groups: &[Group], names: &[String]) -> Markup {
-    let ends = |group: &Group| {
+    let ends = groups.iter().flat_map(|group| {
         let values = group.gain_last.figure.values.iter().copied();
-        values
-            .chain(group.gain_last.interval.into_iter().flatten())
-            .chain([0.0])
-            .collect::<Vec<_>>()
-    };
-    let x = range(groups.iter().flat_map(ends)).expect("zero is a number");
+        values.chain(group.gain_last.interval.into_iter().flatten())
+    });
+    let x = range(ends.chain([0.0])).expect("zero is a number");
     let rows = groups.len();
     let size = (800, 150 + 70 * rows as u32);
     let svg = draw(size, |root| -> Drawn {

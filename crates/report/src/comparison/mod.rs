@@ -44,13 +44,13 @@ pub(crate) fn html(comparison: &Comparison) -> Markup {
 /// A number for each group, with its recipe, or where several have that the folder of its runs.
 fn names(groups: &[Group]) -> Vec<String> {
     let folders: Vec<Option<String>> = groups.iter().map(|group| folder(&group.runs)).collect();
-    let name = |(at, group): (usize, &Group)| {
+    let names = groups.iter().enumerate().map(|(at, group)| {
         let has_recipe = groups.iter().filter(|other| other.recipe == group.recipe).count();
         let is_own = folders.iter().filter(|other| **other == folders[at]).count() == 1;
         let folder = folders[at].as_ref().filter(|_| has_recipe > 1 && is_own);
         format!("{}. {}", at + 1, folder.unwrap_or(&group.recipe))
-    };
-    groups.iter().enumerate().map(name).collect()
+    });
+    names.collect()
 }
 
 /// Name of the folder that holds all runs, without those that are named after a seed.
@@ -58,9 +58,11 @@ fn folder(runs: &[PathBuf]) -> Option<String> {
     let (first, rest) = runs.split_first()?;
     let common = first.ancestors().find(|above| rest.iter().all(|run| run.starts_with(above)))?;
     let name = |path: &Path| Some(path.file_name()?.to_str()?.to_owned());
-    let is_seed =
-        |name: &String| name.strip_prefix("seed").is_some_and(|seed| seed.parse::<u64>().is_ok());
-    name(common).filter(|name| !is_seed(name)).or_else(|| name(common.parent()?))
+    name(common).filter(|name| !is_of_seed(name)).or_else(|| name(common.parent()?))
+}
+
+fn is_of_seed(folder: &str) -> bool {
+    folder.strip_prefix("seed").is_some_and(|seed| seed.parse::<u64>().is_ok())
 }
 
 fn answer(groups: &[Group], names: &[String]) -> Markup {

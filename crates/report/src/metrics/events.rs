@@ -38,8 +38,8 @@ impl Event {
     }
 
     pub(super) fn scalars(wall_time: f64, step: u64, scalars: Vec<(String, f64)>) -> Self {
-        let of = |(tag, value)| Scalar { tag, value: value as f32 };
-        let values = scalars.into_iter().map(of).collect();
+        let values =
+            scalars.into_iter().map(|(tag, value)| Scalar { tag, value: value as f32 }).collect();
         let step = i64::try_from(step).unwrap_or(i64::MAX);
         Self { wall_time, step, summary: Some(Summary { values }), ..Self::default() }
     }

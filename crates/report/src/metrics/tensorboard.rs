@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    io::{self, Write},
+    io::Write,
     path::{Path, PathBuf},
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -12,7 +12,6 @@ use distill_driver::{
     DriverError, Report, Stage,
     metrics::{self, Line},
 };
-use serde_json::Value;
 
 use super::{events::Event, fields, stages};
 
@@ -53,12 +52,7 @@ impl TensorBoard {
     pub fn update(&mut self) -> Result<(), DriverError> {
         for stage in stages(&self.run)? {
             let lines = metrics::of_run(&self.run, stage)?;
-            let is_sequel = |written: &Written| {
-                written.lines <= lines.len()
-                    && written.lines.checked_sub(1).and_then(|at| lines.get(at))
-                        == written.last.as_ref()
-            };
-            if !self.written.get(&stage).is_some_and(is_sequel) {
+            if !self.written.get(&stage).is_some_and(|written| written.begins(&lines)) {
                 if lines.is_empty() {
                     continue;
                 }
@@ -117,10 +111,15 @@ impl TensorBoard {
 }
 
 impl Written {
+    /// Whether the lines go on from those that were written.
+    fn begins(&self, lines: &[Line]) -> bool {
+        self.lines <= lines.len()
+            && self.lines.checked_sub(1).and_then(|at| lines.get(at)) == self.last.as_ref()
+    }
     fn append(&mut self, events: impl IntoIterator<Item = Event>) -> Result<(), DriverError> {
         let bytes: Vec<u8> = events.into_iter().flat_map(|event| event.record()).collect();
-        let failed = |source: io::Error| DriverError::Io { path: self.path.clone(), source };
-        self.file.write_all(&bytes).map_err(failed)
+        let written = self.file.write_all(&bytes);
+        written.map_err(|source| DriverError::Io { path: self.path.clone(), source })
     }
 }
 
@@ -131,13 +130,11 @@ fn event(line: &Line, now: f64) -> Option<Event> {
         Line::Epoch(_) => "epoch",
         Line::Skipped(_) => return None,
     };
-    let is_place = |name: &str| ["event", "epoch", "step"].contains(&name);
-    let scalar = |(name, value): (String, Value)| {
-        let value = value.as_f64().filter(|_| !is_place(&name))?;
-        Some((format!("{kind}/{name}"), value))
-    };
-    let scalars = fields(line, '/').into_iter().filter_map(scalar).collect();
-    Some(Event::scalars(now, step(line), scalars))
+    let scalars = fields(line, '/').into_iter().filter_map(|(name, value)| match &*name {
+        "event" | "epoch" | "step" => None,
+        _ => Some((format!("{kind}/{name}"), value.as_f64()?)),
+    });
+    Some(Event::scalars(now, step(line), scalars.collect()))
 }
 
 fn step(line: &Line) -> u64 {

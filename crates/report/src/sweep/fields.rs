@@ -55,30 +55,29 @@ fn values(sweep: &Sweep, at: usize) -> Option<Vec<Value>> {
         zip(&numbers, &sweep.points).map(|(number, point)| (*number, &*point.values[at])).collect();
     places.sort_by(|a, b| a.0.total_cmp(&b.0));
     places.dedup_by(|a, b| a.0 == b.0);
-    let value = |(number, text): (f64, &str)| {
+    let values = places.into_iter().filter_map(|(number, text)| {
         let with = zip(&numbers, &sweep.points).filter(|(other, _)| **other == number);
         let with: Vec<&PointFigures> =
             with.filter_map(|(_, point)| point.figures.as_ref()).collect();
         let student = over_points(&with, |figures| &figures.top1_last)?;
         let baseline = over_points(&with, |figures| &figures.baseline)?;
         Some(Value { text: text.trim().to_owned(), student, baseline })
-    };
-    let values: Vec<Value> = places.into_iter().filter_map(value).collect();
+    });
+    let values: Vec<Value> = values.collect();
     (values.len() > 1).then_some(values)
 }
 
 /// The mean over points, for each seed that all of them have; where there is none, over whatever there is.
 fn over_points(points: &[&PointFigures], of: impl Fn(&PointFigures) -> &Figure) -> Option<Figure> {
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    let with_seed = |seed: &u64| -> Option<f64> {
-        let value = |figures: &&PointFigures| {
+    let common = points.first()?.seeds.iter().filter_map(|seed| {
+        let values = points.iter().map(|figures| {
             let at = figures.seeds.iter().position(|other| other == seed)?;
             of(figures).values.get(at).copied()
-        };
-        Some(mean(&points.iter().map(value).collect::<Option<Vec<f64>>>()?))
-    };
-    let seeds = points.first()?.seeds.iter();
-    let common: Vec<f64> = seeds.filter_map(with_seed).collect();
+        });
+        Some(mean(&values.collect::<Option<Vec<f64>>>()?))
+    });
+    let common: Vec<f64> = common.collect();
     Some(match common.is_empty() {
         false => Figure::of(common),
         true => {
@@ -89,17 +88,15 @@ fn over_points(points: &[&PointFigures], of: impl Fn(&PointFigures) -> &Figure) 
 }
 
 fn plot(name: &str, values: &[Value]) -> Markup {
-    let lines = [(Ink::Baseline, ASIDE), (Ink::Student, -ASIDE)];
-    let of = |ink: Ink, value: &Value| match ink {
-        Ink::Student => value.student.clone(),
-        _ => value.baseline.clone(),
-    };
+    let baselines: Vec<&Figure> = values.iter().map(|value| &value.baseline).collect();
+    let students: Vec<&Figure> = values.iter().map(|value| &value.student).collect();
+    let lines = [(Ink::Baseline, ASIDE, &baselines), (Ink::Student, -ASIDE, &students)];
     let ends = |figure: &Figure| {
         let deviation = figure.deviation.unwrap_or(0.0);
         [figure.mean - deviation, figure.mean + deviation]
     };
-    let both = |value: &Value| [ends(&value.student), ends(&value.baseline)].concat();
-    let y = range(values.iter().flat_map(both)).expect("accuracies are numbers");
+    let all = baselines.iter().chain(&students);
+    let y = range(all.flat_map(|figure| ends(figure))).expect("accuracies are numbers");
     let span = y.end - y.start;
     let svg = draw(SIZE, |root| -> Drawn {
         let mut chart = axes::chart(root, 110, -0.4..values.len() as f64 - 0.6, y)?;
@@ -115,11 +112,10 @@ fn plot(name: &str, values: &[Value]) -> Markup {
             })
             .y_label_formatter(&|y| Unit::Share.tick(*y, span))
             .draw()?;
-        for (ink, aside) in lines {
+        for (ink, aside, figures) in lines {
             let colour = ink.colour();
-            let figures: Vec<Figure> = values.iter().map(|value| of(ink, value)).collect();
-            let place = |(at, figure): (usize, &Figure)| (at as f64 + aside, figure.mean);
-            let line = figures.iter().enumerate().map(place);
+            let line =
+                figures.iter().enumerate().map(|(at, figure)| (at as f64 + aside, figure.mean));
             match ink.dash() {
                 Some([dash, gap]) => {
                     let style = colour.stroke_width(3);
@@ -129,7 +125,7 @@ fn plot(name: &str, values: &[Value]) -> Markup {
                     chart.draw_series(LineSeries::new(line.clone(), colour.stroke_width(4)))?;
                 }
             }
-            for ((x, y), figure) in line.zip(&figures) {
+            for ((x, y), figure) in line.zip(figures) {
                 if figure.deviation.is_some() {
                     let bar = ends(figure).map(|end| (x, end));
                     chart.draw_series([PathElement::new(bar, colour.stroke_width(3))])?;

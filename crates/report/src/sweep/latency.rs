@@ -6,11 +6,11 @@ impl Sweep {
     /// Seconds that a point's student takes for one image: the median over all points with the same network, whose
     /// times differ by chance alone. None where it was not measured.
     pub fn latency(&self, figures: &PointFigures) -> Option<f64> {
-        let is_same = |other: &&PointFigures| {
-            let network = |of: &PointFigures| (of.parameters, of.macs, of.bytes);
-            other.architecture == figures.architecture && network(other) == network(figures)
-        };
-        let alike = self.done().map(|(_, other)| other).filter(is_same);
+        let costs = (figures.parameters, figures.macs, figures.bytes);
+        let alike = self.done().map(|(_, other)| other).filter(|other| {
+            other.architecture == figures.architecture
+                && (other.parameters, other.macs, other.bytes) == costs
+        });
         let mut seconds: Vec<f64> = alike.filter_map(|other| other.latency).collect();
         seconds.sort_by(f64::total_cmp);
         let (low, high) = (seconds.len().saturating_sub(1) / 2, seconds.len() / 2);

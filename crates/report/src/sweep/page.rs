@@ -94,7 +94,7 @@ pub(crate) fn name(name: &str) -> Markup {
 fn fronts(sweep: &Sweep) -> Markup {
     let chosen = sweep.chosen().map(|(point, _)| point.name.as_str());
     let places = |cost: &dyn Fn(&PointFigures) -> Option<f64>| -> Vec<pareto::Place> {
-        let place = |(at, point): (usize, &Point)| {
+        let places = sweep.points.iter().enumerate().filter_map(|(at, point)| {
             let figures = point.figures.as_ref()?;
             Some(pareto::Place {
                 number: at + 1,
@@ -104,8 +104,8 @@ fn fronts(sweep: &Sweep) -> Markup {
                 deviation: figures.top1_last.deviation,
                 is_chosen: chosen == Some(point.name.as_str()),
             })
-        };
-        sweep.points.iter().enumerate().filter_map(place).collect()
+        });
+        places.collect()
     };
     let size = places(&|figures| Some(figures.parameters as f64));
     let time = places(&|figures| sweep.latency(figures));

@@ -6,7 +6,7 @@ use super::{Point, PointFigures, Sweep};
 
 /// A sweep of one field: value, parameters and latency of each point.
 pub(super) fn sample(points: &[(&str, u64, Option<f64>)]) -> Sweep {
-    let point = |(at, (value, parameters, latency)): (usize, &(&str, u64, Option<f64>))| {
+    let points = points.iter().enumerate().map(|(at, (value, parameters, latency))| {
         let accuracy = Figure::of(vec![0.5 + 0.01 * at as f64]);
         Point {
             name: format!("field={value}"),
@@ -33,13 +33,13 @@ pub(super) fn sample(points: &[(&str, u64, Option<f64>)]) -> Sweep {
                 latency: *latency,
             }),
         }
-    };
+    });
     Sweep {
         recipe: "recipe".to_owned(),
         backend: "flex".to_owned(),
         settings: Vec::new(),
         fields: vec!["field".to_owned()],
         seeds: vec![1],
-        points: points.iter().enumerate().map(point).collect(),
+        points: points.collect(),
     }
 }

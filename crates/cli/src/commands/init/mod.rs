@@ -65,8 +65,7 @@ fn text(name: &str, images: Option<&str>) -> String {
 
 /// Letters that a recipe's name may have.
 fn safe(name: &str) -> String {
-    let letter = |c: char| if c.is_ascii_alphanumeric() || "-_".contains(c) { c } else { '-' };
-    name.chars().map(letter).collect()
+    name.replace(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c), "-")
 }
 
 fn quoted(text: &str) -> String {
@@ -87,13 +86,7 @@ mod tests {
             assert_eq!(recipe.name, "my-first-try");
             assert_eq!(recipe.data.path.as_deref(), images.map(Path::new));
             let lines: Vec<&str> = text.lines().collect();
-            let named = |line: &str| {
-                line.strip_prefix("# ").is_some_and(|rest| {
-                    let field = rest.split_once(" = ").map_or("", |(field, _)| field);
-                    !field.is_empty() && field.chars().all(|c| c.is_ascii_lowercase() || c == '_')
-                })
-            };
-            let fields: Vec<usize> = (0..lines.len()).filter(|at| named(lines[*at])).collect();
+            let fields: Vec<usize> = (0..lines.len()).filter(|at| names(lines[*at])).collect();
             assert!(fields.len() >= 8, "the template names its optional fields");
             for at in fields {
                 let mut lines = lines.clone();
@@ -101,6 +94,14 @@ mod tests {
                 assert_ne!(resolved(&lines.join("\n")), recipe, "{} changes something", lines[at]);
             }
         }
+    }
+
+    /// Whether the comment names a field with a value.
+    fn names(comment: &str) -> bool {
+        let comment = comment.strip_prefix("# ").and_then(|rest| rest.split_once(" = "));
+        comment.is_some_and(|(field, _)| {
+            !field.is_empty() && field.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+        })
     }
 
     fn resolved(text: &str) -> Recipe {

@@ -78,14 +78,13 @@ pub(super) fn places(fields: &[Field]) -> anyhow::Result<Vec<Place>> {
     );
     let mut all = vec![Vec::new()];
     for field in fields {
-        let with = |values: &Vec<String>| {
-            let more = field
-                .values
-                .iter()
-                .map(|value| [&values[..], std::slice::from_ref(value)].concat());
-            more.collect::<Vec<_>>()
-        };
-        all = all.iter().flat_map(with).collect();
+        let mut longer = Vec::with_capacity(all.len() * field.values.len());
+        for values in &all {
+            for value in &field.values {
+                longer.push([&values[..], std::slice::from_ref(value)].concat());
+            }
+        }
+        all = longer;
     }
     let mut places: Vec<Place> = Vec::new();
     for values in all {
@@ -134,8 +133,7 @@ fn label(fields: &[Field], field: &Field) -> String {
 /// Letters that every system takes in the name of a folder. What is cut is told apart by a mark.
 fn safe(value: &str) -> String {
     let parted = value.replace("],", "-").replace([' ', '[', ']', '"', '\''], "").replace(',', "_");
-    let letter = |c: char| if c.is_ascii_alphanumeric() || "-_.+".contains(c) { c } else { '-' };
-    let text: String = parted.chars().map(letter).collect();
+    let text = parted.replace(|c: char| !c.is_ascii_alphanumeric() && !"-_.+".contains(c), "-");
     match text.len() {
         ..=LETTERS => text,
         _ => format!("{}~{}", &text[..LETTERS - 9], mark(value)),
@@ -144,8 +142,11 @@ fn safe(value: &str) -> String {
 
 /// Eight letters that stay a text's own in every version: folders are found again by them (FNV-1a).
 fn mark(text: &str) -> String {
-    let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(16_777_619);
-    format!("{:08x}", text.bytes().fold(2_166_136_261, step))
+    let mut hash = 2_166_136_261_u32;
+    for byte in text.bytes() {
+        hash = (hash ^ u32::from(byte)).wrapping_mul(16_777_619);
+    }
+    format!("{hash:08x}")
 }
 
 /// At commas that are in no bracket and no quotes.
@@ -231,11 +232,10 @@ mod tests {
 
     #[test]
     fn long_values_are_cut_and_told_apart() {
-        let of = |weight: &str| {
+        let [one, two] = ["0.4", "0.5"].map(|weight| {
             let term = format!("{{term = \"soft-targets\", temperature = 2.5, weight = {weight}}}");
             places(&fields(&[&format!("objective=[{term}]")])).unwrap().remove(0).name
-        };
-        let [one, two] = ["0.4", "0.5"].map(of);
+        });
         let foreign = places(&fields(&["networks.größe/../x.epochs=ä"])).unwrap().remove(0);
         assert_eq!((foreign.name.as_str(), foreign.settings.len()), ("epochs=-", 1));
         assert!(one != two && one.len() == "objective=".len() + LETTERS, "{one} {two}");

@@ -45,8 +45,10 @@ pub(crate) fn execute(arguments: &SweepArguments) -> anyhow::Result<()> {
     let held = Held::of(&folder, &sweep)?;
     sweep.seeds.extend(held.seeds.iter().filter(|seed| !seeds.contains(seed)));
     // Every point is checked, with its data, before the first one is run.
-    let checked = |place: Place| Grid::point(&arguments.run, place, &folder);
-    let mut grid: Vec<Grid> = places.into_iter().map(checked).collect::<anyhow::Result<_>>()?;
+    let mut grid = Vec::with_capacity(places.len());
+    for place in places {
+        grid.push(Grid::point(&arguments.run, place, &folder)?);
+    }
     let asked = grid.len();
     for point in held.points {
         let place = Place::new(&fields, point.values);
@@ -136,9 +138,8 @@ impl Grid {
         let Some(dataset) = self.dataset.clone() else { return };
         let runs = seeds.iter().map(|seed| self.run(*seed));
         // The page is written last: without it the export may lack too.
-        let is_whole =
-            |run: &RunConfig| run.is_finished(&dataset) && run.out.join(REPORT).is_file();
-        self.runs = runs.filter(is_whole).map(|run| run.out).collect();
+        let whole = runs.filter(|run| run.is_finished(&dataset) && run.out.join(REPORT).is_file());
+        self.runs = whole.map(|run| run.out).collect();
     }
 }
 

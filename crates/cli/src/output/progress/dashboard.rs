@@ -205,27 +205,24 @@ fn chart(frame: &mut Frame<'_>, area: Rect, title: &str, curves: Vec<Curve<'_>>)
 
 /// From the least to the greatest, and wider than nothing. None without numbers.
 fn range(values: impl Iterator<Item = f64>) -> Option<[f64; 2]> {
-    let fold = |range: Option<[f64; 2]>, value: f64| {
-        let [low, high] = range.unwrap_or([value, value]);
-        Some([low.min(value), high.max(value)])
-    };
-    let [low, high] = values.filter(|value| value.is_finite()).fold(None, fold)?;
+    let mut values = values.filter(|value| value.is_finite());
+    let first = values.next()?;
+    let (low, high) = values.fold((first, first), |(low, high), v| (low.min(v), high.max(v)));
     let room = if high > low { 0.0 } else { low.abs().max(1.0) * 0.05 };
     Some([low - room, high + room])
 }
 
 /// The text in lines of at most `width` letters.
 fn folded(text: &str, width: u16) -> Vec<String> {
-    let of_line = |line: &str| -> Vec<String> {
+    let mut lines = Vec::new();
+    for line in text.lines() {
         let letters: Vec<char> = line.chars().collect();
-        match letters.is_empty() {
-            true => vec![String::new()],
-            false => {
-                letters.chunks(width.max(1).into()).map(|some| some.iter().collect()).collect()
-            }
+        if letters.is_empty() {
+            lines.push(String::new());
         }
-    };
-    text.lines().flat_map(of_line).collect()
+        lines.extend(letters.chunks(width.max(1).into()).map(String::from_iter));
+    }
+    lines
 }
 
 #[cfg(test)]

@@ -87,8 +87,9 @@ pub(crate) fn forward(
 /// The taps of a window of so many rows and columns, seen from its place.
 pub(super) fn taps(rows: usize, columns: usize, padding: usize) -> Vec<(isize, isize)> {
     let offset = |at: usize| at as isize - padding as isize;
-    let row = |row: usize| (0..columns).map(move |column| (offset(row), offset(column)));
-    (0..rows).flat_map(row).collect()
+    (0..rows)
+        .flat_map(|row| (0..columns).map(move |column| (offset(row), offset(column))))
+        .collect()
 }
 
 /// Gradient of the map, in its shape, from the gradient `dy` of the output.

@@ -61,8 +61,8 @@ pub(crate) fn gradients(
     let mut factors = vec![0.0; 3 * wide];
     for channel in 0..channels {
         let total = |which: usize| {
-            let block = |block: usize| f64::from(sums[(2 * block + which) * wide + channel]);
-            (0..blocks).map(block).sum::<f64>()
+            let of_blocks = (0..blocks).map(|block| sums[(2 * block + which) * wide + channel]);
+            of_blocks.map(f64::from).sum::<f64>()
         };
         let (sum, moment) = (total(0), total(1));
         let inverse = 1.0 / (f64::from(variance[channel]) + epsilon).sqrt();

@@ -27,18 +27,19 @@ pub(crate) fn statistics(path: Path, x: &[f32], map: Map) -> (Vec<f32>, Vec<f32>
     let count = map.pixels() as f64;
     let counts: Vec<f64> =
         (0..blocks).map(|b| units.of(b).map(|unit| unit.len()).sum::<usize>() as f64).collect();
-    let of = |channel: usize| {
+    let (mut means, mut variances) = (Vec::new(), Vec::new());
+    for channel in 0..map.channels {
         let part = |block: usize| {
             let at = |which: usize| f64::from(sums[(3 * block + which) * wide + channel]);
             let (pivot, sum, squares) = (at(0), at(1), at(2));
             (pivot + sum / counts[block], squares - sum * sum / counts[block])
         };
         let mean = (0..blocks).map(|b| counts[b] * part(b).0).sum::<f64>() / count;
-        let around = |b: usize| part(b).1 + counts[b] * (part(b).0 - mean).powi(2);
-        let variance = (0..blocks).map(around).sum::<f64>().max(0.0) / count;
-        (mean as f32, variance as f32)
-    };
-    (0..map.channels).map(of).unzip()
+        let around = (0..blocks).map(|b| part(b).1 + counts[b] * (part(b).0 - mean).powi(2));
+        means.push(mean as f32);
+        variances.push((around.sum::<f64>().max(0.0) / count) as f32);
+    }
+    (means, variances)
 }
 
 struct Block<'a> {
@@ -103,8 +104,9 @@ pub(crate) fn channel_sums(path: Path, x: &[f32], map: Map) -> Vec<f32> {
         // SAFETY: each block has its own sums.
         unsafe { path.run(Total { x, map, units, block, sums: shared.at(block * wide) }) };
     });
-    let of = |channel| sums.iter().skip(channel).step_by(wide).map(|x| f64::from(*x)).sum::<f64>();
-    (0..map.channels).map(|channel| of(channel) as f32).collect()
+    (0..map.channels)
+        .map(|c| sums.iter().skip(c).step_by(wide).map(|x| f64::from(*x)).sum::<f64>() as f32)
+        .collect()
 }
 
 struct Total<'a> {

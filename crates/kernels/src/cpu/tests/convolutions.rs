@@ -152,12 +152,12 @@ fn what_follows_a_convolution_is_done_to_each_sum() {
             let (scale, shift) = (rng.numbers(outputs), rng.numbers(outputs));
             let residual = rng.numbers(shape.output(map).length());
             let [y, ..] = reference::convolution(&x, map, &weights, shape, &residual);
-            let finished = |(at, y): (usize, &f64)| {
+            let finished = y.iter().enumerate().map(|(at, y)| {
                 let channel = at % outputs;
                 let z = f64::from(scale[channel]) * y + f64::from(shift[channel]);
                 (z + f64::from(residual[at])).clamp(0.0, 6.0)
-            };
-            let right: Vec<f64> = y.iter().enumerate().map(finished).collect();
+            });
+            let right: Vec<f64> = finished.collect();
             for path in Path::available() {
                 let mut finish = Finish::affine(Some(&scale), Some(&shift));
                 (finish.residual, finish.activation) =

@@ -30,8 +30,8 @@ fn kept_numbers_are_scaled_and_the_others_zero() {
     let x = Draw::new(5).numbers(COUNT);
     let kept = kept(7, 0.2, COUNT);
     let y = Mask::new(7, 0.2).apply(&x);
-    let right = |(x, kept): (&f32, &bool)| if *kept { x * 1.25 } else { 0.0 };
-    assert!(y.iter().copied().eq(x.iter().zip(&kept).map(right)));
+    let right = x.iter().zip(&kept).map(|(x, kept)| if *kept { x * 1.25 } else { 0.0 });
+    assert!(y.iter().copied().eq(right));
 }
 
 #[test]

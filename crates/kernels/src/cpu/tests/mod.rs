@@ -25,8 +25,7 @@ impl Draw {
 
     /// Numbers in [-1, 1).
     pub(super) fn numbers(&mut self, count: usize) -> Vec<f32> {
-        let number = |bits: u32| (bits >> 8) as f32 / (1 << 23) as f32 - 1.0;
-        (0..count).map(|_| number(self.0.next_u32())).collect()
+        (0..count).map(|_| (self.0.next_u32() >> 8) as f32 / (1 << 23) as f32 - 1.0).collect()
     }
 }
 

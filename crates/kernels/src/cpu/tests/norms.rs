@@ -96,8 +96,9 @@ fn given_statistics_are_constants() {
     for path in Path::available() {
         let layer = Layer::new(map, [&gamma, &[0.0; 5]], [&mean, &variance], 0.0);
         let back = norm::gradients(path, &layer, &x, None, &dy, [&mean, &variance], 0.0, false);
-        let by = |at: usize| f64::from(gamma[at % 5]) / 0.5_f64.sqrt() * f64::from(dy[at]);
-        let right: Vec<f64> = (0..map.length()).map(by).collect();
+        let right: Vec<f64> = (0..map.length())
+            .map(|at| f64::from(gamma[at % 5]) / 0.5_f64.sqrt() * f64::from(dy[at]))
+            .collect();
         assert!(relative_l2(&back.x, &right) < BOUND, "{path:?}");
     }
 }
@@ -135,8 +136,9 @@ fn sums_of_channels_are_right() {
     for channels in [1, 16, 33, 100] {
         let map = Map { batch: 3, height: 5, width: 7, channels };
         let x = rng.numbers(map.length());
-        let of = |c: usize| x.iter().skip(c).step_by(channels).map(|x| f64::from(*x)).sum();
-        let right: Vec<f64> = (0..channels).map(of).collect();
+        let right: Vec<f64> = (0..channels)
+            .map(|c| x.iter().skip(c).step_by(channels).map(|x| f64::from(*x)).sum())
+            .collect();
         for path in Path::available() {
             assert!(relative_l2(&norm::channel_sums(path, &x, map), &right) < BOUND);
         }

@@ -66,8 +66,7 @@ impl Norm<'_> {
             values.map(|x| f(f64::from(*x))).sum::<f64>() / count
         };
         let mean: Vec<f64> = (0..channels).map(|c| of(c, &|x| x)).collect();
-        let variance = |c: usize| of(c, &|x| (x - mean[c]).powi(2));
-        let variances = (0..channels).map(variance).collect();
+        let variances = (0..channels).map(|c| of(c, &|x| (x - mean[c]).powi(2))).collect();
         (mean, variances)
     }
 
@@ -87,16 +86,6 @@ impl Norm<'_> {
                 normed + self.residual.map_or(0.0, |residual| f64::from(residual[at]))
             })
             .collect();
-        let active = |z: f64| match self.activation {
-            Activation::Identity => z,
-            Activation::Relu => z.max(0.0),
-            Activation::Relu6 => z.clamp(0.0, 6.0),
-        };
-        let slope = |z: f64| match self.activation {
-            Activation::Identity => 1.0,
-            Activation::Relu => f64::from(u8::from(z > 0.0)),
-            Activation::Relu6 => f64::from(u8::from(z > 0.0 && z < 6.0)),
-        };
         // Which number of the maps each number of the output is.
         let sources: Vec<usize> = if self.pool {
             let (height, width) = (map.height / 2, map.width / 2);
@@ -113,11 +102,11 @@ impl Norm<'_> {
         } else {
             (0..map.length()).collect()
         };
-        let y: Vec<f64> = sources.iter().map(|at| active(z[*at])).collect();
+        let y: Vec<f64> = sources.iter().map(|at| active(self.activation, z[*at])).collect();
         let dy = dy(y.len());
         let mut g = vec![0.0; map.length()];
         for (source, dy) in sources.iter().zip(&dy) {
-            g[*source] += f64::from(*dy) * slope(z[*source]);
+            g[*source] += f64::from(*dy) * slope(self.activation, z[*source]);
         }
         let mut gamma = vec![0.0; channels];
         let mut beta = vec![0.0; channels];
@@ -134,5 +123,22 @@ impl Norm<'_> {
             })
             .collect();
         (y, dy, [dx, gamma, beta, g])
+    }
+}
+
+fn active(activation: Activation, z: f64) -> f64 {
+    match activation {
+        Activation::Identity => z,
+        Activation::Relu => z.max(0.0),
+        Activation::Relu6 => z.clamp(0.0, 6.0),
+    }
+}
+
+/// The activation's derivative.
+fn slope(activation: Activation, z: f64) -> f64 {
+    match activation {
+        Activation::Identity => 1.0,
+        Activation::Relu => f64::from(u8::from(z > 0.0)),
+        Activation::Relu6 => f64::from(u8::from(z > 0.0 && z < 6.0)),
     }
 }
