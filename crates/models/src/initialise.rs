@@ -49,10 +49,12 @@ impl<R: RngCore, I: Iterator<Item = Entry>> ModuleMapper for Initialiser<'_, R, 
                 return param.transform_for_load(value, entry.id());
             }
         };
-        let unit = |bits: u64| (bits >> 11) as f64 / (1_u64 << 53) as f64;
-        let mut draw = || ((2.0 * unit(self.rng.next_u64()) - 1.0) * bound) as f32;
         let shape = param.lazy_shape();
-        let values: Vec<f32> = (0..shape.num_elements()).map(|_| draw()).collect();
+        let mut values = Vec::with_capacity(shape.num_elements());
+        for _ in 0..shape.num_elements() {
+            let unit = (self.rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
+            values.push(((2.0 * unit - 1.0) * bound) as f32);
+        }
         let drawn = Tensor::from_data(TensorData::new(values, shape), &param.lazy_device());
         param.transform_for_load(drawn, entry.id())
     }

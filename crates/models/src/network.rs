@@ -61,8 +61,8 @@ impl Network {
             layer_places.push(layer.is_some().then_some(layers.len()));
             layers.extend(layer);
         }
-        let behind_activation = |at: &usize| !graph.taps[*at].0.ends_with(".preact");
-        let selected = (0..graph.taps.len()).filter(behind_activation).collect();
+        let taps = 0..graph.taps.len();
+        let selected = taps.filter(|at| !graph.taps[*at].0.ends_with(".preact")).collect();
         let plan = Plan::new(graph, layer_places, selected);
         let packed = vec![PackedWeights::default(); layers.len()];
         Self { layers, plan: Arc::new(plan), packed, precision: FloatDType::F32 }
@@ -102,17 +102,18 @@ impl Network {
     /// [`ModelError::Config`] for a name that the network has not.
     pub fn selecting(mut self, names: &[&str]) -> Result<Self, ModelError> {
         let graph = self.graph().clone();
-        let place = |name: &&str| {
-            graph.taps.iter().position(|(tap, _)| tap == *name).ok_or_else(|| {
+        let mut selected = Vec::with_capacity(names.len());
+        for name in names {
+            let Some(at) = graph.taps.iter().position(|(tap, _)| tap == name) else {
                 let known: Vec<&str> = graph.taps.iter().map(|(name, _)| name.as_str()).collect();
-                ModelError::Config {
+                return Err(ModelError::Config {
                     field: "tap",
                     value: (*name).to_owned(),
                     expected: format!("one of {}", known.join(", ")),
-                }
-            })
-        };
-        let mut selected = names.iter().map(place).collect::<Result<Vec<usize>, _>>()?;
+                });
+            };
+            selected.push(at);
+        }
         selected.sort_unstable();
         self.plan = Arc::new(Plan::new(graph, self.plan.layers.clone(), selected));
         Ok(self)

@@ -172,9 +172,8 @@ impl Attribute {
 impl ValueInfo {
     /// Floats whose first dimension is the batch.
     pub(crate) fn batch(name: &str, dims: &[usize]) -> Self {
-        let batch = Dimension { value: None, name: Some("batch".to_owned()) };
-        let fixed = |dim: &usize| Dimension { value: Some(*dim as i64), name: None };
-        let dim = [batch].into_iter().chain(dims.iter().map(fixed)).collect();
+        let mut dim = vec![Dimension { value: None, name: Some("batch".to_owned()) }];
+        dim.extend(dims.iter().map(|dim| Dimension { value: Some(*dim as i64), name: None }));
         let tensor = TensorType { element: FLOAT, shape: Some(ShapeProto { dim }) };
         Self { name: name.to_owned(), kind: Some(TypeProto { tensor: Some(tensor) }) }
     }

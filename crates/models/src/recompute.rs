@@ -157,8 +157,9 @@ mod tests {
 
     fn images() -> Tensor<4> {
         let mut rng = ChaCha8Rng::seed_from_u64(2);
-        let mut noise = || (rng.next_u32() >> 8) as f32 / (1 << 23) as f32 - 1.0;
-        let pixels: Vec<f32> = (0..BATCH * 3 * SIDE * SIDE).map(|_| noise()).collect();
+        let pixels: Vec<f32> = (0..BATCH * 3 * SIDE * SIDE)
+            .map(|_| (rng.next_u32() >> 8) as f32 / (1 << 23) as f32 - 1.0)
+            .collect();
         let pixels = TensorData::new(pixels, [BATCH, 3, SIDE, SIDE]);
         Tensor::<4>::from_data(pixels, &Device::flex()).autodiff()
     }
@@ -224,14 +225,14 @@ mod tests {
     #[test]
     fn what_is_dropped_is_dropped_on_the_way_back_too() {
         let _turn = TURN.lock();
-        let overrides = || Overrides {
+        let overrides = Overrides {
             blocks: Some(vec![vec![8], vec![8], vec![8]]),
             dropout: Some(0.5),
             ..Default::default()
         };
         let begin = |part: usize| Device::flex().seed(7 + part as u64);
         // One part draws what a plain pass does.
-        let network = network("vgg-small", overrides());
+        let network = network("vgg-small", overrides);
         begin(0);
         let logits = network.forward(images());
         let expected = GradientsParams::from_grads(loss(&logits, &[]).backward(), &network);

@@ -29,8 +29,11 @@ impl Entry {
     /// Identity of the parameter, which an optimizer's state is kept under: FNV-1a of the name, so
     /// that a network that is built again, or read from any file, has the identities that it had.
     pub(crate) fn id(&self) -> ParamId {
-        let fold = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        ParamId::from(self.name.bytes().fold(0xcbf2_9ce4_8422_2325, fold))
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        for byte in self.name.bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+        ParamId::from(hash)
     }
 }
 

@@ -41,8 +41,9 @@ fn network(name: &str, device: &Device) -> Network {
 
 fn images(device: &Device) -> Tensor<4> {
     let mut rng = ChaCha8Rng::seed_from_u64(2);
-    let mut noise = || (rng.next_u32() >> 8) as f32 / (1 << 23) as f32 - 1.0;
-    let pixels: Vec<f32> = (0..BATCH * 3 * 32 * 32).map(|_| noise()).collect();
+    let pixels: Vec<f32> = (0..BATCH * 3 * 32 * 32)
+        .map(|_| (rng.next_u32() >> 8) as f32 / (1 << 23) as f32 - 1.0)
+        .collect();
     Tensor::from_data(TensorData::new(pixels, [BATCH, 3, 32, 32]), device)
 }
 

@@ -235,26 +235,32 @@ fn images(shape: [usize; 4], device: &Device) -> Tensor<4> {
 fn numbers(name: &str, shape: &[usize]) -> Vec<f32> {
     let fan_in: usize = shape[1..].iter().product();
     let bound = (3.0 / fan_in as f64).sqrt() as f32;
-    let form = |u: f32| match name {
-        _ if shape.len() > 1 => u * bound,
-        _ if name.ends_with("running_var") => 1.0 + 0.5 * u.abs(),
-        _ if name.ends_with("weight") => 1.0 + 0.25 * u,
-        _ => 0.125 * u,
-    };
-    uniform(name, shape.iter().product()).into_iter().map(form).collect()
+    let mut numbers = uniform(name, shape.iter().product());
+    for u in &mut numbers {
+        *u = match name {
+            _ if shape.len() > 1 => *u * bound,
+            _ if name.ends_with("running_var") => 1.0 + 0.5 * u.abs(),
+            _ if name.ends_with("weight") => 1.0 + 0.25 * *u,
+            _ => 0.125 * *u,
+        };
+    }
+    numbers
 }
 
 /// Numbers in [-1, 1) from a name: FNV-1a of it seeds splitmix64; 24 bits are exact in `f32`.
 fn uniform(name: &str, count: usize) -> Vec<f32> {
-    let fold = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    let seed = name.bytes().fold(0xcbf2_9ce4_8422_2325, fold);
-    let number = |index: u64| {
-        let mut z: u64 = seed;
-        z = z.wrapping_add(index.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^= z >> 31;
-        (z >> 40) as f32 / (1_u64 << 23) as f32 - 1.0
-    };
-    (1..=count as u64).map(number).collect()
+    let mut seed = 0xcbf2_9ce4_8422_2325_u64;
+    for byte in name.bytes() {
+        seed = (seed ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+    (1..=count as u64).map(|index| splitmix64(seed, index)).collect()
+}
+
+/// The number of this index, in [-1, 1).
+fn splitmix64(seed: u64, index: u64) -> f32 {
+    let mut z = seed.wrapping_add(index.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^= z >> 31;
+    (z >> 40) as f32 / (1_u64 << 23) as f32 - 1.0
 }

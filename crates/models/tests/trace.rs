@@ -27,7 +27,6 @@ fn network(name: &str, side: usize, device: &Device) -> Network {
 /// A batch whose images carry their class: a gradient of brightness along another direction.
 fn batch(seed: u64, side: usize, device: &Device) -> (Tensor<4>, Tensor<1, Int>) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut noise = || (rng.next_u32() >> 8) as f32 / (1 << 23) as f32 - 1.0;
     let labels: Vec<i32> = (0..BATCH).map(|i| ((i + seed as usize) % CLASSES) as i32).collect();
     let mut images = Vec::with_capacity(BATCH * 3 * side * side);
     for label in &labels {
@@ -36,7 +35,8 @@ fn batch(seed: u64, side: usize, device: &Device) -> (Tensor<4>, Tensor<1, Int>)
             for pixel in 0..side * side {
                 let (y, x) = ((pixel / side) as f32, (pixel % side) as f32);
                 let along = (x * angle.cos() + y * angle.sin()) / side as f32;
-                images.push(along + noise());
+                let noise = (rng.next_u32() >> 8) as f32 / (1 << 23) as f32 - 1.0;
+                images.push(along + noise);
             }
         }
     }

@@ -8,22 +8,24 @@ impl Graph {
     pub(crate) fn cuts(&self, fusion: &Fusion, parts: usize) -> Vec<usize> {
         let nodes = &self.nodes;
         let size = |at: usize| nodes[at].shape.iter().product::<usize>();
-        let ends = |at: usize| fusion.chains[at].map_or(at, |chain| chain.end);
-        let is_free = |cut: usize| {
-            let over = (0..cut).filter(|at| nodes[*at].last_use >= cut);
-            over.eq([cut - 1]) && (0..cut).all(|at| ends(at) < cut)
-        };
         let total: usize = (0..nodes.len()).map(size).sum();
         let (mut cuts, mut before) = (Vec::new(), 0);
         // In front of the first step there is the image alone.
         for at in 2..nodes.len() {
             before += size(at - 1);
             let is_due = before * parts >= total * (cuts.len() + 1);
-            if is_due && cuts.len() + 1 < parts && is_free(at) {
+            if is_due && cuts.len() + 1 < parts && self.is_free(fusion, at) {
                 cuts.push(at);
             }
         }
         cuts
+    }
+
+    /// Whether the value before `cut` alone goes over it, and no operation.
+    fn is_free(&self, fusion: &Fusion, cut: usize) -> bool {
+        let over = (0..cut).filter(|at| self.nodes[*at].last_use >= cut);
+        over.eq([cut - 1])
+            && (0..cut).all(|at| fusion.chains[at].map_or(at, |chain| chain.end) < cut)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use distill_kernels::Activation;
 
-use super::{Graph, Op};
+use super::{Graph, Node, Op};
 
 /// What follows a norm, as far as nobody else looks at the values between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,40 +44,44 @@ impl Fusion {
         };
         let next: Vec<Option<usize>> = (0..nodes.len()).map(reader).collect();
 
-        let chain = |norm: usize| {
-            let mut chain =
-                Chain { residual: None, activation: Activation::Identity, pool: false, end: norm };
-            while let Some(reader) = next[chain.end] {
-                let node = &nodes[reader];
-                let plain = chain.activation == Activation::Identity && !chain.pool;
-                match &node.op {
-                    // What is added has to be there before the norm is made.
-                    Op::Add(_) if plain && chain.residual.is_none() => {
-                        let other = node.inputs.iter().copied().find(|input| *input != chain.end);
-                        let Some(other) = other.filter(|other| *other < norm) else { break };
-                        chain.residual = Some(other);
-                    }
-                    Op::Activation(activation) if plain => chain.activation = *activation,
-                    Op::MaxPool(pool)
-                        if pool.halves() && !chain.pool && chain.residual.is_none() =>
-                    {
-                        chain.pool = true;
-                    }
-                    _ => break,
-                }
-                chain.end = reader;
-            }
-            chain
-        };
         let is_norm = |index: usize| matches!(nodes[index].op, Op::BatchNorm(_));
-        let chains = (0..nodes.len()).map(|index| is_norm(index).then(|| chain(index))).collect();
-        let norm_of = |index: usize| {
-            let is_conv = matches!(nodes[index].op, Op::Conv(_));
-            next[index].filter(|reader| is_conv && *reader == index + 1 && is_norm(*reader))
-        };
-        let norms = (0..nodes.len()).map(norm_of).collect();
+        let chains = (0..nodes.len())
+            .map(|index| is_norm(index).then(|| chain(nodes, &next, index)))
+            .collect();
+        let mut norms = vec![None; nodes.len()];
+        for (index, node) in nodes.iter().enumerate() {
+            if matches!(node.op, Op::Conv(_)) {
+                norms[index] =
+                    next[index].filter(|reader| *reader == index + 1 && is_norm(*reader));
+            }
+        }
         Self { next, chains, norms }
     }
+}
+
+/// What is made together with the step `norm`; `next` is the only reader of each step.
+fn chain(nodes: &[Node], next: &[Option<usize>], norm: usize) -> Chain {
+    let mut chain =
+        Chain { residual: None, activation: Activation::Identity, pool: false, end: norm };
+    while let Some(reader) = next[chain.end] {
+        let node = &nodes[reader];
+        let plain = chain.activation == Activation::Identity && !chain.pool;
+        match &node.op {
+            // What is added has to be there before the norm is made.
+            Op::Add(_) if plain && chain.residual.is_none() => {
+                let other = node.inputs.iter().copied().find(|input| *input != chain.end);
+                let Some(other) = other.filter(|other| *other < norm) else { break };
+                chain.residual = Some(other);
+            }
+            Op::Activation(activation) if plain => chain.activation = *activation,
+            Op::MaxPool(pool) if pool.halves() && !chain.pool && chain.residual.is_none() => {
+                chain.pool = true;
+            }
+            _ => break,
+        }
+        chain.end = reader;
+    }
+    chain
 }
 
 #[cfg(test)]

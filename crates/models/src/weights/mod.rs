@@ -76,10 +76,10 @@ pub struct TensorInfo {
 /// # Errors
 /// [`ModelError::Weights`] for a file that cannot be read.
 pub fn table(path: &Path) -> Result<Vec<TensorInfo>, ModelError> {
-    let info = |(name, tensor): (String, burn::store::burn_pack::Tensor)| TensorInfo {
+    let tensors = read::tensors(path)?.into_iter().map(|(name, tensor)| TensorInfo {
         name,
         kind: format!("{:?}", tensor.dtype).to_lowercase(),
         shape: tensor.shape.to_vec(),
-    };
-    Ok(read::tensors(path)?.into_iter().map(info).collect())
+    });
+    Ok(tensors.collect())
 }

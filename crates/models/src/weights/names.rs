@@ -78,8 +78,8 @@ fn prefix<'a>(
         return Err(ModelError::weights(path, problem, expected));
     }
     // Of equal ones the shortest, then the first in the alphabet.
-    let rank = |(at, votes): &(&str, usize)| (usize::MAX - votes, at.len());
-    Ok(votes.into_iter().min_by_key(rank).map(|(at, _)| at.to_owned()).unwrap_or_default())
+    let most = votes.into_iter().min_by_key(|(at, votes)| (usize::MAX - votes, at.len()));
+    Ok(most.map(|(at, _)| at.to_owned()).unwrap_or_default())
 }
 
 fn renamed(key: &str, aliases: &[(&str, &str)]) -> String {
@@ -89,8 +89,9 @@ fn renamed(key: &str, aliases: &[(&str, &str)]) -> String {
         match theirs.strip_prefix('.') {
             Some(_) => name = name.replace(theirs, ours),
             None => {
-                let begins = |at: usize| at == 0 || name.as_bytes()[at - 1] == b'.';
-                if let Some(at) = name.find(theirs).filter(|at| begins(*at)) {
+                if let Some(at) = name.find(theirs)
+                    && (at == 0 || name.as_bytes()[at - 1] == b'.')
+                {
                     name.replace_range(at..at + theirs.len(), ours);
                 }
             }
