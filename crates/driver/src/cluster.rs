@@ -21,10 +21,10 @@ pub(crate) fn clusters(predictions: &Predictions, count: usize) -> Vec<usize> {
     assert!((1..=classes).contains(&count), "from 1 to {classes} clusters");
     let mut centres = vec![columns[0].clone()];
     while centres.len() < count {
-        let gap = |column: &Vec<f64>| {
+        let next = farthest(&columns, |column| {
             centres.iter().map(|centre| distance(column, centre)).fold(f64::INFINITY, f64::min)
-        };
-        centres.push(farthest(&columns, gap));
+        });
+        centres.push(next);
     }
     let mut of = vec![usize::MAX; classes];
     for _ in 0..ROUNDS {
@@ -37,8 +37,9 @@ pub(crate) fn clusters(predictions: &Predictions, count: usize) -> Vec<usize> {
             let own: Vec<&Vec<f64>> =
                 columns.iter().zip(&of).filter(|(_, of)| **of == at).map(|(c, _)| c).collect();
             if let Some(first) = own.first() {
-                let mean = |row: usize| own.iter().map(|c| c[row]).sum::<f64>() / own.len() as f64;
-                *centre = (0..first.len()).map(mean).collect();
+                *centre = (0..first.len())
+                    .map(|row| own.iter().map(|c| c[row]).sum::<f64>() / own.len() as f64)
+                    .collect();
             }
         }
     }
@@ -49,12 +50,16 @@ pub(crate) fn clusters(predictions: &Predictions, count: usize) -> Vec<usize> {
 fn covariance(predictions: &Predictions) -> Vec<Vec<f64>> {
     let rows: Vec<Vec<f64>> = predictions.rows().map(|row| softmax(row, 1.0)).collect();
     let (n, classes) = (rows.len() as f64, rows.first().map_or(0, Vec::len));
-    let mean = |class: usize| rows.iter().map(|row| row[class]).sum::<f64>() / n;
-    let means: Vec<f64> = (0..classes).map(mean).collect();
-    let entry = |a: usize, b: usize| {
-        rows.iter().map(|row| (row[a] - means[a]) * (row[b] - means[b])).sum::<f64>() / n
-    };
-    (0..classes).map(|a| (0..classes).map(|b| entry(a, b)).collect()).collect()
+    let means: Vec<f64> =
+        (0..classes).map(|class| rows.iter().map(|row| row[class]).sum::<f64>() / n).collect();
+    let mut entries = vec![vec![0.0; classes]; classes];
+    for (a, entries) in entries.iter_mut().enumerate() {
+        for (b, entry) in entries.iter_mut().enumerate() {
+            let products = rows.iter().map(|row| (row[a] - means[a]) * (row[b] - means[b]));
+            *entry = products.sum::<f64>() / n;
+        }
+    }
+    entries
 }
 
 fn distance(a: &[f64], b: &[f64]) -> f64 {
@@ -97,15 +102,12 @@ mod tests {
     #[test]
     fn classes_that_are_confused_lie_together() {
         // Images of four classes, each mistaken for the next but one.
-        let image = |class: usize, doubt: f32| {
-            let mut row = [-9.0_f32; 4];
-            (row[class], row[(class + 2) % 4]) = (doubt, 0.0);
-            row
-        };
         let mut rows = Vec::new();
         for class in 0..4 {
             for doubt in [0.1, 0.5, -0.2, 1.0] {
-                rows.extend(image(class, doubt));
+                let mut row = [-9.0_f32; 4];
+                (row[class], row[(class + 2) % 4]) = (doubt, 0.0);
+                rows.extend(row);
             }
         }
         let labels = vec![0; rows.len() / 4];

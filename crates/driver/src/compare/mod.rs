@@ -144,9 +144,11 @@ impl Comparison {
                 None => groups.push(vec![run]),
             }
         }
-        let first = groups.first();
-        let summary = |(at, group): (usize, &Vec<Run>)| Group::of(group, first.filter(|_| at > 0));
-        Ok(Self { groups: groups.iter().enumerate().map(summary).collect() })
+        let mut summaries = Vec::with_capacity(groups.len());
+        for (at, group) in groups.iter().enumerate() {
+            summaries.push(Group::of(group, (at > 0).then_some(&groups[0])));
+        }
+        Ok(Self { groups: summaries })
     }
 
     /// Writes the comparison as JSON.
@@ -203,6 +205,11 @@ impl Run {
     fn gain(&self) -> f64 {
         self.report.student_gain_top1
     }
+
+    fn gain_of_selected(&self) -> f64 {
+        let models = &self.report.models;
+        models.student.test.selected.top1 - models.baseline.test.selected.top1
+    }
 }
 
 impl Group {
@@ -212,10 +219,6 @@ impl Group {
             let of_runs: Vec<&ModelReport> = runs.iter().map(|run| run.report.of(stage)).collect();
             ModelFigures::of(stage, &of_runs)
         });
-        let selected = |run: &Run| {
-            let models = &run.report.models;
-            models.student.test.selected.top1 - models.baseline.test.selected.top1
-        };
         let classes = ClassFigures::of(runs);
         let gain_last = match runs {
             [one] => {
@@ -235,7 +238,7 @@ impl Group {
             images: report.dataset.test,
             models: models.collect(),
             gain_last,
-            gain_selected: Difference::of_runs(runs.iter().map(selected).collect()),
+            gain_selected: Difference::of_runs(runs.iter().map(Run::gain_of_selected).collect()),
             classes,
             against_first: first.and_then(|first| against(runs, first)),
         }
@@ -245,11 +248,11 @@ impl Group {
 /// Students after the last epoch, seed by seed.
 fn against(runs: &[Run], first: &[Run]) -> Option<Difference> {
     let top1 = |run: &Run| run.report.models.student.test.last.top1;
-    let pair = |run: &Run| {
-        let other = first.iter().find(|other| other.report.seed == run.report.seed)?;
-        Some(top1(run) - top1(other))
-    };
-    let differences: Vec<f64> = runs.iter().filter_map(pair).collect();
+    let mut differences = Vec::new();
+    for run in runs {
+        let other = first.iter().find(|other| other.report.seed == run.report.seed);
+        differences.extend(other.map(|other| top1(run) - top1(other)));
+    }
     (!differences.is_empty()).then(|| Difference::of_runs(differences))
 }
 
@@ -297,22 +300,23 @@ impl MissingFigures {
 
 impl ClassFigures {
     fn of(runs: &[Run]) -> Vec<Self> {
-        let n = runs.len() as f64;
-        let of_class = |(at, class): (usize, &ClassReport)| {
-            let mean = |stage: Stage, part: fn(&ClassReport) -> usize| {
-                let of_run = |run: &Run| part(&run.report.of(stage).classes[at]) as f64;
-                runs.iter().map(of_run).sum::<f64>() / n
-            };
-            let share = |stage| mean(stage, |class| class.right) / class.images.max(1) as f64;
-            Self {
-                name: class.name.clone(),
-                images: class.images,
-                baseline: share(Stage::Baseline),
-                student: share(Stage::Student),
-                gained: mean(Stage::Student, |class| class.gained),
-                lost: mean(Stage::Student, |class| class.lost),
-            }
+        let classes = &runs[0].report.models.student.classes;
+        (0..classes.len()).map(|at| Self::of_class(at, &classes[at], runs)).collect()
+    }
+
+    fn of_class(at: usize, class: &ClassReport, runs: &[Run]) -> Self {
+        let mean = |stage: Stage, part: fn(&ClassReport) -> usize| {
+            let parts = runs.iter().map(|run| part(&run.report.of(stage).classes[at]) as f64);
+            parts.sum::<f64>() / runs.len() as f64
         };
-        runs[0].report.models.student.classes.iter().enumerate().map(of_class).collect()
+        let share = |stage| mean(stage, |class| class.right) / class.images.max(1) as f64;
+        Self {
+            name: class.name.clone(),
+            images: class.images,
+            baseline: share(Stage::Baseline),
+            student: share(Stage::Student),
+            gained: mean(Stage::Student, |class| class.gained),
+            lost: mean(Stage::Student, |class| class.lost),
+        }
     }
 }

@@ -102,9 +102,12 @@ impl Row<'_> {
 /// How many classes come before `class`; of equal logits the first class wins.
 pub(super) fn rank(row: &[f32], class: usize) -> usize {
     let own = row[class];
-    let before = |(other, z): &(usize, &f32)| **z > own || (**z == own && *other < class);
-    // A NaN is never a right answer.
-    if own.is_nan() { row.len() } else { row.iter().enumerate().filter(before).count() }
+    // A NaN is never right.
+    if own.is_nan() {
+        return row.len();
+    }
+    let logits = row.iter().enumerate();
+    logits.filter(|(other, z)| **z > own || (**z == own && *other < class)).count()
 }
 
 /// The likeliest class; of equal logits the first.

@@ -36,15 +36,16 @@ pub fn evaluate<E: From<DataError> + From<CollectiveError>>(
 
 /// Refuses classes that a network has no logits for: a source is anybody's.
 pub(crate) fn check_classes(labels: &[i32], classes: usize) -> Result<(), DataError> {
-    let is_known = |label: i32| usize::try_from(label).is_ok_and(|label| label < classes);
-    match labels.iter().find(|label| !is_known(**label)) {
-        None => Ok(()),
-        Some(label) => Err(DataError::Batch {
-            place: "targets".to_owned(),
-            problem: format!("class {label}"),
-            expected: format!("classes from 0 to below the network's {classes}"),
-        }),
+    for label in labels {
+        if !usize::try_from(*label).is_ok_and(|label| label < classes) {
+            return Err(DataError::Batch {
+                place: "targets".to_owned(),
+                problem: format!("class {label}"),
+                expected: format!("classes from 0 to below the network's {classes}"),
+            });
+        }
     }
+    Ok(())
 }
 
 /// Hands the logits and labels of each batch to `see`.
@@ -118,16 +119,16 @@ mod tests {
         let labels = (0..37).map(|at| u32::from(at % 3 == 0)).collect();
         let set = ImageSet::new(shape, pixels, labels);
         let loader = Loader::in_order(Arc::new(set), 8);
-        let forward = |input| {
-            let Input::Images(images) = input else { unreachable!("a set of images") };
-            let pixels = images.into_data();
-            Ok::<_, DriverError>(pixels.iter::<f32>().flat_map(|x| [x, 1.0 - x]).collect())
-        };
         let (mut top1, mut nll) = (TopK::new(1), NegativeLogLikelihood::default());
         let mut calibration = CalibrationError::default();
         let metrics: &mut [&mut dyn Metric] = &mut [&mut top1, &mut nll, &mut calibration];
         evaluate(&loader, &Device::flex(), forward, metrics, collective).expect("a set in memory");
         [top1.value(), nll.value(), calibration.value()]
+    }
+
+    fn forward(input: Input) -> Result<Vec<f32>, DriverError> {
+        let Input::Images(images) = input else { unreachable!("a set of images") };
+        Ok(images.into_data().iter::<f32>().flat_map(|x| [x, 1.0 - x]).collect())
     }
 
     #[test]

@@ -51,27 +51,26 @@ pub struct Example {
 type Worth<'a> = &'a dyn Fn(usize, usize) -> Option<f64>;
 
 /// Chooses images of each kind: those in which most happened, of different classes as far as there are some.
-pub(super) fn choose<'a>(
+pub(super) fn choose(
     picture: &dyn Fn(usize) -> Vec<u8>,
-    said: &Three<&'a Predictions>,
+    said: &Three<&Predictions>,
     temperature: f64,
 ) -> Vec<Example> {
     let labels = said.teacher.labels();
-    let rows = |of: &'a Predictions| -> Vec<&'a [f32]> { of.rows().collect() };
-    let [teacher, baseline, student] = [said.teacher, said.baseline, said.student].map(rows);
-    let right = |of: &Predictions| -> Vec<bool> { of.right().collect() };
+    let networks = [said.teacher, said.baseline, said.student];
+    let rows: [Vec<&[f32]>; 3] = networks.map(|of| of.rows().collect());
+    let [teacher, baseline, student] = &rows;
     let [teacher_right, baseline_right, student_right] =
-        [said.teacher, said.baseline, said.student].map(right);
+        networks.map(|of| of.right().collect::<Vec<bool>>());
     let change = |at: usize, label: usize| {
         softmax(student[at], 1.0)[label] - softmax(baseline[at], 1.0)[label]
     };
     let kinds: [(Kind, Worth); 3] = [
         (Kind::DarkKnowledge, &|at, label| {
-            let others = || {
+            teacher_right[at].then(|| {
                 let said = softmax(teacher[at], 1.0).into_iter().enumerate();
                 said.filter(|(class, _)| *class != label).map(|(_, p)| p).fold(0.0, f64::max)
-            };
-            teacher_right[at].then(others)
+            })
         }),
         (Kind::Gained, &|at, label| {
             (student_right[at] && !baseline_right[at]).then(|| change(at, label))
@@ -80,27 +79,27 @@ pub(super) fn choose<'a>(
             (baseline_right[at] && !student_right[at]).then(|| -change(at, label))
         }),
     ];
-    let example = |kind: Kind, at: usize| {
-        let label = labels[at] as usize;
-        let said = [teacher[at], baseline[at], student[at]].map(|row| softmax(row, 1.0));
-        let classes = likeliest(&said, label);
-        let of = |all: &[f64]| classes.iter().map(|class| all[*class]).collect();
-        Example {
-            kind,
-            index: at,
-            label,
-            png: STANDARD.encode(picture(at)),
-            teacher: of(&said[0]),
-            softened: of(&softmax(teacher[at], temperature)),
-            baseline: of(&said[1]),
-            student: of(&said[2]),
-            classes,
+    let mut examples = Vec::new();
+    for (kind, worth) in kinds {
+        for at in most(labels, worth) {
+            let label = labels[at] as usize;
+            let said = [teacher[at], baseline[at], student[at]].map(|row| softmax(row, 1.0));
+            let classes = likeliest(&said, label);
+            let of = |all: &[f64]| classes.iter().map(|class| all[*class]).collect();
+            examples.push(Example {
+                kind,
+                index: at,
+                label,
+                png: STANDARD.encode(picture(at)),
+                teacher: of(&said[0]),
+                softened: of(&softmax(teacher[at], temperature)),
+                baseline: of(&said[1]),
+                student: of(&said[2]),
+                classes,
+            });
         }
-    };
-    let of_kind =
-        |(kind, worth): (Kind, Worth)| most(labels, worth).into_iter().map(move |at| (kind, at));
-    let chosen: Vec<_> = kinds.into_iter().flat_map(of_kind).collect();
-    chosen.into_iter().map(|(kind, at)| example(kind, at)).collect()
+    }
+    examples
 }
 
 /// The images that are worth most, of different classes first.

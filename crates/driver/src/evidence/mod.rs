@@ -125,11 +125,11 @@ impl Evidence {
 
 impl Entropy {
     fn of(teacher: &Predictions, temperature: f64) -> Self {
-        let entropy = |row: &[f32]| -> f64 {
+        let mut all = Vec::new();
+        for row in teacher.rows() {
             let terms = softmax(row, temperature).into_iter().filter(|p| *p > 0.0);
-            -terms.map(|p| p * p.ln()).sum::<f64>()
-        };
-        let mut all: Vec<f64> = teacher.rows().map(entropy).collect();
+            all.push(-terms.map(|p| p * p.ln()).sum::<f64>());
+        }
         all.sort_by(f64::total_cmp);
         let at = |share: f64| all[((all.len() - 1) as f64 * share).round() as usize];
         let mean = all.iter().sum::<f64>() / all.len() as f64;

@@ -32,8 +32,8 @@ impl Similarity {
             classes.sort_unstable();
         }
         let of = |means: &[Vec<f64>]| -> Vec<Vec<f64>> {
-            let row = |class: &usize| classes.iter().map(|other| means[*class][*other]).collect();
-            classes.iter().map(row).collect()
+            let rows = classes.iter().map(|class| &means[*class]);
+            rows.map(|row| classes.iter().map(|other| row[*other]).collect()).collect()
         };
         let of = Three {
             teacher: of(&teacher),

@@ -75,15 +75,13 @@ impl Origin {
             data.train = own as usize;
         }
         let test: Option<TestRecord> = read_json(&folder.join("test.json"))?;
-        let of_stage = |test: &TestRecord| test.of.first() == Some(&stage.fingerprint);
+        let test = test.filter(|test| test.of.first() == Some(&stage.fingerprint));
         Ok(Some(Self {
             recipe: record.recipe,
             seed,
             objective: objective.formula(),
             data,
-            test: test
-                .filter(of_stage)
-                .map(|test| TestReport { last: test.last, selected: test.selected }),
+            test: test.map(|test| TestReport { last: test.last, selected: test.selected }),
             weights_sha256: stage.selected_sha256,
             version: record.version,
         }))

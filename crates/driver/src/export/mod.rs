@@ -153,11 +153,12 @@ pub(crate) fn is_current(run: &Path) -> Result<bool, DriverError> {
     let Ok(Some(card)) = read_json::<ExportCard>(&folder.join("model.json")) else {
         return Ok(false);
     };
-    let there = |(name, file): (&String, &ExportedFile)| {
+    if Origin::of(run)?.is_none_or(|origin| card.origin != origin) {
+        return Ok(false);
+    }
+    Ok(card.model.files.iter().all(|(name, file)| {
         fs::metadata(folder.join(name)).is_ok_and(|meta| meta.len() == file.bytes)
-    };
-    let origin = Origin::of(run)?;
-    Ok(origin.is_some_and(|origin| card.origin == origin) && card.model.files.iter().all(there))
+    }))
 }
 
 /// Sees to what killed processes left in a run's folder. The lock says that none is at work now.
@@ -230,9 +231,9 @@ impl<'a> Probe<'a> {
         let network = card.load(weights, device)?.valid();
         let mut rng = KeyedRng::new(0, 0, 0, Operation::Step);
         // Normalised images lie in about ±2.
-        let mut draw = || 4.0 * (rng.next_u32() as f32 / u32::MAX as f32) - 2.0;
-        let pixels = card.shape().bytes();
-        let images: Vec<f32> = (0..IMAGES * pixels).map(|_| draw()).collect();
+        let images: Vec<f32> = (0..IMAGES * card.shape().bytes())
+            .map(|_| 4.0 * (rng.next_u32() as f32 / u32::MAX as f32) - 2.0)
+            .collect();
         let mut probe = Self { card, network, images, logits: Vec::new(), precision, device };
         probe.logits = probe.answer(&probe.network);
         Ok(probe)

@@ -22,16 +22,11 @@ impl Pipeline<'_> {
                 return Ok(Teacher::new(&self.load(of)?, self.preprocessing(of.stage).clone()));
             }
         };
-        let member = |(member, share): (&Reference, &f64)| {
-            Ok::<_, DriverError>((
-                self.load(*member)?,
-                self.preprocessing(member.stage).clone(),
-                *share,
-            ))
-        };
-        let members: Result<Vec<_>, _> =
-            ensemble.members.iter().zip(&ensemble.shares).map(member).collect();
-        Ok(Teacher::ensemble(members?, ensemble.average, ensemble.temperature))
+        let mut members = Vec::new();
+        for (member, share) in ensemble.members.iter().zip(&ensemble.shares) {
+            members.push((self.load(*member)?, self.preprocessing(member.stage).clone(), *share));
+        }
+        Ok(Teacher::ensemble(members, ensemble.average, ensemble.temperature))
     }
 
     /// Identity of a teacher as its students hear it.

@@ -84,8 +84,10 @@ pub fn forecast(
     let test = pipeline.test.samples() as f64;
     let validation = pipeline.validation.samples() as f64;
     // The last epoch and the selected one on the test images.
-    let judge = |pace: &Pace| (2.0 * test + validation) / pace.evaluated_per_second + LATENCY;
-    let evaluation_seconds = paces.values().map(judge).sum();
+    let evaluation_seconds = paces
+        .values()
+        .map(|pace| (2.0 * test + validation) / pace.evaluated_per_second + LATENCY)
+        .sum();
     Ok(Forecast {
         formula: pipeline.formula.clone(),
         seconds: stages.iter().map(|stage| stage.seconds).sum::<f64>() + evaluation_seconds,
@@ -222,8 +224,7 @@ impl Observer for Stopwatch {
                 self.answers_per_second = Some(images_per_second);
             }
             Event::Epoch { .. } => {
-                let since = |last: Instant| last.elapsed().as_secs_f64();
-                self.end_of_epoch = self.last_step.map_or(0.0, since);
+                self.end_of_epoch = self.last_step.map_or(0.0, |last| last.elapsed().as_secs_f64());
             }
             _ => {}
         }

@@ -41,9 +41,13 @@ impl Pipeline<'_> {
         if let Some(own) = training.train {
             inputs["own_train"] = own.into();
         }
-        if !self.peers(stage).is_empty() {
-            let of_peer = |peer: &Stage| json!({ "model": self.network(*peer).architecture, "seed": self.seed(*peer) });
-            inputs["peers"] = self.peers(stage).iter().map(of_peer).collect();
+        let mut peers = Vec::new();
+        for peer in self.peers(stage) {
+            let model = &self.network(*peer).architecture;
+            peers.push(json!({ "model": model, "seed": self.seed(*peer) }));
+        }
+        if !peers.is_empty() {
+            inputs["peers"] = peers.into();
         }
         let non_finite = self.config.recipe.recipe.non_finite;
         if !non_finite.is_default() {

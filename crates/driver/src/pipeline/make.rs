@@ -38,16 +38,15 @@ impl Pipeline<'_> {
             Origin::Pretrained(_) => {
                 let path = &self.given[&stage];
                 let inputs = self.given_inputs(stage, path)?;
-                let adopt =
-                    |folder: &Path, _: &mut dyn Observer| self.adopt(stage, path, &inputs, folder);
-                self.stage(stage, &inputs, observer, adopt)
+                self.stage(stage, &inputs, observer, |folder, _| {
+                    self.adopt(stage, path, &inputs, folder)
+                })
             }
             Origin::Peer(lead) => {
                 let inputs = self.peer_inputs(stage, *lead)?;
-                let take = |folder: &Path, _: &mut dyn Observer| {
+                self.stage(stage, &inputs, observer, |folder, _| {
                     self.take_peer(stage, *lead, &inputs, folder)
-                };
-                self.stage(stage, &inputs, observer, take)
+                })
             }
         }
     }
@@ -154,9 +153,10 @@ impl Pipeline<'_> {
         let kept = record.kept_sha256.iter();
         let kept = kept.map(|(epoch, hash)| (Weights::After(*epoch).file(), hash));
         let peers = record.peers.iter().enumerate().flat_map(|(at, peer)| {
-            let file = |weights| peer_file(at, weights);
-            let [selected, last] = [Weights::Selected, Weights::Last].map(file);
-            [(selected, &peer.selected_sha256), (last, &peer.last_sha256)]
+            [
+                (peer_file(at, Weights::Selected), &peer.selected_sha256),
+                (peer_file(at, Weights::Last), &peer.last_sha256),
+            ]
         });
         own.into_iter().chain(kept).chain(peers).all(|(file, expected)| {
             hash_file(&folder.join(file)).is_ok_and(|hash| hash == *expected)

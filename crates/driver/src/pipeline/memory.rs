@@ -90,8 +90,11 @@ impl Pipeline<'_> {
 
 /// Images of one batch of each size: what was freed for one size is kept beside the values of another.
 fn evaluated(sets: [usize; 2]) -> usize {
-    let of_set = |images: usize| [images.min(EVALUATION_BATCH), images % EVALUATION_BATCH];
-    sets.into_iter().flat_map(of_set).collect::<BTreeSet<_>>().into_iter().sum()
+    let mut sizes = BTreeSet::new();
+    for images in sets {
+        sizes.extend([images.min(EVALUATION_BATCH), images % EVALUATION_BATCH]);
+    }
+    sizes.into_iter().sum()
 }
 
 #[cfg(test)]

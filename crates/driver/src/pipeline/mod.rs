@@ -85,8 +85,8 @@ pub fn run(
     let dataset = config.read_data(observer)?;
     let pipeline = Pipeline::new(config, &dataset, interrupt, observer)?;
     pipeline.check_cache()?;
-    let is_due = |stage| !pipeline.folder(stage).join("stage.json").exists();
-    let estimate = pipeline.check_memory(is_due, observer)?;
+    let estimate = pipeline
+        .check_memory(|stage| !pipeline.folder(stage).join("stage.json").exists(), observer)?;
     let _lock = records::prepare(&config.out, &config.recipe.recipe.name, pipeline.bytes_needed())?;
     export::clean_up(&config.out);
     pipeline.write_head(estimate)?;
@@ -139,12 +139,13 @@ impl<'a> Pipeline<'a> {
 
     /// Room for weights and three checkpoints with optimizer state (two kept, one being written), generously.
     fn bytes_needed(&self) -> u64 {
-        let parameters = |(stage, single): (Stage, &SinglePlan)| {
+        let mut numbers = 0;
+        for (stage, single) in self.config.recipe.singles() {
             let cost = single.architecture.cost(&self.signature(stage));
             let kept = single.training().map_or(0, |training| training.keep.len());
-            cost.map_or(0, |cost| cost.parameters) * (16 + kept as u64)
-        };
-        self.config.recipe.singles().map(parameters).sum::<u64>() * 4 + (4 << 20)
+            numbers += cost.map_or(0, |cost| cost.parameters) * (16 + kept as u64);
+        }
+        numbers * 4 + (4 << 20)
     }
 
     fn write_head(&self, memory_estimate: Option<u64>) -> Result<(), DriverError> {

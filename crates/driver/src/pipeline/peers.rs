@@ -26,14 +26,15 @@ impl Pipeline<'_> {
     ) -> Result<Vec<PeerRecord>, DriverError> {
         let folder = self.folder(stage);
         let hash = |at, weights| hash_file(&folder.join(peer_file(at, weights)));
-        let record = |(at, selected)| {
-            Ok(PeerRecord {
+        let mut records = Vec::new();
+        for (at, selected) in trained.peers_best.iter().copied().enumerate() {
+            records.push(PeerRecord {
                 selected,
                 selected_sha256: hash(at, Weights::Selected)?,
                 last_sha256: hash(at, Weights::Last)?,
-            })
-        };
-        trained.peers_best.iter().copied().enumerate().map(record).collect()
+            });
+        }
+        Ok(records)
     }
 
     /// Takes a peer's weights out of the folder of the stage that trained it.

@@ -141,26 +141,26 @@ impl Pipeline<'_> {
         let network = |of: Reference| {
             Ok::<_, DriverError>((self.load(of)?, self.preprocessing(of.stage).clone()))
         };
-        let specialist = |stage: &Stage| {
+        let mut members = Vec::new();
+        for stage in &all.members {
             let (network, preprocessing) = network(Reference::selected(*stage))?;
             let own = self.begun_with(*stage)?.expect("a specialist has its classes");
-            Ok::<_, DriverError>((network, preprocessing, own.own, own.dustbin_shift))
-        };
-        let members: Result<Vec<_>, _> = all.members.iter().map(specialist).collect();
-        Ok(Teacher::specialists(network(all.generalist)?, members?, all.top))
+            members.push((network, preprocessing, own.own, own.dustbin_shift));
+        }
+        Ok(Teacher::specialists(network(all.generalist)?, members, all.top))
     }
 
     pub(super) fn specialists_identity(&self, all: &SpecialistsPlan) -> Result<Value, DriverError> {
-        let of_one = |stage: &Stage| {
+        let mut members = Vec::new();
+        for stage in &all.members {
             let identity = self.identity(Reference::selected(*stage))?;
-            Ok::<_, DriverError>(json!({ "network": identity, "own": self.begun_with(*stage)? }))
-        };
-        let members: Result<Vec<Value>, _> = all.members.iter().map(of_one).collect();
+            members.push(json!({ "network": identity, "own": self.begun_with(*stage)? }));
+        }
         Ok(json!({
             "backend": self.config.backend,
             "dataset": self.task.sha256(),
             "generalist": self.identity(all.generalist)?,
-            "specialists": members?,
+            "specialists": members,
             "top": all.top,
         }))
     }

@@ -16,11 +16,11 @@ impl Metric for Brier {
 
     fn update(&mut self, rows: &Rows<'_>) {
         for row in rows.iter() {
-            let square = |(class, log_p): (usize, &f64)| {
+            let squares = row.log_p.iter().enumerate().map(|(class, log_p)| {
                 let label = if class == row.target { 1.0 } else { 0.0 };
                 (log_p.exp() - label).powi(2)
-            };
-            self.sums[0] += row.log_p.iter().enumerate().map(square).sum::<f64>();
+            });
+            self.sums[0] += squares.sum::<f64>();
             self.sums[1] += 1.0;
         }
     }

@@ -29,12 +29,12 @@ pub struct CalibrationError {
 impl CalibrationError {
     /// The 15 bins, from 0 to 1.
     pub fn bins(&self) -> Vec<Bin> {
-        let bin = |sums: &[f64]| Bin {
+        let bins = self.sums.chunks_exact(EACH).map(|sums| Bin {
             images: sums[0] as usize,
             confidence: sums[1],
             right: sums[2] as usize,
-        };
-        self.sums.chunks_exact(EACH).map(bin).collect()
+        });
+        bins.collect()
     }
 }
 
