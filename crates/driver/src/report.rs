@@ -158,9 +158,10 @@ impl Report {
             baseline: model(Stage::Baseline)?,
             student: model(Stage::Student)?,
         };
-        let networks = recipe.networks.keys();
-        let named =
-            |name: &String| Ok::<_, DriverError>((name.clone(), model(Stage::named(name))?));
+        let mut networks = BTreeMap::new();
+        for name in recipe.networks.keys() {
+            networks.insert(name.clone(), model(Stage::named(name))?);
+        }
         Ok(Self {
             schema: 1,
             recipe: recipe.name,
@@ -173,7 +174,7 @@ impl Report {
             dataset: record.dataset,
             student_gain_top1: models.student.test.last.top1 - models.baseline.test.last.top1,
             models,
-            networks: networks.map(named).collect::<Result<_, _>>()?,
+            networks,
         })
     }
 
@@ -228,9 +229,9 @@ fn class((name, record): (String, ClassRecord)) -> ClassReport {
 fn term(config: &TermConfig) -> serde_json::Map<String, serde_json::Value> {
     let value = serde_json::to_value(config).expect("a term serialises");
     let serde_json::Value::Object(fields) = value else { unreachable!("a term is a table") };
-    let rename = |(key, value): (String, _)| match key.as_str() {
+    let renamed = fields.into_iter().map(|(key, value)| match key.as_str() {
         "term" => ("name".to_owned(), value),
         _ => (key, value),
-    };
-    fields.into_iter().map(rename).collect()
+    });
+    renamed.collect()
 }

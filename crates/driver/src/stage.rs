@@ -27,8 +27,8 @@ impl Stage {
 
     /// The stage of a name.
     pub fn named(name: &str) -> Self {
-        let of_name = |stage: &Self| stage.name() == name;
-        Self::ALL.into_iter().find(of_name).unwrap_or_else(|| Self::Network(kept(name)))
+        let fixed = Self::ALL.into_iter().find(|stage| stage.name() == name);
+        fixed.unwrap_or_else(|| Self::Network(interned(name)))
     }
 
     /// Its name: the one that recipes and reports give it.
@@ -66,7 +66,7 @@ impl Serialize for Stage {
 }
 
 /// The name for as long as the process lives, so that stages can be passed around freely; recipes have few.
-fn kept(name: &str) -> &'static str {
+fn interned(name: &str) -> &'static str {
     static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
     let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(there) = names.get(name) {

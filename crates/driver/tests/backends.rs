@@ -61,15 +61,16 @@ fn losses(
         common::give_teacher(&mut config.recipe, weights);
     }
     run(&config, &mut Silent, &AtomicBool::new(false)).expect("it runs");
-    let losses = |stage: &&str| -> Vec<f64> {
-        let text =
-            fs::read_to_string(out.join(stage).join("metrics.jsonl")).expect("a stage has metrics");
-        let lines = text.lines().map(|line| serde_json::from_str(line).expect("a line of metrics"));
-        let losses = lines.filter_map(|line| match line {
-            Line::Steps(steps) => Some(steps.loss),
-            _ => None,
-        });
-        losses.take(STEPS).collect()
-    };
-    stages.iter().map(losses).collect()
+    stages.iter().map(|stage| first_losses(&out.join(stage))).collect()
+}
+
+/// The losses of a stage's first steps.
+fn first_losses(stage: &Path) -> Vec<f64> {
+    let text = fs::read_to_string(stage.join("metrics.jsonl")).expect("a stage has metrics");
+    let lines = text.lines().map(|line| serde_json::from_str(line).expect("a line of metrics"));
+    let losses = lines.filter_map(|line| match line {
+        Line::Steps(steps) => Some(steps.loss),
+        _ => None,
+    });
+    losses.take(STEPS).collect()
 }

@@ -1,4 +1,4 @@
-//! The teacher's answers, kept: what a student learns from them, and how they survive.
+//! The teacher's cached outputs: what a student learns from them, and how they survive.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
@@ -59,10 +59,10 @@ fn a_student_of_kept_answers_has_the_bits_of_a_live_teachers() {
             assert_eq!(report.models.student.teacher_seconds, 0.0, "{name}");
             assert_eq!(report.models.student.test, live.models.student.test, "{name}");
         }
-        let told = |text: &str| notes.0.iter().any(|note| note.contains(text));
-        assert!(told("all 3 views are there, the teacher is not run"), "{name}: {:?}", notes.0);
+        let text = "all 3 views are there, the teacher is not run";
+        assert!(notes.0.iter().any(|note| note.contains(text)), "{name}: {:?}", notes.0);
 
-        // Exact answers are the live teacher's, so a finished student stands.
+        // Exact outputs are the live teacher's, so a finished student stands.
         let skipped = complete(&flex("live", &cached));
         assert_eq!(skipped, live, "{name}");
     }

@@ -35,12 +35,6 @@ fn a_damaged_checkpoint_gives_way_to_the_one_before_it() {
         let config = RunConfig { resume, ..flex(broken.path(), &["checkpoint_every=2"]) };
         assert_eq!(run(&config, &mut stop, &interrupt).unwrap_err().exit_code(), 130);
     };
-    let resume = || {
-        let mut notes = Notes::default();
-        let config = RunConfig { resume: true, ..flex(broken.path(), &["checkpoint_every=2"]) };
-        let result = run(&config, &mut notes, &AtomicBool::new(false));
-        (result, notes.0)
-    };
     // One part after the other, each time in the newest of two checkpoints.
     stop(3, false);
     for (part, steps) in [
@@ -61,8 +55,10 @@ fn a_damaged_checkpoint_gives_way_to_the_one_before_it() {
     }
     let newest = checkpoints(&student).pop().unwrap();
     fs::remove_file(newest.join("model.bpk")).unwrap();
-    let (result, notes) = resume();
-    let warning = notes.iter().find(|note| note.starts_with("warning: ")).unwrap();
+    let mut notes = Notes::default();
+    let config = RunConfig { resume: true, ..flex(broken.path(), &["checkpoint_every=2"]) };
+    let result = run(&config, &mut notes, &AtomicBool::new(false));
+    let warning = notes.0.iter().find(|note| note.starts_with("warning: ")).unwrap();
     for text in [
         "checkpoint-0000002-0000005: the checkpoint is damaged (`model.bpk`",
         "the one before it counts",
@@ -153,11 +149,11 @@ fn a_recipe_may_leave_such_batches_out() {
     let lines = metrics(&config.out, "student");
     let bad = bad(&config);
     let skipped = lines.lines().filter(|line| line.contains(r#""event":"skipped""#));
-    let has_it = |line: &str| {
+    let with_it = skipped.filter(|line| {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         line["samples"].as_array().unwrap().contains(&bad.into())
-    };
-    assert_eq!(skipped.filter(|line| has_it(line)).count(), 3);
+    });
+    assert_eq!(with_it.count(), 3);
 
     // Where every number is one, the two ways are the same.
     let stopped = with_one_bad_image(folder.path(), "stop", &[]);
@@ -194,9 +190,9 @@ fn data_that_changed_is_noticed_before_and_amid_a_run() {
     let mut notes = Notes::default();
     run(&config, &mut notes, &AtomicBool::new(false)).unwrap();
     for stage in ["teacher", "baseline", "student"] {
-        let told =
-            |note: &&String| note.starts_with(stage) && note.contains("this changed: dataset;");
-        assert!(notes.0.iter().any(|note| told(&note)), "{stage}: {:?}", notes.0);
+        let mut of_stage = notes.0.iter().filter(|note| note.starts_with(stage));
+        let told = of_stage.any(|note| note.contains("this changed: dataset;"));
+        assert!(told, "{stage}: {:?}", notes.0);
     }
     // With the old data back, what was interrupted goes on where it was.
     fs::write(&image, before).unwrap();

@@ -96,10 +96,10 @@ fn what_does_not_fit_is_refused() {
 /// Losses, terms and accuracies of every line.
 fn numbers(metrics: &str) -> Vec<f64> {
     let lines = metrics.lines().map(|line| serde_json::from_str(line).unwrap());
-    let of_line = |line| match line {
+    let numbers = lines.flat_map(|line| match line {
         Line::Steps(steps) => [steps.loss].into_iter().chain(steps.terms.into_values()).collect(),
         Line::Epoch(epoch) => vec![epoch.train_top1, epoch.loss, epoch.validation_nll],
         Line::Skipped(_) => Vec::new(),
-    };
-    lines.flat_map(of_line).collect()
+    });
+    numbers.collect()
 }

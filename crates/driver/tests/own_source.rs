@@ -47,8 +47,10 @@ impl Files {
             for id in file * EACH..(file + 1) * EACH {
                 let class = (id % CLASSES as u64) as u8;
                 let mut rng = KeyedRng::new(1, 0, id, Operation::Draw);
-                let bright = |at: u8| if at / 6 == class { 120 } else { 0 };
-                bytes.extend((0..16).map(|at| bright(at) + rng.below(100) as u8));
+                for at in 0..16 {
+                    let bright = if at / 6 == class { 120 } else { 0 };
+                    bytes.push(bright + rng.below(100) as u8);
+                }
                 bytes.push(class);
             }
             fs::write(folder.join(file.to_string()), bytes).unwrap();

@@ -1,10 +1,7 @@
 //! The published teachers on the real CIFAR-10, where `DISTILL_DATA` names a folder that has both.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use burn::tensor::Device;
 use distill_datasets::{LoadConfig, Loader, load};
@@ -25,8 +22,6 @@ fn published_teachers_score_what_their_author_says() {
         let loader = Loader::in_order(Arc::new(test.first(images)), 100);
         let network = Classifier::load(&card(model), &data.join(file), device).unwrap();
         let predictions = Predictions::collect(&loader, device, |x| network.logits(x)).unwrap();
-        let likeliest =
-            |row: &[f32]| (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap();
         let scores = predictions.scores(None);
         (predictions.rows().map(likeliest).collect::<Vec<usize>>(), scores)
     };
@@ -47,6 +42,10 @@ fn published_teachers_score_what_their_author_says() {
 const RESNET20_ERRORS: usize = 45;
 const RESNET56_ERRORS: usize = 30;
 
+fn likeliest(row: &[f32]) -> usize {
+    (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap()
+}
+
 fn card(model: &str) -> ModelCard {
     ModelCard {
         model: model.to_owned(),
@@ -63,11 +62,8 @@ fn card(model: &str) -> ModelCard {
 #[expect(clippy::print_stderr, reason = "a test that skips says so")]
 fn data() -> Option<PathBuf> {
     let folder = std::env::var_os("DISTILL_DATA").map(PathBuf::from);
-    let has = |folder: &Path| {
-        let files = ["cifar-10-binary.tar.gz", "teachers/resnet56-4bfd9763.safetensors"];
-        files.iter().all(|file| folder.join(file).is_file())
-    };
-    let found = folder.filter(|folder| has(folder));
+    let files = ["cifar-10-binary.tar.gz", "teachers/resnet56-4bfd9763.safetensors"];
+    let found = folder.filter(|folder| files.iter().all(|file| folder.join(file).is_file()));
     if found.is_none() {
         eprintln!("skipped: DISTILL_DATA names no folder with CIFAR-10 and `teachers`");
     }

@@ -10,9 +10,8 @@ use crate::{DriverError, teacher::CacheConfig};
 /// # Errors
 /// [`DriverError`] naming file, field, value and what was expected.
 pub(super) fn check_recipe(recipe: &Recipe, file: &str) -> Result<(), DriverError> {
-    let name_is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if recipe.name.is_empty()
-        || !recipe.name.chars().all(name_is_plain)
+        || !recipe.name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
         || recipe.name.starts_with('.')
     {
         let expected = "letters, digits, `-`, `_` and `.`, for it names a folder";

@@ -38,14 +38,14 @@ impl Plan {
         }
         let shape = dataset.train.shape();
         let side = shape.height.min(shape.width);
-        let too_wide =
-            |one: &&Augment| matches!(one, Augment::PadCrop(padding) if *padding >= side);
-        let refuse_wide = |field: &str, augment: &[Augment]| match augment.iter().find(too_wide) {
-            Some(wide) => {
-                let expected = format!("a padding below the image's {side} pixels");
-                Err(DriverError::field(&self.file, field, wide, &expected))
+        let refuse_wide = |field: &str, augment: &[Augment]| {
+            for one in augment {
+                if matches!(one, Augment::PadCrop(padding) if *padding >= side) {
+                    let expected = format!("a padding below the image's {side} pixels");
+                    return Err(DriverError::field(&self.file, field, one, &expected));
+                }
             }
-            None => Ok(()),
+            Ok(())
         };
         refuse_wide("data.augment", &self.recipe.data.augment)?;
         for stage in &self.stages {

@@ -74,13 +74,7 @@ impl Plan {
     /// Temperature of the student's soft targets after its last epoch, of the first term that has one; 1 where
     /// none has.
     pub fn temperature(&self) -> f64 {
-        // The temperature of a term that compares features is that of another softmax.
-        let of_logits = |term: &&TermConfig| term.build().is_ok_and(|term| term.places().is_none());
-        let temperature = |term: &TermConfig| {
-            let settings = serde_json::to_value(term).ok()?;
-            serde_json::from_value::<Schedule>(settings.get("temperature")?.clone()).ok()
-        };
-        let found = self.recipe.objective.iter().filter(of_logits).find_map(temperature);
+        let found = self.recipe.objective.iter().find_map(temperature);
         found.map_or(1.0, |schedule| schedule.at(self.student().epochs))
     }
 
@@ -93,4 +87,14 @@ impl Plan {
         let views = self.recipe.cache.as_ref()?.views_of(training.epochs);
         (is_like_student && views < training.epochs).then_some(views)
     }
+}
+
+/// The temperature of a term's soft targets.
+fn temperature(term: &TermConfig) -> Option<Schedule> {
+    // The temperature of a term that compares features is that of another softmax.
+    if term.build().ok()?.places().is_some() {
+        return None;
+    }
+    let settings = serde_json::to_value(term).ok()?;
+    serde_json::from_value(settings.get("temperature")?.clone()).ok()
 }

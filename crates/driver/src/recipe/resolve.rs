@@ -40,9 +40,10 @@ impl Plan {
             let network = network(*stage, section, &sections, &networks, &recipe, source)?;
             networks.insert(*stage, network);
         }
-        let order = in_order(teacher, &mut networks, file)?;
-        let stage = |stage| Some(StagePlan { stage, makes: networks.remove(&stage)? });
-        let stages = order.into_iter().filter_map(stage).collect();
+        let mut stages = Vec::new();
+        for stage in in_order(teacher, &mut networks, file)? {
+            stages.extend(networks.remove(&stage).map(|makes| StagePlan { stage, makes }));
+        }
         Ok(Self { recipe, file: file.clone(), teacher, stages })
     }
 }
@@ -84,11 +85,10 @@ fn generalist<'a>(
     networks: &'a BTreeMap<Stage, NetworkPlan>,
     table: Table<'_>,
 ) -> Result<(Reference, &'a SinglePlan), DriverError> {
-    let is_other = |of: &Reference| match sections.others.get(&of.stage) {
+    let of = Reference::parse(&own.of).filter(|of| match sections.others.get(&of.stage) {
         Some(NetworkSection::Specialist(..)) | None => false,
         Some(_) => true,
-    };
-    let of = Reference::parse(&own.of).filter(is_other);
+    });
     let Some(found) = of.and_then(|of| Some((of, networks.get(&of.stage)?.single()?))) else {
         let expected = "one network of this recipe that knows all classes";
         return Err(table.refuse("specialist.of", &own.of, expected));

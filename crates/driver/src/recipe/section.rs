@@ -9,7 +9,6 @@ use distill_datasets::Augment;
 use distill_models::Overrides;
 use distill_objective::TermConfig;
 use serde::Serialize;
-use serde_json::Value;
 
 use super::{
     EnsembleSection, LearnsFrom, OptimizerSection, SpecialistSection, SpecialistsSection,
@@ -270,7 +269,7 @@ fn alone(what: &str, section: &StageSection, table: Table<'_>) -> Result<(), Dri
 /// Names of the fields that are set. An empty table says nothing.
 fn given(section: &impl Serialize) -> BTreeSet<String> {
     let fields = serde_json::to_value(section).expect("a section serialises");
-    let fields = fields.as_object().cloned().unwrap_or_default();
-    let is_set = |value: &Value| value.as_object().is_none_or(|table| !table.is_empty());
-    fields.into_iter().filter(|(_, value)| is_set(value)).map(|(name, _)| name).collect()
+    let mut fields = fields.as_object().cloned().unwrap_or_default();
+    fields.retain(|_, value| value.as_object().is_none_or(|table| !table.is_empty()));
+    fields.into_iter().map(|(name, _)| name).collect()
 }

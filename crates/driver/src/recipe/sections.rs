@@ -55,11 +55,10 @@ impl Sections {
 }
 
 fn network_name(name: &str, file: &str) -> Result<Stage, DriverError> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
     let stage = Stage::named(name);
     if name.is_empty()
         || name.len() > 64
-        || !name.chars().all(is_plain)
+        || !name.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
         || Stage::ALL.contains(&stage)
     {
         let expected =

@@ -127,8 +127,10 @@ pub(crate) fn prepare(out: &Path, recipe: &str, bytes: u64) -> Result<File, Driv
         refuse(format!("it cannot be written ({e})"), "name another folder with `--out`")
     };
     if let Ok(entries) = fs::read_dir(out) {
-        let ours = |name: &str| name.starts_with(WRITING) || name == LOCK;
-        let foreign = entries.flatten().any(|entry| !ours(&entry.file_name().to_string_lossy()));
+        let foreign = entries.flatten().any(|entry| {
+            let name = entry.file_name();
+            name != LOCK && !name.to_string_lossy().starts_with(WRITING)
+        });
         match read_json::<RunRecord>(&out.join("run.json"))? {
             Some(held) if held.recipe != recipe => {
                 let problem = format!("it holds a run of the recipe `{}`", held.recipe);

@@ -63,8 +63,8 @@ pub(super) fn gradients(
     let mut of_loss = loss.is_tracked().then(|| loss.backward())?;
     let own = GradientsParams::from_module(&mut of_loss, learner);
     let Some((checkpointed, seed)) = checkpointed else { return Some(own) };
-    let begin = |segment| forward.begin(seed, segment);
-    let of_network = checkpointed.gradients(&learner.network, &of_loss, &begin);
+    let of_network =
+        checkpointed.gradients(&learner.network, &of_loss, &|segment| forward.begin(seed, segment));
     let mut all = GradientsAccumulator::new();
     all.accumulate(learner, own);
     all.accumulate(learner, of_network);

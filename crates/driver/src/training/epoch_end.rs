@@ -109,9 +109,13 @@ fn validate(
 ) -> Result<Validation, DriverError> {
     let network = Teacher::new(network, setup.data.preprocessing.clone());
     let (mut top1, mut nll) = (TopK::new(1), NegativeLogLikelihood::default());
-    let forward = |input| Ok::<_, DriverError>(network.logits_on_host(input)?);
-    let metrics: &mut [&mut dyn Metric] = &mut [&mut top1, &mut nll];
-    evaluate(setup.data.validation, context.device, forward, metrics, context.collective)?;
+    evaluate(
+        setup.data.validation,
+        context.device,
+        |input| Ok::<_, DriverError>(network.logits_on_host(input)?),
+        &mut [&mut top1, &mut nll],
+        context.collective,
+    )?;
     Ok(Validation { top1: top1.value(), nll: nll.value() })
 }
 

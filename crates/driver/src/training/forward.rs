@@ -72,8 +72,10 @@ impl Forward<'_> {
             (0, true) => network.forward_with_features(input),
             (0, false) => (network.forward(input), Vec::new()),
             (kept, with_features) => {
-                let begin = |part| self.begin(seed, part);
-                let output = network.forward_checkpointed(input, kept + 1, with_features, &begin);
+                let output =
+                    network.forward_checkpointed(input, kept + 1, with_features, &|segment| {
+                        self.begin(seed, segment);
+                    });
                 let (output, _) = checkpointed.insert((output, seed));
                 (output.output.clone(), output.features.clone())
             }

@@ -38,9 +38,8 @@ impl Learner {
 
     /// A network and others that learn together with it.
     pub fn with_peers(network: Network, peers: impl IntoIterator<Item = Network>) -> Self {
-        let apart = |(at, peer): (u64, Network)| peer.map(&mut Apart { of: at + 1 });
-        let peers = (0..).zip(peers).map(apart).collect();
-        Self { peers, ..Self::new(network) }
+        let peers = (1..).zip(peers).map(|(of, peer)| peer.map(&mut Apart { of }));
+        Self { peers: peers.collect(), ..Self::new(network) }
     }
 
     /// A network with what `objective` compares: the connectors are made by a dry run over

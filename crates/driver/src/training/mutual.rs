@@ -22,14 +22,15 @@ pub(super) fn signals(
     let networks = [&learner.network].into_iter().chain(&learner.peers);
     let logits: Vec<Tensor<2>> = networks.map(|network| network.forward(input.clone())).collect();
     let share = 1.0 / learner.peers.len() as f64;
-    let of_one = |(at, own): (usize, &Tensor<2>)| {
+    let mut all = Vec::with_capacity(logits.len());
+    for (at, own) in logits.iter().enumerate() {
         let others = logits.iter().enumerate().filter(|(other, _)| *other != at);
         let others = others.map(|(_, logits)| (logits.clone().without_autodiff(), share));
         let teacher = ensemble_logits(others, Average::Arithmetic, 1.0);
         let signals = Signals::new(own.clone(), labels.clone())?.in_epoch(epoch);
-        Ok(signals.with_teacher(teacher.autodiff())?)
-    };
-    logits.iter().enumerate().map(of_one).collect()
+        all.push(signals.with_teacher(teacher.autodiff())?);
+    }
+    Ok(all)
 }
 
 #[cfg(test)]

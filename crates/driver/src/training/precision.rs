@@ -45,12 +45,13 @@ impl Precision {
 
     /// Those that a device computes in, whose backend has these capabilities.
     pub fn of_device(capabilities: Capabilities, device: &Device) -> Vec<Self> {
-        let can = |compute: &Self| match compute {
+        let mut all = vec![Self::F32, Self::Tf32, Self::Bf16, Self::F16];
+        all.retain(|compute| match compute {
             Self::F32 => true,
             Self::Tf32 => capabilities.tf32,
             Self::Bf16 | Self::F16 => device.supports_dtype(compute.dtype()),
-        };
-        [Self::F32, Self::Tf32, Self::Bf16, Self::F16].into_iter().filter(can).collect()
+        });
+        all
     }
 
     /// Whether numbers are those of single precision.

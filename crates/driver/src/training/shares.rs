@@ -46,6 +46,6 @@ pub(super) fn gradient_shares(
         norms.push(norm.map_or(0.0, |norm| f64::from(norm.into_scalar::<f32>())));
     }
     let all: f64 = norms.iter().sum();
-    let share = |norm: f64| if all > 0.0 { norm / all } else { 0.0 };
-    Ok(names.into_iter().map(str::to_owned).zip(norms.into_iter().map(share)).collect())
+    let shares = norms.into_iter().map(|norm| if all > 0.0 { norm / all } else { 0.0 });
+    Ok(names.into_iter().map(str::to_owned).zip(shares).collect())
 }

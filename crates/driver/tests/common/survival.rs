@@ -35,10 +35,9 @@ pub(crate) fn metrics(run: &Path, stage: &str) -> String {
 
 /// The checkpoints of a stage, from old to new.
 pub(crate) fn checkpoints(stage: &Path) -> Vec<PathBuf> {
-    let names = fs::read_dir(stage).unwrap().flatten().map(|entry| entry.path());
-    let is_one =
-        |path: &PathBuf| path.file_name().unwrap().to_string_lossy().starts_with("checkpoint-");
-    let mut found: Vec<PathBuf> = names.filter(is_one).collect();
+    let mut found: Vec<PathBuf> =
+        fs::read_dir(stage).unwrap().flatten().map(|entry| entry.path()).collect();
+    found.retain(|path| path.file_name().unwrap().to_string_lossy().starts_with("checkpoint-"));
     found.sort();
     found
 }

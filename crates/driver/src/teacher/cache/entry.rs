@@ -132,8 +132,10 @@ impl Entry {
 
     /// Numbers of the views of which there is something.
     pub(super) fn views(&self) -> Result<Vec<u64>, DriverError> {
-        let name = |path: PathBuf| path.file_name()?.to_str()?.strip_prefix("view-")?.parse().ok();
-        Ok(inside(&self.path)?.into_iter().filter_map(name).collect())
+        let folders = inside(&self.path)?.into_iter();
+        let views = folders
+            .filter_map(|path| path.file_name()?.to_str()?.strip_prefix("view-")?.parse().ok());
+        Ok(views.collect())
     }
 
     /// Held while answers are added, unless another process does so.

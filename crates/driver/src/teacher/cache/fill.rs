@@ -122,19 +122,13 @@ impl CacheRequest<'_> {
     /// Refuses what neither the disk nor the recipe's limit can hold, before the teacher is known. `asked` has what
     /// other networks of the run ask for, by its key, and gets this.
     pub(crate) fn check_early(&self, asked: &mut BTreeMap<String, u64>) -> Result<(), DriverError> {
-        let without_teacher = |inputs: &serde_json::Value| {
-            let mut inputs = inputs.clone();
-            inputs["teacher"] = serde_json::Value::Null;
-            inputs
-        };
         let record = self.record();
         let this = without_teacher(&record.inputs);
-        // The answers may be there, and take no more room then.
-        let may_be_there = |entry: &Entry| without_teacher(&entry.record.inputs) == this;
-        let folders = Entry::folders(self.cache)?;
-        if folders.iter().any(|folder| Entry::read(folder).is_ok_and(|entry| may_be_there(&entry)))
-        {
-            return Ok(());
+        for folder in Entry::folders(self.cache)? {
+            // The outputs may be there, and take no more room then.
+            if Entry::read(&folder).is_ok_and(|old| without_teacher(&old.record.inputs) == this) {
+                return Ok(());
+            }
         }
         let entry = Entry { path: self.cache.join(&record.key[..16]), record };
         let own = self.shards(&entry).map(|shard| shard.bytes()).sum();
@@ -178,12 +172,12 @@ impl CacheRequest<'_> {
 
     fn record(&self) -> CacheRecord {
         let mut inputs = self.inputs.clone();
-        let shape = |tap: &TapShape| (tap.name.clone(), tap.dims());
+        let taps: Vec<_> = self.taps.iter().map(|tap| (tap.name.clone(), tap.dims())).collect();
         let plain_images = self.plain.as_ref().map_or(0, Loader::samples) as u64;
         let fields = [
             ("precision", serde_json::to_value(self.section.precision).expect("a name serialises")),
             ("top_k", self.section.top_k.into()),
-            ("taps", serde_json::json!(self.taps.iter().map(shape).collect::<Vec<_>>())),
+            ("taps", serde_json::json!(taps)),
             ("batch", self.batches.batch().into()),
             ("plain_images", plain_images.into()),
         ];
@@ -292,6 +286,12 @@ impl CacheRequest<'_> {
         }
         Ok(())
     }
+}
+
+fn without_teacher(inputs: &serde_json::Value) -> serde_json::Value {
+    let mut inputs = inputs.clone();
+    inputs["teacher"] = serde_json::Value::Null;
+    inputs
 }
 
 fn images(shards: &[ShardId]) -> u64 {

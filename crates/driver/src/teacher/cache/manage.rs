@@ -52,19 +52,20 @@ pub struct Cleared {
 /// # Errors
 /// [`DriverError`] where a folder cannot be read.
 pub fn cache_list(cache: &Path) -> Result<Vec<CacheEntry>, DriverError> {
-    let describe = |path: PathBuf| {
+    let mut entries = Vec::new();
+    for path in Entry::folders(cache)? {
         let used = fs::metadata(path.join("use.lock")).and_then(|meta| meta.modified()).ok();
         let since = used.and_then(|used| used.duration_since(SystemTime::UNIX_EPOCH).ok());
         let entry = Entry::read(&path).ok();
-        Ok(CacheEntry {
+        entries.push(CacheEntry {
             name: name(&path),
             views: entry.as_ref().map_or(Ok(Vec::new()), Entry::views)?,
             bytes: entry::size(&path)?,
             used: since.map(|since| since.as_secs()),
             record: entry.map(|entry| entry.record),
-        })
-    };
-    Entry::folders(cache)?.into_iter().map(describe).collect()
+        });
+    }
+    Ok(entries)
 }
 
 /// Reads the answers called `names` whole, or all where there are no names, and says what is damaged.
