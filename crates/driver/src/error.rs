@@ -70,12 +70,12 @@ pub enum DriverError {
         /// The last checkpoint before it.
         saved: Option<PathBuf>,
     },
-    /// The teacher says something that cannot be kept.
+    /// A teacher output that cannot be cached.
     #[error(
         "the teacher's output for image {sample} in view {view} is `{value}`, expected a finite number that \
          `{precision}` can hold\nhint: check the teacher's weights, or set `cache.precision = \"f32\"`"
     )]
-    Answers {
+    TeacherOutput {
         /// The logit or feature.
         value: f32,
         /// Index of the image among the training images.
@@ -133,7 +133,7 @@ impl DriverError {
         match self {
             Self::Interrupted { .. } => 130,
             Self::NonFinite { .. }
-            | Self::Answers { .. }
+            | Self::TeacherOutput { .. }
             | Self::Signals(_)
             | Self::Io { .. }
             | Self::Export { .. } => 1,

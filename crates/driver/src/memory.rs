@@ -17,7 +17,7 @@ pub(crate) struct StageMemory {
     pub(crate) checkpoint: u64,
     /// Values that the backward pass looks at, and what it works with.
     pub(crate) training: u64,
-    /// Values of the teacher while it answers.
+    /// Values of the teacher's forward pass.
     pub(crate) teacher: u64,
     /// Values while the network is evaluated.
     pub(crate) evaluation: u64,

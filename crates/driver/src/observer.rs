@@ -40,8 +40,8 @@ pub enum Event<'a> {
         /// Why it need not run.
         reason: &'a str,
     },
-    /// The teacher answers for images, ahead of the student's training.
-    Answers {
+    /// Teacher outputs are computed for the cache, ahead of the student's training.
+    TeacherOutputs {
         /// Images done.
         done: u64,
         /// Images to do.
@@ -82,7 +82,7 @@ pub enum Event<'a> {
         /// Whose.
         stage: Stage,
     },
-    /// A network answered for some images of the test split, or of the validation images.
+    /// A network was evaluated on some images of the test split, or on validation images.
     Evaluated {
         /// Whose.
         stage: Stage,

@@ -79,11 +79,11 @@ pub struct ModelReport {
     pub seconds: f64,
     /// Seconds of these that went by waiting for batches.
     pub waiting_seconds: f64,
-    /// Seconds in which the teacher computed while the student learnt; none where its answers were kept.
+    /// Seconds in which the teacher computed while the student learnt; none where its outputs were cached.
     pub teacher_seconds: f64,
     /// Batches skipped for a NaN or infinite loss or gradient.
     pub skipped: u64,
-    /// Training images a second, for the student with the teacher's answers; none where weights were
+    /// Training images a second, for the student with the teacher's outputs; none where weights were
     /// given.
     pub images_per_second: Option<f64>,
     /// What the test split says.

@@ -191,7 +191,7 @@ fn an_interrupted_filling_keeps_what_is_whole() {
     struct StopFilling<'a>(&'a AtomicBool);
     impl Observer for StopFilling<'_> {
         fn on(&mut self, event: Event<'_>) {
-            if matches!(event, Event::Answers { done, .. } if done > 250) {
+            if matches!(event, Event::TeacherOutputs { done, .. } if done > 250) {
                 self.0.store(true, Ordering::Relaxed);
             }
         }

@@ -276,7 +276,7 @@ fn specialists_know_the_classes_of_their_cluster() {
     assert_eq!(report.models.teacher.parameters, parts.iter().sum::<u64>());
     assert!(report.models.student.test.last.kl_to_teacher.is_some());
 
-    // With answers kept it is the same student, and other classes are other specialists.
+    // With cached outputs it is the same student, and other classes are other specialists.
     let kept = complete(&flex(&out, &[&SPECIALISTS[..], &["cache={}"]].concat()));
     assert_eq!(kept.models.student.test, report.models.student.test);
     let three = SPECIALISTS[1].replace("clusters=2", "clusters=3");

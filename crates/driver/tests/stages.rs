@@ -1,4 +1,4 @@
-//! What a stage has of its own: views, classes it never sees, bounded weights.
+//! What a stage has of its own: views, classes it is trained without, bounded weights.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;

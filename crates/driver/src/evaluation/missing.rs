@@ -63,8 +63,8 @@ fn shifted(predictions: &Predictions, missing: &[bool], shift: f64) -> Shifted {
     Shifted { shift, errors, errors_of_missing }
 }
 
-/// The shift with the fewest errors. An image's answer changes once, where the best class never seen comes
-/// to be above the best one seen, so that all shifts between two such places are alike: of the best stretch
+/// The shift with the fewest errors. The predicted class of an image changes once, where the best class never seen
+/// comes to be above the best one seen, so that all shifts between two such places are alike: of the best stretch
 /// it is the middle, of equal ones the nearest to 0.
 fn best_shift(predictions: &Predictions, missing: &[bool]) -> f64 {
     let mut places: Vec<(f64, i64)> = Vec::new();

@@ -161,7 +161,7 @@ pub(crate) fn is_current(run: &Path) -> Result<bool, DriverError> {
     }))
 }
 
-/// Sees to what killed processes left in a run's folder. The lock says that none is at work now.
+/// Clears up what killed processes left in a run's folder. The lock says that none is at work now.
 pub(crate) fn clean_up(run: &Path) {
     let (aside, target) = (run.join(ASIDE), run.join("export"));
     if aside.is_dir() && !target.exists() {
@@ -235,7 +235,7 @@ impl<'a> Probe<'a> {
             .map(|_| 4.0 * (rng.next_u32() as f32 / u32::MAX as f32) - 2.0)
             .collect();
         let mut probe = Self { card, network, images, logits: Vec::new(), precision, device };
-        probe.logits = probe.answer(&probe.network);
+        probe.logits = probe.logits_of(&probe.network);
         Ok(probe)
     }
 
@@ -243,7 +243,7 @@ impl<'a> Probe<'a> {
         self.card.architecture.norm() == Some(NormKind::Batch)
     }
 
-    fn answer(&self, network: &Network) -> Vec<f32> {
+    fn logits_of(&self, network: &Network) -> Vec<f32> {
         let shape = self.card.shape();
         let shape = [IMAGES, shape.channels, shape.height, shape.width];
         let images = TensorData::new(self.images.clone(), shape);
@@ -268,7 +268,7 @@ impl<'a> Probe<'a> {
             ExportFormat::Onnx => {
                 OnnxNetwork::load(path)?.logits(&self.images, &self.card.signature)?
             }
-            _ => self.answer(&self.card.load(path, self.device)?.valid()),
+            _ => self.logits_of(&self.card.load(path, self.device)?.valid()),
         };
         let pairs = self.logits.iter().zip(&logits);
         let difference = pairs.map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max);

@@ -1,4 +1,4 @@
-//! Who a network learns from: another one, or several that answer as one.
+//! The teacher of a network: another network, or several whose outputs are combined.
 
 use distill_models::Cost;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ impl Pipeline<'_> {
         Ok(Teacher::ensemble(members, ensemble.average, ensemble.temperature))
     }
 
-    /// Identity of a teacher as its students hear it.
+    /// Identity of a teacher: everything that its outputs depend on.
     pub(super) fn identity(&self, of: Reference) -> Result<Value, DriverError> {
         match self.config.recipe.makes(of.stage) {
             Some(NetworkPlan::Ensemble(ensemble)) => return self.ensemble_identity(ensemble),
@@ -46,7 +46,7 @@ impl Pipeline<'_> {
         Ok(identity)
     }
 
-    /// Everything that an ensemble's answers depend on.
+    /// Everything that an ensemble's outputs depend on.
     fn ensemble_identity(&self, ensemble: &EnsemblePlan) -> Result<Value, DriverError> {
         let members: Result<Vec<Value>, _> =
             ensemble.members.iter().map(|member| self.identity(*member)).collect();
@@ -60,7 +60,7 @@ impl Pipeline<'_> {
         }))
     }
 
-    /// The record of several that answer as one: it has no weights of its own, and costs what its members cost.
+    /// The record of several whose outputs are combined: it has no weights of its own, and costs what its members cost.
     pub(super) fn gather(
         &self,
         network: &NetworkPlan,

@@ -56,8 +56,8 @@ pub struct StageForecast {
     pub images: usize,
     /// Images that it trains on in a second.
     pub images_per_second: Option<f64>,
-    /// Seconds of its training, validation and checkpoints included, and of its teacher's answers where they are
-    /// kept.
+    /// Seconds of its training, validation and checkpoints included, and of its teacher's outputs where they are
+    /// cached.
     pub seconds: f64,
 }
 
@@ -142,17 +142,17 @@ impl Pipeline<'_> {
             let stage = plan.stage;
             let mut stopwatch = Stopwatch::default();
             short.make(plan, &mut stopwatch)?;
-            let seen = short.seen_by(stage, &short.validation)?;
+            let images = short.relabelled(stage, &short.validation)?;
             let started = Instant::now();
             let teacher = short.teacher(Reference::selected(stage))?;
-            teacher.predictions(&seen, &config.device)?;
-            let evaluated_per_second = seen.samples() as f64 / started.elapsed().as_secs_f64();
+            teacher.predictions(&images, &config.device)?;
+            let evaluated_per_second = images.samples() as f64 / started.elapsed().as_secs_f64();
             let evaluation = validation as f64 / evaluated_per_second;
             paces.insert(
                 stage,
                 Pace {
                     images_per_second: stopwatch.images_per_second,
-                    answers_per_second: stopwatch.answers_per_second,
+                    outputs_per_second: stopwatch.outputs_per_second,
                     end_of_epoch: (stopwatch.end_of_epoch - evaluation).max(0.0),
                     evaluated_per_second,
                 },
@@ -175,7 +175,7 @@ impl Pipeline<'_> {
             let validation = self.validation.samples() as f64 / pace.evaluated_per_second;
             seconds += epochs as f64 * (images as f64 / rate + validation + pace.end_of_epoch);
         }
-        if let Some((rate, cache)) = pace.answers_per_second.zip(self.cache()) {
+        if let Some((rate, cache)) = pace.outputs_per_second.zip(self.cache()) {
             seconds += (cache.views_of(epochs) * images) as f64 / rate;
         }
         Ok(StageForecast {
@@ -196,8 +196,8 @@ impl Pipeline<'_> {
 struct Pace {
     /// In training.
     images_per_second: Option<f64>,
-    /// Of its teacher, where its answers are kept.
-    answers_per_second: Option<f64>,
+    /// Of its teacher, where its outputs are cached.
+    outputs_per_second: Option<f64>,
     /// Seconds of the end of an epoch, but for the validation.
     end_of_epoch: f64,
     /// In evaluation.
@@ -208,7 +208,7 @@ struct Pace {
 #[derive(Debug, Default)]
 struct Stopwatch {
     images_per_second: Option<f64>,
-    answers_per_second: Option<f64>,
+    outputs_per_second: Option<f64>,
     last_step: Option<Instant>,
     end_of_epoch: f64,
 }
@@ -220,8 +220,8 @@ impl Observer for Stopwatch {
                 self.images_per_second = Some(images_per_second);
                 self.last_step = Some(Instant::now());
             }
-            Event::Answers { images_per_second, .. } => {
-                self.answers_per_second = Some(images_per_second);
+            Event::TeacherOutputs { images_per_second, .. } => {
+                self.outputs_per_second = Some(images_per_second);
             }
             Event::Epoch { .. } => {
                 self.end_of_epoch = self.last_step.map_or(0.0, |last| last.elapsed().as_secs_f64());

@@ -92,7 +92,7 @@ impl Pipeline<'_> {
         }))
     }
 
-    /// Whether a stage starts from the student's weights and sees its batches, so that it differs by its
+    /// Whether a stage starts from the student's weights and has its batches, so that it differs by its
     /// objective, teacher or images alone.
     pub(super) fn is_paired(&self, stage: Stage) -> bool {
         let training = self.config.recipe.training(stage);

@@ -1,18 +1,18 @@
 //! The whole pipeline: data, networks in the order of who learns from whom, evaluation, report, export.
 
-mod answers;
 mod ensemble;
+mod evaluate;
 mod finished;
 mod forecast;
 mod given;
 mod inputs;
-mod judge;
 mod make;
 mod memory;
 mod peers;
 mod prepare;
 mod reuse;
 mod specialists;
+mod teacher_outputs;
 mod train;
 
 use std::{
@@ -39,7 +39,7 @@ use crate::{
 pub use self::forecast::{Forecast, StageForecast, forecast};
 use self::prepare::effective_formula;
 
-/// Images of a batch in evaluation. Part of the answer where a norm uses batch statistics.
+/// Images of a batch in evaluation. Part of the result where a norm uses batch statistics.
 pub const EVALUATION_BATCH: usize = 500;
 
 /// One run of a recipe.
@@ -63,7 +63,7 @@ pub struct RunConfig {
     pub capabilities: Capabilities,
     /// The device, without autodiff.
     pub device: Device,
-    /// Where the teacher's answers are kept, if the recipe says so.
+    /// Where teacher outputs are cached, if the recipe says so.
     pub cache: PathBuf,
     /// Threads that prepare batches; no result depends on it.
     pub workers: usize,

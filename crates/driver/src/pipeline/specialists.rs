@@ -1,4 +1,4 @@
-//! Specialists: the classes of each, what it learns from, and what it says beside its generalist.
+//! Specialists: the classes of each, what it learns from, and its outputs beside its generalist's.
 
 use distill_datasets::{
     Loader,
@@ -27,7 +27,7 @@ pub(super) struct OwnClasses {
     names: Vec<String>,
     /// Of each class whether it is one of them.
     pub(super) own: Vec<bool>,
-    /// Of how many times as many other images those that it sees are a part, as a logarithm.
+    /// Logarithm of the other classes' training images over those of them that it is trained on.
     pub(super) dustbin_shift: f64,
 }
 
@@ -41,7 +41,7 @@ impl OwnClasses {
 const DUSTBIN: &str = "others";
 
 impl Pipeline<'_> {
-    /// Clusters the classes by what the generalist says of the validation images.
+    /// Clusters the classes by the generalist's predictions of the validation images.
     pub(super) fn own_classes(
         &self,
         stage: Stage,
@@ -120,15 +120,15 @@ impl Pipeline<'_> {
         self.task.selected(stage, &chosen, &labels(own))
     }
 
-    /// Images to judge a stage by: for a specialist those of other classes are of the dustbin.
-    pub(super) fn seen_by(&self, stage: Stage, images: &Loader) -> Result<Loader, DriverError> {
+    /// Images to evaluate a stage on: for a specialist those of other classes are of the dustbin.
+    pub(super) fn relabelled(&self, stage: Stage, images: &Loader) -> Result<Loader, DriverError> {
         Ok(match self.begun_with(stage)? {
             Some(OwnClasses { own, .. }) => images.clone().relabelled(&labels(&own)),
             None => images.clone(),
         })
     }
 
-    /// A specialist before training: its generalist, with an answer more.
+    /// A specialist before training: its generalist, with one class more, the dustbin.
     pub(super) fn as_generalist(
         &self,
         network: Network,

@@ -32,7 +32,7 @@ impl Pipeline<'_> {
             Some(own) => self.specialist_set(stage, &own.own),
             None => self.task.samples(stage),
         };
-        let validation = self.seen_by(stage, &self.validation)?;
+        let validation = self.relabelled(stage, &self.validation)?;
         let source = Arc::new(Augmented::new(samples.source, training.augment.clone()));
         let mut batches = Loader::shuffled(source, training.optimizer.batch, self.seed(stage))
             .with_workers(self.config.workers);
@@ -101,7 +101,7 @@ impl Pipeline<'_> {
             network = Learner::select(network, objective, &mut teacher)?;
         }
         let outputs =
-            self.answers(stage, reference, teacher, objective, batches.clone(), observer)?;
+            self.teacher_outputs(stage, reference, teacher, objective, batches.clone(), observer)?;
         let learner = match with_features {
             true => {
                 let own = self.preprocessing(stage);

@@ -90,7 +90,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Of each class whether a stage never sees it.
+    /// Of each class whether a stage is trained without it.
     ///
     /// # Errors
     /// [`DriverError`] for a name that the data has not, and where fewer than two classes are left.

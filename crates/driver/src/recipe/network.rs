@@ -33,13 +33,13 @@ pub struct StageSection {
     /// or has `peers`, otherwise its cross entropy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub objective: Option<Vec<TermConfig>>,
-    /// Networks that answer as one, in place of all other fields. Not the student.
+    /// Networks whose outputs are combined, in place of all other fields. Not the student.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ensemble: Option<EnsembleSection>,
     /// `[networks]` only: the classes of another network that this one has to tell apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub specialist: Option<SpecialistSection>,
-    /// A generalist and specialists that answer as one, in place of all other fields. Not the student.
+    /// A generalist and specialists whose outputs are combined, in place of all other fields. Not the student.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub specialists: Option<SpecialistsSection>,
     /// Networks that learn together with this one, each from the mean of the others, in place of a teacher: deep
@@ -59,7 +59,7 @@ pub struct StageSection {
     /// Data augmentation of the images that this network is trained on. Default that of `[data]`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub augment: Option<Vec<Augment>>,
-    /// Not the teacher: names of classes that this network never sees, the student's baseline neither.
+    /// Not the teacher: names of classes that this network, and the student's baseline, are trained without.
     /// Validation and test images keep them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub without: Vec<String>,
@@ -103,7 +103,7 @@ impl StageSection {
     }
 }
 
-/// `[teacher.ensemble]`, or that of one of the `[networks]`: several networks that answer as one.
+/// `[teacher.ensemble]`, or that of one of the `[networks]`: several networks whose outputs are combined.
 ///
 /// | Name | Default | Range |
 /// |---|---|---|
@@ -148,7 +148,7 @@ pub struct SpecialistSection {
     pub clusters: usize,
 }
 
-/// `[teacher.specialists]`, or that of one of the `[networks]`: a generalist and specialists that answer as one.
+/// `[teacher.specialists]`, or that of one of the `[networks]`: the combined outputs of a generalist and specialists.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

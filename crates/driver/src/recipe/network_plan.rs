@@ -1,4 +1,4 @@
-//! What a stage makes: one network and where its weights come from, or several that answer as one.
+//! What a stage makes: one network and where its weights come from, or several whose outputs are combined.
 
 use std::{
     collections::BTreeSet,
@@ -20,7 +20,7 @@ use crate::{
 pub enum NetworkPlan {
     /// One network, with weights of its own.
     Single(Box<SinglePlan>),
-    /// Others that answer as one.
+    /// Others whose outputs are combined.
     Ensemble(EnsemblePlan),
     /// One and others that know some classes better.
     Specialists(SpecialistsPlan),
@@ -71,7 +71,7 @@ pub struct TrainingPlan {
     pub keep: BTreeSet<usize>,
     /// Training images, where they are not all of them.
     pub train: Option<usize>,
-    /// Names of classes that it never sees.
+    /// Names of classes that it is trained without.
     pub without: Vec<String>,
     /// Data augmentation of its training images.
     pub augment: Vec<Augment>,
@@ -86,7 +86,7 @@ pub struct TrainingPlan {
 pub enum Start {
     /// Random numbers of its own.
     Own,
-    /// The random numbers of the student, whose batches it sees too.
+    /// The random numbers of the student, whose batches it has too.
     Student,
     /// The weights of its generalist.
     Generalist(SpecialistPlan),

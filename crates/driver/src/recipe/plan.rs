@@ -33,7 +33,7 @@ impl Plan {
         self.stages.iter().find(|plan| plan.stage == stage).map(|plan| &plan.makes)
     }
 
-    /// The network of a stage; none of several that answer as one.
+    /// The network of a stage; none of several whose outputs are combined.
     pub fn single(&self, stage: Stage) -> Option<&SinglePlan> {
         self.makes(stage)?.single()
     }
@@ -78,7 +78,7 @@ impl Plan {
         found.map_or(1.0, |schedule| schedule.at(self.student().epochs))
     }
 
-    /// The views that a stage sees, where a cache makes these fewer than its epochs: those of networks that
+    /// The views that a stage has, where a cache makes these fewer than its epochs: those of networks that
     /// learn from others, and of those that are compared with one.
     pub fn reused_views(&self, stage: Stage) -> Option<usize> {
         let training = self.training(stage)?;

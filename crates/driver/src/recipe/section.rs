@@ -25,9 +25,9 @@ pub(super) enum NetworkSection {
     Pretrained(Box<PretrainedSection>),
     /// A network that starts as its generalist and learns to tell some classes apart, from labels.
     Specialist(SpecialistSection, Box<TrainingSection>),
-    /// Networks that answer as one.
+    /// Networks whose outputs are combined.
     Ensemble(EnsembleSection),
-    /// A generalist and specialists that answer as one.
+    /// A generalist and specialists whose outputs are combined.
     Specialists(SpecialistsSection),
     /// A network trained together with its lead, in whose table all else is.
     Peer(Stage, Box<ModelSection>),

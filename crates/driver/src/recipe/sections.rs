@@ -43,7 +43,7 @@ impl Sections {
         Ok(Self { student, others })
     }
 
-    /// The names of classes that a network never sees; a peer sees what its lead sees.
+    /// The names of classes that a network is trained without; a peer has those of its lead.
     pub(super) fn without(&self, stage: Stage) -> &[String] {
         match self.others.get(&stage) {
             _ if stage == Stage::Student => &self.student.without,

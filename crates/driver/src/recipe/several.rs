@@ -1,4 +1,4 @@
-//! Networks that answer as one: every value checked.
+//! Networks whose outputs are combined: every value checked.
 
 use super::{
     EnsemblePlan, EnsembleSection, Reference, SpecialistsPlan, SpecialistsSection,

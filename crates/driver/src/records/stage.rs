@@ -39,7 +39,7 @@ pub struct StageRecord {
     /// Seconds of these that went by waiting for batches.
     #[serde(default)]
     pub waiting_seconds: f64,
-    /// Seconds in which the teacher computed while the student learnt; none where its answers were kept.
+    /// Seconds in which the teacher computed while the student learnt; none where its outputs were cached.
     #[serde(default)]
     pub teacher_seconds: f64,
     /// Batches skipped for a NaN or infinite loss or gradient.
@@ -105,7 +105,7 @@ impl StageRecord {
     }
 }
 
-/// `test.json`: what the test split said of a stage's network.
+/// `test.json`: a stage's network evaluated on the test split.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TestRecord {
     /// Fingerprints of the stage and of the stages that it is compared with, and the epoch of its teacher.

@@ -36,7 +36,7 @@ pub(crate) struct ImageTask {
 #[derive(Debug, Clone)]
 struct TrainingSet {
     images: Arc<ImageSet>,
-    /// Of each class whether the stage never sees it.
+    /// Of each class whether the stage is trained without it.
     missing: Vec<bool>,
 }
 
@@ -67,7 +67,7 @@ impl ImageTask {
         }
         for (stage, single) in plan.singles() {
             if let Some(specialist) = single.specialist() {
-                // It starts from weights that know images as its generalist sees them.
+                // It starts from weights that take images preprocessed as its generalist does.
                 networks.insert(stage, networks[&specialist.of.stage].clone());
             }
         }

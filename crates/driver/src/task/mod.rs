@@ -38,7 +38,7 @@ pub(crate) trait Task: Debug {
     /// Class of each training sample of a stage.
     fn labels(&self, stage: Stage) -> &[u32];
 
-    /// Of each class whether a stage never sees it; empty for stages without a training set.
+    /// Of each class whether a stage is trained without it; empty for stages without a training set.
     fn missing(&self, stage: Stage) -> &[bool];
 
     /// Training samples of a stage.

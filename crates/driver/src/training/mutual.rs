@@ -7,11 +7,11 @@ use distill_objective::{Average, Signals, ensemble_logits};
 use super::Learner;
 use crate::DriverError;
 
-/// Networks that learn together: each has the mean of what the others say of the batch as its teacher.
+/// Networks that learn together: each has the mean of the others' outputs for the batch as its teacher.
 ///
 /// Equation 7 of the paper: each loss has the mean of its divergences from the others. With soft targets at T = 1 that
 /// differs from the divergence from their mean by what does not depend on the learner, so that the gradient is the
-/// same. The paper's algorithm 1 updates one network after the other, each with new answers of those before it; here
+/// same. The paper's algorithm 1 updates one network after the other, each with new outputs of those before it; here
 /// all of a step learn from the same ones.
 pub(super) fn signals(
     learner: &Learner,

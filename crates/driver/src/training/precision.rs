@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Capabilities;
 
-/// What convolutions and products are computed in while a network learns, and its teacher's answers with them.
+/// What convolutions and products are computed in while a network learns, and its teacher's outputs with them.
 /// Weights, their gradients, norms and losses are in single precision always, and so is every evaluation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

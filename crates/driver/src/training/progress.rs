@@ -63,7 +63,7 @@ pub(crate) struct WarmUp {
 pub struct Best {
     /// Epoch, from 1.
     pub epoch: usize,
-    /// Its share of right answers on the validation images.
+    /// Its share of validation images that it classifies correctly.
     pub top1: f64,
     /// Its mean −log p there, nats.
     pub nll: f64,

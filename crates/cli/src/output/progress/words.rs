@@ -30,7 +30,7 @@ pub(super) fn of(event: &Event<'_>) -> Option<Words> {
         Event::StageSkipped { stage, reason } => {
             line(format!("{}: skipped, {reason}", stage.name()))
         }
-        Event::Answers { done, total, images_per_second } => {
+        Event::TeacherOutputs { done, total, images_per_second } => {
             images("teacher cache", done, total, images_per_second)
         }
         Event::Evaluated { stage, done, total, images_per_second } => {

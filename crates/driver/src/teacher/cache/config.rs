@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// `[cache]` of a recipe: the teacher's answers to each training image are computed once, kept on disk and
+/// `[cache]` of a recipe: the teacher's outputs for each training image are computed once, stored on disk and
 /// used by every later run with the same teacher, data, views, seed and batch. An empty table takes the
 /// defaults.
 ///
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// | `top_k` | all classes, exact | from 1 to one below the classes |
 /// | `limit_gib` | what the disk has | `(0, ∞)`, for the whole cache folder |
 ///
-/// With `top_k` the largest logits are kept as they are, and the probability that is left is spread evenly
+/// With `top_k` the largest logits are stored as they are, and the probability that is left is spread evenly
 /// over the other classes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

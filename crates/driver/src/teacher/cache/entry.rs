@@ -1,4 +1,4 @@
-//! One teacher's answers on disk: a folder named after everything that they depend on.
+//! Cached outputs of one teacher on disk: a folder named after everything that they depend on.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -13,20 +13,20 @@ use crate::{
     store::{create_dir, fingerprint, write_json},
 };
 
-/// `entry.json`: what the answers are of.
+/// `entry.json`: what cached outputs depend on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CacheRecord {
     /// sha256 of `inputs`.
     pub key: String,
-    /// Everything that the answers depend on: teacher, data, views, order, precision.
+    /// Everything that the outputs depend on: teacher, data, views, order, precision.
     pub inputs: serde_json::Value,
     /// Images of a view.
     pub images: u64,
     /// Images of a full shard.
     pub shard_images: u64,
-    /// Images as they are, without augmentation, whose answers are there too as view 0.
+    /// Images as they are, without augmentation, whose outputs are there too as view 0.
     pub plain_images: u64,
-    /// Bytes of one image's answers.
+    /// Bytes of one image's outputs.
     pub image_bytes: u64,
 }
 
@@ -42,7 +42,7 @@ const USED: &str = "use.lock";
 const FILLED: &str = "fill.lock";
 
 impl Entry {
-    /// Opens the folder of these answers below `cache`, or begins it, and holds it: nobody clears it
+    /// Opens the folder of these outputs below `cache`, or begins it, and holds it: nobody clears it
     /// meanwhile. A record that is damaged is written again, for shards know themselves whose they are.
     pub(super) fn hold(
         cache: &Path,
@@ -85,7 +85,7 @@ impl Entry {
         }
     }
 
-    /// The folders of a cache that hold answers, by name.
+    /// The folders of a cache that hold outputs, by name.
     pub(super) fn folders(cache: &Path) -> Result<Vec<PathBuf>, DriverError> {
         let mut folders = inside(cache)?;
         folders.retain(|path| path.join(RECORD).is_file());
@@ -138,7 +138,7 @@ impl Entry {
         Ok(views.collect())
     }
 
-    /// Held while answers are added, unless another process does so.
+    /// Held while outputs are added, unless another process does so.
     pub(super) fn lock_for_filling(&self) -> Result<Option<File>, DriverError> {
         self.try_lock(FILLED)
     }
@@ -157,7 +157,7 @@ impl Entry {
     }
 }
 
-/// Removes the answers in a folder, whatever state they are in, unless a run holds them.
+/// Removes the outputs in a folder, whatever state they are in, unless a run holds them.
 pub(super) fn remove(path: &Path) -> Result<bool, DriverError> {
     let used = path.join(USED);
     // Where there is no such file, no run ever got as far as to hold it.

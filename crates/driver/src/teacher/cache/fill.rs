@@ -1,4 +1,4 @@
-//! The filling stage: what is missing or damaged is computed, shard by shard.
+//! Filling the teacher cache: outputs that are missing or damaged are computed, shard by shard.
 
 use std::{
     collections::BTreeMap,
@@ -27,7 +27,7 @@ use crate::{
 const SHARD_IMAGES: usize = 8192;
 /// Bytes of a shard at the most, for it is put together in memory; a single batch may be more.
 const SHARD_BYTES: usize = 64 << 20;
-/// Ctrl-C while answers are computed or checked.
+/// Ctrl-C while outputs are computed or checked.
 const INTERRUPTED: DriverError = DriverError::Interrupted { stage: "teacher cache" };
 /// Pause between two looks at a lock that another process holds.
 const POLL: Duration = Duration::from_millis(200);
@@ -37,13 +37,13 @@ const POLL: Duration = Duration::from_millis(200);
 pub struct CacheRequest<'a> {
     /// The cache's folder.
     pub cache: &'a Path,
-    /// Precision, classes that are kept, and the limit; the views are those below.
+    /// Precision, classes that are stored, and the limit; the views are those below.
     pub section: &'a CacheConfig,
     /// Number of logits.
     pub classes: usize,
-    /// What the teacher answers with beside logits: the taps that it watches, in its order.
+    /// Features that are stored beside logits: the taps selected in the teacher, in its order.
     pub taps: Vec<TapShape>,
-    /// A table of everything that the answers depend on (teacher, data, augmentation, seed), the layout aside.
+    /// A table of everything that the outputs depend on (teacher, data, augmentation, seed), the layout aside.
     pub inputs: serde_json::Value,
     /// The training's batches, with a view of its own for each epoch.
     pub batches: Loader,
@@ -51,15 +51,15 @@ pub struct CacheRequest<'a> {
     pub views: u64,
     /// Images as they are, one batch of them, that are asked for too.
     pub plain: Option<Loader>,
-    /// Where the teacher computes and answers are put.
+    /// Where the teacher computes and outputs are put.
     pub device: &'a Device,
 }
 
 impl CacheRequest<'_> {
-    /// Computes what is not there and opens the answers.
+    /// Computes what is not there and opens the cached outputs.
     ///
     /// # Errors
-    /// [`DriverError::Interrupted`] with whole shards kept, [`DriverError::Answers`], and failures of files.
+    /// [`DriverError::Interrupted`] with whole shards kept, [`DriverError::TeacherOutput`], and failures of files.
     pub fn fill(
         self,
         teacher: &Teacher,
@@ -85,7 +85,7 @@ impl CacheRequest<'_> {
                 let records = self.compute(shard, teacher, interrupt, &mut |images| {
                     done += images;
                     let rate = done as f64 / started.elapsed().as_secs_f64();
-                    observer.on(Event::Answers { done, total, images_per_second: rate });
+                    observer.on(Event::TeacherOutputs { done, total, images_per_second: rate });
                 })?;
                 shard.write(&path, &records)?;
             }
@@ -276,7 +276,7 @@ impl CacheRequest<'_> {
             };
             let features = taps.iter().map(|tap| &tap[part(tap)]);
             layout.encode(&logits[part(&logits)], features, records).map_err(|value| {
-                DriverError::Answers {
+                DriverError::TeacherOutput {
                     value,
                     sample: *sample,
                     view,

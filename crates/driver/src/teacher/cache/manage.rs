@@ -14,18 +14,18 @@ use super::{
 };
 use crate::DriverError;
 
-/// One teacher's answers in a cache.
+/// Cached outputs of one teacher.
 #[derive(Debug, Clone, Serialize)]
 pub struct CacheEntry {
     /// Name of the folder, the start of the key.
     pub name: String,
-    /// What the answers are of; none where that record is damaged.
+    /// What the outputs depend on; none where that record is damaged.
     pub record: Option<CacheRecord>,
     /// Views of which there is something.
     pub views: Vec<u64>,
     /// Bytes on disk.
     pub bytes: u64,
-    /// When a run last opened the answers, seconds since 1970.
+    /// When a run last opened them, seconds since 1970.
     pub used: Option<u64>,
 }
 
@@ -68,7 +68,7 @@ pub fn cache_list(cache: &Path) -> Result<Vec<CacheEntry>, DriverError> {
     Ok(entries)
 }
 
-/// Reads the answers called `names` whole, or all where there are no names, and says what is damaged.
+/// Reads the entries called `names` whole, or all where there are no names, and says what is damaged.
 /// What is not finished is no fault: the next run goes on with it.
 ///
 /// # Errors
@@ -94,7 +94,7 @@ pub fn cache_verify(cache: &Path, names: &[String]) -> Result<Vec<CacheFault>, D
     Ok(faults)
 }
 
-/// Removes the answers called `names`, or all where there are no names; those that a run is using stay.
+/// Removes the entries called `names`, or all where there are no names; those that a run is using stay.
 ///
 /// # Errors
 /// [`DriverError`] for a name that is not there, and for what cannot be removed.

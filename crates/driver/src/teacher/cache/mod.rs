@@ -1,7 +1,7 @@
 //! The teacher cache: outputs of the teacher on disk, computed once and read by every later run.
 //!
 //! A view of the training images is stored in the order and in the batches of the epoch that shows it first,
-//! so that a run with one view an epoch reads exactly what a live teacher would have said in its place: a
+//! so that a run with one view an epoch reads exactly what a live teacher would have computed in its place: a
 //! matrix product may round an image's numbers in another way in another batch.
 
 mod config;

@@ -1,15 +1,15 @@
-//! One image's answers as bytes: its logits, then its features, tap by tap.
+//! Teacher outputs for one image as bytes: its logits, then its features, tap by tap.
 
 use distill_objective::TapShape;
 use half::f16;
 
 use crate::teacher::{CacheConfig, Stored};
 
-/// How the answers to one image are laid out; every record has the same size.
+/// How the outputs for one image are laid out; every record has the same size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RecordLayout {
     pub(super) classes: usize,
-    /// Logits that are kept, where these are not all.
+    /// Logits that are stored, where these are not all.
     pub(super) top_k: Option<usize>,
     pub(super) stored: Stored,
     pub(super) taps: Vec<TapShape>,
@@ -22,15 +22,15 @@ impl RecordLayout {
 
     /// Bytes of a record.
     pub(super) fn bytes(&self) -> usize {
-        // Each kept class has its number in four bytes; the level of the others is one more logit.
+        // Each stored class has its number in four bytes; the level of the others is one more logit.
         let logits = match self.top_k {
-            Some(kept) => 4 * kept + self.width() * (kept + 1),
+            Some(count) => 4 * count + self.width() * (count + 1),
             None => self.width() * self.classes,
         };
         logits + self.width() * self.taps.iter().map(values).sum::<usize>()
     }
 
-    /// Appends one image's answers. The first value that does not fit comes back as the error.
+    /// Appends one image's outputs. The first value that does not fit comes back as the error.
     pub(super) fn encode<'a>(
         &self,
         logits: &[f32],
@@ -38,8 +38,8 @@ impl RecordLayout {
         into: &mut Vec<u8>,
     ) -> Result<(), f32> {
         match self.top_k {
-            Some(kept) => {
-                let (classes, level) = largest(logits, kept);
+            Some(count) => {
+                let (classes, level) = largest(logits, count);
                 classes.iter().for_each(|class| into.extend((*class as u32).to_le_bytes()));
                 for value in classes.iter().map(|class| logits[*class]).chain([level]) {
                     self.put(value, into)?;
@@ -53,7 +53,7 @@ impl RecordLayout {
         Ok(())
     }
 
-    /// Appends the answers in a record to the rows of a batch. None where it names a class that is not there.
+    /// Appends the outputs in a record to the rows of a batch. None where it names a class that is not there.
     pub(super) fn decode(
         &self,
         record: &[u8],
@@ -62,11 +62,11 @@ impl RecordLayout {
     ) -> Option<()> {
         let width = self.width();
         let mut rest = match self.top_k {
-            Some(kept) => {
-                let (classes, rest) = record.split_at(4 * kept);
-                let (values, rest) = rest.split_at(width * (kept + 1));
+            Some(count) => {
+                let (classes, rest) = record.split_at(4 * count);
+                let (values, rest) = rest.split_at(width * (count + 1));
                 let row = logits.len();
-                logits.resize(row + self.classes, self.get(&values[width * kept..]));
+                logits.resize(row + self.classes, self.get(&values[width * count..]));
                 for (class, value) in classes.chunks_exact(4).zip(values.chunks_exact(width)) {
                     let class = u32::from_le_bytes(class.try_into().expect("four bytes")) as usize;
                     *logits[row..].get_mut(class)? = self.get(value);
@@ -121,12 +121,12 @@ fn values(tap: &TapShape) -> usize {
     tap.width * tap.places
 }
 
-/// The classes of the `kept` largest logits, of equal ones the first, and the one logit that gives all
+/// The classes of the `count` largest logits, of equal ones the first, and the one logit that gives all
 /// others together the probability that they have.
-fn largest(logits: &[f32], kept: usize) -> (Vec<usize>, f32) {
+fn largest(logits: &[f32], count: usize) -> (Vec<usize>, f32) {
     let mut order: Vec<usize> = (0..logits.len()).collect();
     order.sort_by(|a, b| logits[*b].total_cmp(&logits[*a]).then(a.cmp(b)));
-    let others = order.split_off(kept);
+    let others = order.split_off(count);
     let top = f64::from(logits[others[0]]);
     let sum: f64 = others.iter().map(|class| (f64::from(logits[*class]) - top).exp()).sum();
     (order, (top + (sum / others.len() as f64).ln()) as f32)
@@ -178,9 +178,9 @@ mod tests {
         let (logits, _) = through(&layout(Some(2), Stored::F32, false));
         assert_eq!((logits[2], logits[4]), (4.25, 4.25));
         assert!(logits[0] == logits[1] && logits[1] == logits[3]);
-        let (kept, whole) = (log_softmax(&logits), log_softmax(&LOGITS));
+        let (stored, whole) = (log_softmax(&logits), log_softmax(&LOGITS));
         for class in [2, 4] {
-            assert!((kept[class] - whole[class]).abs() < 1e-6, "class {class} keeps its share");
+            assert!((stored[class] - whole[class]).abs() < 1e-6, "class {class} keeps its share");
         }
         // By hand: log of the mean of exp(1.5), exp(-2), exp(0.1).
         assert!((logits[0] - 0.645_74).abs() < 1e-4, "{}", logits[0]);

@@ -16,8 +16,8 @@ use crate::{
 
 use super::Pipeline;
 
-/// What networks said of the test split.
-type Known = Vec<(Reference, Rc<Predictions>)>;
+/// Predictions of the test split that are needed again.
+type CachedPredictions = Vec<(Reference, Rc<Predictions>)>;
 
 const BASELINE: Reference = Reference { stage: Stage::Baseline, weights: Weights::Last };
 const STUDENT: Reference = Reference { stage: Stage::Student, weights: Weights::Last };
@@ -33,28 +33,28 @@ impl Pipeline<'_> {
                 due.push(*stage);
             }
         }
-        let mut known = Vec::new();
+        let mut cached = Vec::new();
         for stage in due {
             observer.on(Event::Evaluating { stage });
-            let teacher = match self.heard(stage) {
-                Some(reference) => Some(self.known(reference, &mut known, observer)?),
+            let teacher = match self.reference_teacher(stage) {
+                Some(reference) => Some(self.predictions(reference, &mut cached, observer)?),
                 None => None,
             };
-            let selected = self.known(Reference::selected(stage), &mut known, observer)?;
+            let selected = self.predictions(Reference::selected(stage), &mut cached, observer)?;
             let record = self.record(stage)?;
             let last_is_selected = record.selected.is_none_or(|best| best.epoch == record.epochs);
             let reference = Reference { stage, weights: Weights::Last };
             let last = match last_is_selected {
                 true => selected.clone(),
-                false => self.known(reference, &mut known, observer)?,
+                false => self.predictions(reference, &mut cached, observer)?,
             };
             let validation =
-                self.predict(reference, &self.seen_by(stage, &self.validation)?, observer)?;
-            if last_is_selected && self.is_asked_for(reference) {
-                known.push((reference, last.clone()));
+                self.predict(reference, &self.relabelled(stage, &self.validation)?, observer)?;
+            if last_is_selected && self.is_needed_again(reference) {
+                cached.push((reference, last.clone()));
             }
             let before = match stage {
-                Stage::Student => Some(self.known(BASELINE, &mut known, observer)?),
+                Stage::Student => Some(self.predictions(BASELINE, &mut cached, observer)?),
                 _ => None,
             };
             let calibration = Calibration::of(&validation, &last);
@@ -84,16 +84,16 @@ impl Pipeline<'_> {
             };
             write_json(&self.folder(stage).join("test.json"), &test)?;
         }
-        self.gather_evidence(&mut known, observer)
+        self.gather_evidence(&mut cached, observer)
     }
 
-    /// Writes what the three networks say of the test images, unless it is there.
+    /// Writes the evidence of the three networks' predictions, unless it is there.
     fn gather_evidence(
         &self,
-        known: &mut Known,
+        cached: &mut CachedPredictions,
         observer: &mut dyn Observer,
     ) -> Result<(), DriverError> {
-        let teacher = self.heard(Stage::Student).expect("a student has a teacher");
+        let teacher = self.reference_teacher(Stage::Student).expect("a student has a teacher");
         let path = self.config.out.join(EVIDENCE);
         let mut of = vec![teacher.to_string()];
         for stage in Stage::ALL {
@@ -105,20 +105,20 @@ impl Pipeline<'_> {
             return Ok(());
         }
         let (teacher, baseline, student) = (
-            self.known(teacher, known, observer)?,
-            self.known(BASELINE, known, observer)?,
-            self.known(STUDENT, known, observer)?,
+            self.predictions(teacher, cached, observer)?,
+            self.predictions(BASELINE, cached, observer)?,
+            self.predictions(STUDENT, cached, observer)?,
         );
-        let said = Three { teacher: &*teacher, baseline: &*baseline, student: &*student };
+        let predictions = Three { teacher: &*teacher, baseline: &*baseline, student: &*student };
         let temperature = self.config.recipe.temperature();
         let classes = self.class_names(Stage::Student).to_vec();
-        let evidence = Evidence::gather(of, classes, temperature, &*self.task, &said);
+        let evidence = Evidence::gather(of, classes, temperature, &*self.task, &predictions);
         write_json(&path, &evidence)
     }
 
-    /// The teacher that a network is compared with. The baseline is compared with the one that it did not hear,
-    /// and so is a student whose objective looks at labels alone.
-    fn heard(&self, stage: Stage) -> Option<Reference> {
+    /// The teacher that a network is compared with. The baseline is compared with the one that it did not learn
+    /// from, and so is a student whose objective looks at labels alone.
+    fn reference_teacher(&self, stage: Stage) -> Option<Reference> {
         match stage {
             Stage::Baseline | Stage::Student => Some(self.config.recipe.teacher),
             _ => self.config.recipe.learns_from(stage),
@@ -128,7 +128,7 @@ impl Pipeline<'_> {
     /// What the figures of a network depend on.
     fn compared(&self, stage: Stage) -> Result<Vec<String>, DriverError> {
         let mut of = vec![self.record(stage)?.fingerprint];
-        if let Some(reference) = self.heard(stage) {
+        if let Some(reference) = self.reference_teacher(stage) {
             of.push(self.record(reference.stage)?.fingerprint);
             if reference.weights != Weights::Selected {
                 of.push(reference.to_string());
@@ -140,27 +140,27 @@ impl Pipeline<'_> {
         Ok(of)
     }
 
-    /// Whether what a network says is needed more than once: by those that are compared with it, or as evidence.
-    fn is_asked_for(&self, of: Reference) -> bool {
+    /// Whether a network's predictions are needed more than once: by those that are compared with it, or as evidence.
+    fn is_needed_again(&self, of: Reference) -> bool {
         let stages = &self.config.recipe.stages;
         [BASELINE, STUDENT].contains(&of)
-            || stages.iter().any(|plan| self.heard(plan.stage) == Some(of))
+            || stages.iter().any(|plan| self.reference_teacher(plan.stage) == Some(of))
     }
 
-    /// What a network says of the test split, kept where it is asked for again.
-    fn known(
+    /// A network's predictions of the test split, cached where they are needed again.
+    fn predictions(
         &self,
         of: Reference,
-        kept: &mut Known,
+        cached: &mut CachedPredictions,
         observer: &mut dyn Observer,
     ) -> Result<Rc<Predictions>, DriverError> {
-        if let Some((_, there)) = kept.iter().find(|(reference, _)| *reference == of) {
+        if let Some((_, there)) = cached.iter().find(|(reference, _)| *reference == of) {
             return Ok(there.clone());
         }
-        let predictions = self.predict(of, &self.seen_by(of.stage, &self.test)?, observer)?;
+        let predictions = self.predict(of, &self.relabelled(of.stage, &self.test)?, observer)?;
         let predictions = Rc::new(predictions);
-        if self.is_asked_for(of) {
-            kept.push((of, predictions.clone()));
+        if self.is_needed_again(of) {
+            cached.push((of, predictions.clone()));
         }
         Ok(predictions)
     }

@@ -1,4 +1,4 @@
-//! Who answers the student: the teacher itself, or what it said earlier.
+//! Teacher outputs for a student: from the live teacher, or from the teacher cache.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -15,7 +15,7 @@ use crate::{
     training::{DRY_RUN, taps, try_connection},
 };
 
-/// What the answers of one key are may change with this toolkit: then this does.
+/// Version of the outputs that one key stands for: it changes where this toolkit computes others.
 const FORMAT: u32 = 1;
 
 impl Pipeline<'_> {
@@ -24,8 +24,9 @@ impl Pipeline<'_> {
         self.config.recipe.recipe.cache.as_ref()
     }
 
-    /// Outputs of `teacher`, which is `reference` and watches what `objective` compares, to what a stage sees.
-    pub(super) fn answers(
+    /// Outputs of `teacher`, which is `reference` with the features that `objective` compares selected, for the
+    /// batches of a stage.
+    pub(super) fn teacher_outputs(
         &self,
         stage: Stage,
         reference: Reference,
@@ -47,11 +48,12 @@ impl Pipeline<'_> {
             observer.on(Event::Note(note.to_owned()));
         }
         let identity = self.identity(reference)?;
-        let filling = self.filling(stage, reference, section, objective, batches, identity)?;
-        Ok(TeacherOutputs::cached(filling.fill(&teacher, self.interrupt, observer)?))
+        let request =
+            self.cache_request(stage, reference, section, objective, batches, identity)?;
+        Ok(TeacherOutputs::cached(request.fill(&teacher, self.interrupt, observer)?))
     }
 
-    /// Refuses answers for which there is no room, before any teacher is trained.
+    /// Refuses outputs for which the cache has no room, before any teacher is trained.
     pub(super) fn check_cache(&self) -> Result<(), DriverError> {
         let recipe = &self.config.recipe;
         let Some(section) = self.cache() else { return Ok(()) };
@@ -69,13 +71,14 @@ impl Pipeline<'_> {
             let batches = Loader::shuffled(source, training.optimizer.batch, self.seed(stage));
             // Which teacher it is shows in its name, and not yet in its weights.
             let name = Value::from(reference.to_string());
-            let filling = self.filling(stage, reference, section, &objective, batches, name)?;
-            filling.check_early(&mut asked)?;
+            let request =
+                self.cache_request(stage, reference, section, &objective, batches, name)?;
+            request.check_early(&mut asked)?;
         }
         Ok(())
     }
 
-    fn filling<'a>(
+    fn cache_request<'a>(
         &'a self,
         stage: Stage,
         reference: Reference,
@@ -86,12 +89,12 @@ impl Pipeline<'_> {
     ) -> Result<CacheRequest<'a>, DriverError> {
         let (recipe, own) = (&self.config.recipe, self.training(stage));
         let teacher = recipe.single(reference.stage);
-        // An ensemble has no features to watch.
-        let mut watched = Vec::new();
+        // An ensemble has no features to select.
+        let mut selected = Vec::new();
         if let Some(teacher) = teacher {
-            watched = taps(&teacher.architecture.graph(&self.signature(reference.stage))?);
+            selected = taps(&teacher.architecture.graph(&self.signature(reference.stage))?);
             let [_, names] = objective.taps();
-            watched.retain(|tap| names.contains(&tap.name.as_str()));
+            selected.retain(|tap| names.contains(&tap.name.as_str()));
         }
         let mut inputs = json!({
             "teacher": identity,
@@ -113,15 +116,15 @@ impl Pipeline<'_> {
         if !own.optimizer.precision.is_default() {
             inputs["computed_in"] = json!(own.optimizer.precision);
         }
-        let plain = (!watched.is_empty()).then(|| {
-            // What connectors are made from is asked for as it is.
+        let plain = (!selected.is_empty()).then(|| {
+            // Connectors are made from images without augmentation.
             Loader::in_order(self.task.first(stage, DRY_RUN), DRY_RUN)
         });
         Ok(CacheRequest {
             cache: &self.config.cache,
             section,
             classes: self.task.classes().len(),
-            taps: watched,
+            taps: selected,
             inputs,
             batches,
             views: section.views_of(own.epochs) as u64,
