@@ -188,7 +188,7 @@ impl HostBatch {
     pub fn to_device(self, device: &Device) -> Result<Batch, DataError> {
         let classes = self.classes()?.to_vec();
         if self.mask.is_some() {
-            return Err(DataError::batch("a batch", "a mask of rows", "none beside classes"));
+            return Err(DataError::batch("a batch", "a mask", "none beside classes"));
         }
         self.check_rows()?;
         let rows = classes.len();

@@ -253,6 +253,24 @@ fn what_there_is_no_room_for_is_refused_before_any_work() {
     }
 }
 
+#[test]
+fn an_entry_names_everything_that_its_outputs_depend_on() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    let config = with_cache(folder.path(), "run", &["cache={}"]);
+    complete(&config);
+    let entry = &cache_list(&config.cache).unwrap()[0];
+    let entry = config.cache.join(&entry.name).join("entry.json");
+    let entry = fs::read_to_string(entry).unwrap();
+    let entry: serde_json::Value = serde_json::from_str(&entry).unwrap();
+    let mut names: Vec<&String> = entry["inputs"].as_object().unwrap().keys().collect();
+    names.sort();
+    let expected = "architecture augment backend batch burn classes dataset dataset_sha256 device format image \
+                    images model plain_images precision seed taps teacher top_k validation without";
+    assert_eq!(names, expected.split_whitespace().collect::<Vec<_>>());
+    assert_eq!(entry["inputs"]["image"], serde_json::json!([3, 32, 32]));
+}
+
 fn with_cache(folder: &Path, out: &str, more: &[&str]) -> RunConfig {
     let mut config = flex(&folder.join(out), more);
     config.cache = folder.join("cache");

@@ -113,6 +113,8 @@ impl Pipeline<'_> {
             "seed": self.seed(stage),
             "backend": self.config.backend,
         });
+        let (name, shape) = self.task.shape();
+        inputs[name] = shape;
         if !own.optimizer.precision.is_default() {
             inputs["computed_in"] = json!(own.optimizer.precision);
         }
