@@ -69,6 +69,10 @@ pub struct Batch {
 
 /// Input of a network on the device, before its own preprocessing.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is made a batch, and moved into its forward pass"
+)]
 pub enum Input {
     /// Pixels as fractions in `[0, 1]`, `[batch, channels, height, width]`.
     Images(Tensor<4>),
@@ -204,7 +208,7 @@ impl HostBatch {
             _ => {}
         }
         let labels = Tensor::from_data(TensorData::new(classes, [rows]), device);
-        Ok(Batch { input: self.input.to_device(device), labels })
+        Ok(Batch { input: self.input.into_device(device), labels })
     }
 }
 
@@ -251,7 +255,7 @@ impl From<Tensor<4>> for Input {
 }
 
 impl HostInput {
-    fn to_device(self, device: &Device) -> Input {
+    fn into_device(self, device: &Device) -> Input {
         match self {
             Self::Images { shape, pixels } => {
                 let ImageShape { channels, height, width } = shape;

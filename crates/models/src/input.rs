@@ -59,6 +59,10 @@ pub enum OutputSpec {
 
 /// A batch of a network's input, on its device.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is made a batch, and moved into its forward pass"
+)]
 pub enum NetworkInput {
     /// Images, `[batch, channels, height, width]`.
     Images(Tensor<4>),
