@@ -14,7 +14,7 @@ use crate::{
     teacher::Teacher,
 };
 
-use super::Pipeline;
+use super::{Pipeline, ensemble::load_teacher, specialists::relabelled};
 
 /// Predictions of the test split that are needed again.
 type CachedPredictions = Vec<(Reference, Rc<Predictions>)>;
@@ -22,183 +22,188 @@ type CachedPredictions = Vec<(Reference, Rc<Predictions>)>;
 const BASELINE: Reference = Reference { stage: Stage::Baseline, weights: Weights::Last };
 const STUDENT: Reference = Reference { stage: Stage::Student, weights: Weights::Last };
 
-impl Pipeline<'_> {
-    /// Reads the test split: once for each network that is not evaluated yet.
-    pub(super) fn evaluate(&self, observer: &mut dyn Observer) -> Result<(), DriverError> {
-        let mut due = Vec::new();
-        for StagePlan { stage, .. } in &self.config.recipe.stages {
-            let old: Option<TestRecord> = read_json(&self.folder(*stage).join("test.json"))?;
-            let of = self.compared(*stage)?;
-            if !old.is_some_and(|old| old.calibration.is_some() && old.of == of) {
-                due.push(*stage);
-            }
-        }
-        let mut cached = Vec::new();
-        for stage in due {
-            observer.on(Event::Evaluating { stage });
-            let teacher = match self.reference_teacher(stage) {
-                Some(reference) => Some(self.predictions(reference, &mut cached, observer)?),
-                None => None,
-            };
-            let selected = self.predictions(Reference::selected(stage), &mut cached, observer)?;
-            let record = self.record(stage)?;
-            let last_is_selected = record.selected.is_none_or(|best| best.epoch == record.epochs);
-            let reference = Reference { stage, weights: Weights::Last };
-            let last = match last_is_selected {
-                true => selected.clone(),
-                false => self.predictions(reference, &mut cached, observer)?,
-            };
-            let validation =
-                self.predict(reference, &self.relabelled(stage, &self.validation)?, observer)?;
-            if last_is_selected && self.is_needed_again(reference) {
-                cached.push((reference, last.clone()));
-            }
-            let before = match stage {
-                Stage::Student => Some(self.predictions(BASELINE, &mut cached, observer)?),
-                _ => None,
-            };
-            let calibration = Calibration::of(&validation, &last);
-            let figures = [calibration.nll, calibration.nll_scaled, selected.scores(None).nll];
-            if let Some(figure) = figures.into_iter().find(|figure| !figure.is_finite()) {
-                return Err(DriverError::Folder {
-                    path: self.folder(stage),
-                    problem: format!("on the test images the network's mean -log p is `{figure}`"),
-                    hint: "its logits of some images are NaN or infinite; train it with a lower \
-                           `optimizer.learning_rate`, or give another file"
-                        .to_owned(),
-                });
-            }
-            let missing = self.task.missing(stage);
-            let names = self.task.classes();
-            let missing = missing
-                .contains(&true)
-                .then(|| MissingClasses::of(names, missing, &validation, &last));
-            let test = TestRecord {
-                missing,
-                of: self.compared(stage)?,
-                last: last.scores(teacher.as_deref()),
-                selected: selected.scores(teacher.as_deref()),
-                calibration: Some(calibration),
-                classes: classes(&last, before.as_deref(), self.class_names(stage).len()),
-                latency: Some(self.latency(reference)?),
-            };
-            write_json(&self.folder(stage).join("test.json"), &test)?;
-        }
-        self.gather_evidence(&mut cached, observer)
-    }
-
-    /// Writes the evidence of the three networks' predictions, unless it is there.
-    fn gather_evidence(
-        &self,
-        cached: &mut CachedPredictions,
-        observer: &mut dyn Observer,
-    ) -> Result<(), DriverError> {
-        let teacher = self.reference_teacher(Stage::Student).expect("a student has a teacher");
-        let path = self.config.out.join(EVIDENCE);
-        let mut of = vec![teacher.to_string()];
-        for stage in Stage::ALL {
-            of.push(self.record(stage)?.fingerprint);
-        }
-        // What was damaged, or written by another version, is made again.
-        let old: Option<Evidence> = read_json(&path).unwrap_or_default();
-        if old.is_some_and(|old| old.of == of) {
-            return Ok(());
-        }
-        let (teacher, baseline, student) = (
-            self.predictions(teacher, cached, observer)?,
-            self.predictions(BASELINE, cached, observer)?,
-            self.predictions(STUDENT, cached, observer)?,
-        );
-        let predictions = Three { teacher: &*teacher, baseline: &*baseline, student: &*student };
-        let temperature = self.config.recipe.temperature();
-        let classes = self.class_names(Stage::Student).to_vec();
-        let evidence = Evidence::gather(of, classes, temperature, &*self.task, &predictions);
-        write_json(&path, &evidence)
-    }
-
-    /// The teacher that a network is compared with. The baseline is compared with the one that it did not learn
-    /// from, and so is a student whose objective looks at labels alone.
-    fn reference_teacher(&self, stage: Stage) -> Option<Reference> {
-        match stage {
-            Stage::Baseline | Stage::Student => Some(self.config.recipe.teacher),
-            _ => self.config.recipe.learns_from(stage),
+/// Reads the test split: once for each network that is not evaluated yet.
+pub(super) fn evaluate(
+    pipeline: &Pipeline<'_>,
+    observer: &mut dyn Observer,
+) -> Result<(), DriverError> {
+    let mut due = Vec::new();
+    for StagePlan { stage, .. } in &pipeline.config.recipe.stages {
+        let old: Option<TestRecord> = read_json(&pipeline.folder(*stage).join("test.json"))?;
+        let of = compared(pipeline, *stage)?;
+        if !old.is_some_and(|old| old.calibration.is_some() && old.of == of) {
+            due.push(*stage);
         }
     }
-
-    /// What the figures of a network depend on.
-    fn compared(&self, stage: Stage) -> Result<Vec<String>, DriverError> {
-        let mut of = vec![self.record(stage)?.fingerprint];
-        if let Some(reference) = self.reference_teacher(stage) {
-            of.push(self.record(reference.stage)?.fingerprint);
-            if reference.weights != Weights::Selected {
-                of.push(reference.to_string());
-            }
+    let mut cached = Vec::new();
+    for stage in due {
+        observer.on(Event::Evaluating { stage });
+        let teacher = match reference_teacher(pipeline, stage) {
+            Some(reference) => Some(predictions(pipeline, reference, &mut cached, observer)?),
+            None => None,
+        };
+        let selected = predictions(pipeline, Reference::selected(stage), &mut cached, observer)?;
+        let record = pipeline.record(stage)?;
+        let last_is_selected = record.selected.is_none_or(|best| best.epoch == record.epochs);
+        let reference = Reference { stage, weights: Weights::Last };
+        let last = match last_is_selected {
+            true => selected.clone(),
+            false => predictions(pipeline, reference, &mut cached, observer)?,
+        };
+        let validation = predict(
+            pipeline,
+            reference,
+            &relabelled(pipeline, stage, &pipeline.validation)?,
+            observer,
+        )?;
+        if last_is_selected && is_needed_again(pipeline, reference) {
+            cached.push((reference, last.clone()));
         }
-        if stage == Stage::Student {
-            of.push(self.record(Stage::Baseline)?.fingerprint);
+        let before = match stage {
+            Stage::Student => Some(predictions(pipeline, BASELINE, &mut cached, observer)?),
+            _ => None,
+        };
+        let calibration = Calibration::of(&validation, &last);
+        let figures = [calibration.nll, calibration.nll_scaled, selected.scores(None).nll];
+        if let Some(figure) = figures.into_iter().find(|figure| !figure.is_finite()) {
+            return Err(DriverError::Folder {
+                path: pipeline.folder(stage),
+                problem: format!("on the test images the network's mean -log p is `{figure}`"),
+                hint: "its logits of some images are NaN or infinite; train it with a lower \
+                       `optimizer.learning_rate`, or give another file"
+                    .to_owned(),
+            });
         }
-        Ok(of)
+        let missing = pipeline.task.missing(stage);
+        let names = pipeline.task.classes();
+        let missing =
+            missing.contains(&true).then(|| MissingClasses::of(names, missing, &validation, &last));
+        let test = TestRecord {
+            missing,
+            of: compared(pipeline, stage)?,
+            last: last.scores(teacher.as_deref()),
+            selected: selected.scores(teacher.as_deref()),
+            calibration: Some(calibration),
+            classes: classes(&last, before.as_deref(), pipeline.class_names(stage).len()),
+            latency: Some(latency(pipeline, reference)?),
+        };
+        write_json(&pipeline.folder(stage).join("test.json"), &test)?;
     }
+    gather_evidence(pipeline, &mut cached, observer)
+}
 
-    /// Whether a network's predictions are needed more than once: by those that are compared with it, or as evidence.
-    fn is_needed_again(&self, of: Reference) -> bool {
-        let stages = &self.config.recipe.stages;
-        [BASELINE, STUDENT].contains(&of)
-            || stages.iter().any(|plan| self.reference_teacher(plan.stage) == Some(of))
+/// Writes the evidence of the three networks' predictions, unless it is there.
+fn gather_evidence(
+    pipeline: &Pipeline<'_>,
+    cached: &mut CachedPredictions,
+    observer: &mut dyn Observer,
+) -> Result<(), DriverError> {
+    let teacher = reference_teacher(pipeline, Stage::Student).expect("a student has a teacher");
+    let path = pipeline.config.out.join(EVIDENCE);
+    let mut of = vec![teacher.to_string()];
+    for stage in Stage::ALL {
+        of.push(pipeline.record(stage)?.fingerprint);
     }
+    // What was damaged, or written by another version, is made again.
+    let old: Option<Evidence> = read_json(&path).unwrap_or_default();
+    if old.is_some_and(|old| old.of == of) {
+        return Ok(());
+    }
+    let (teacher, baseline, student) = (
+        predictions(pipeline, teacher, cached, observer)?,
+        predictions(pipeline, BASELINE, cached, observer)?,
+        predictions(pipeline, STUDENT, cached, observer)?,
+    );
+    let predictions = Three { teacher: &*teacher, baseline: &*baseline, student: &*student };
+    let temperature = pipeline.config.recipe.temperature();
+    let classes = pipeline.class_names(Stage::Student).to_vec();
+    let evidence = Evidence::gather(of, classes, temperature, &*pipeline.task, &predictions);
+    write_json(&path, &evidence)
+}
 
-    /// A network's predictions of the test split, cached where they are needed again.
-    fn predictions(
-        &self,
-        of: Reference,
-        cached: &mut CachedPredictions,
-        observer: &mut dyn Observer,
-    ) -> Result<Rc<Predictions>, DriverError> {
-        if let Some((_, there)) = cached.iter().find(|(reference, _)| *reference == of) {
-            return Ok(there.clone());
+/// The teacher that a network is compared with. The baseline is compared with the one that it did not learn
+/// from, and so is a student whose objective looks at labels alone.
+fn reference_teacher(pipeline: &Pipeline<'_>, stage: Stage) -> Option<Reference> {
+    match stage {
+        Stage::Baseline | Stage::Student => Some(pipeline.config.recipe.teacher),
+        _ => pipeline.config.recipe.learns_from(stage),
+    }
+}
+
+/// What the figures of a network depend on.
+fn compared(pipeline: &Pipeline<'_>, stage: Stage) -> Result<Vec<String>, DriverError> {
+    let mut of = vec![pipeline.record(stage)?.fingerprint];
+    if let Some(reference) = reference_teacher(pipeline, stage) {
+        of.push(pipeline.record(reference.stage)?.fingerprint);
+        if reference.weights != Weights::Selected {
+            of.push(reference.to_string());
         }
-        let predictions = self.predict(of, &self.relabelled(of.stage, &self.test)?, observer)?;
-        let predictions = Rc::new(predictions);
-        if self.is_needed_again(of) {
-            cached.push((of, predictions.clone()));
-        }
-        Ok(predictions)
     }
-
-    pub(super) fn predict(
-        &self,
-        of: Reference,
-        images: &Loader,
-        observer: &mut dyn Observer,
-    ) -> Result<Predictions, DriverError> {
-        let network = self.for_evaluation(of)?;
-        let (mut done, total, started) = (0, images.samples() as u64, Instant::now());
-        Predictions::collect(images, &self.config.device, |input| {
-            self.go_on(of)?;
-            done += input.samples() as u64;
-            let logits = network.logits_on_host(input)?;
-            let images_per_second = done as f64 / started.elapsed().as_secs_f64();
-            observer.on(Event::Evaluated { stage: of.stage, done, total, images_per_second });
-            Ok(logits)
-        })
+    if stage == Stage::Student {
+        of.push(pipeline.record(Stage::Baseline)?.fingerprint);
     }
+    Ok(of)
+}
 
-    fn latency(&self, of: Reference) -> Result<Latency, DriverError> {
-        let network = self.for_evaluation(of)?;
-        let sample = self.task.blank(&self.config.device);
-        Ok(Latency::of(|| network.logits(sample.clone()))?)
+/// Whether a network's predictions are needed more than once: by those that are compared with it, or as evidence.
+fn is_needed_again(pipeline: &Pipeline<'_>, of: Reference) -> bool {
+    let stages = &pipeline.config.recipe.stages;
+    [BASELINE, STUDENT].contains(&of)
+        || stages.iter().any(|plan| reference_teacher(pipeline, plan.stage) == Some(of))
+}
+
+/// A network's predictions of the test split, cached where they are needed again.
+fn predictions(
+    pipeline: &Pipeline<'_>,
+    of: Reference,
+    cached: &mut CachedPredictions,
+    observer: &mut dyn Observer,
+) -> Result<Rc<Predictions>, DriverError> {
+    if let Some((_, there)) = cached.iter().find(|(reference, _)| *reference == of) {
+        return Ok(there.clone());
     }
-
-    fn for_evaluation(&self, of: Reference) -> Result<Teacher, DriverError> {
-        self.go_on(of)?;
-        Ok(self.teacher(of)?.for_evaluation())
+    let predictions =
+        predict(pipeline, of, &relabelled(pipeline, of.stage, &pipeline.test)?, observer)?;
+    let predictions = Rc::new(predictions);
+    if is_needed_again(pipeline, of) {
+        cached.push((of, predictions.clone()));
     }
+    Ok(predictions)
+}
 
-    fn go_on(&self, of: Reference) -> Result<(), DriverError> {
-        match self.interrupt.load(Ordering::Relaxed) {
-            true => Err(DriverError::Interrupted { stage: of.stage.name() }),
-            false => Ok(()),
-        }
+pub(super) fn predict(
+    pipeline: &Pipeline<'_>,
+    of: Reference,
+    images: &Loader,
+    observer: &mut dyn Observer,
+) -> Result<Predictions, DriverError> {
+    let network = for_evaluation(pipeline, of)?;
+    let (mut done, total, started) = (0, images.samples() as u64, Instant::now());
+    Predictions::collect(images, &pipeline.config.device, |input| {
+        go_on(pipeline, of)?;
+        done += input.samples() as u64;
+        let logits = network.logits_on_host(input)?;
+        let images_per_second = done as f64 / started.elapsed().as_secs_f64();
+        observer.on(Event::Evaluated { stage: of.stage, done, total, images_per_second });
+        Ok(logits)
+    })
+}
+
+fn latency(pipeline: &Pipeline<'_>, of: Reference) -> Result<Latency, DriverError> {
+    let network = for_evaluation(pipeline, of)?;
+    let sample = pipeline.task.blank(&pipeline.config.device);
+    Ok(Latency::of(|| network.logits(sample.clone()))?)
+}
+
+fn for_evaluation(pipeline: &Pipeline<'_>, of: Reference) -> Result<Teacher, DriverError> {
+    go_on(pipeline, of)?;
+    Ok(load_teacher(pipeline, of)?.for_evaluation())
+}
+
+fn go_on(pipeline: &Pipeline<'_>, of: Reference) -> Result<(), DriverError> {
+    match pipeline.interrupt.load(Ordering::Relaxed) {
+        true => Err(DriverError::Interrupted { stage: of.stage.name() }),
+        false => Ok(()),
     }
 }
 

@@ -9,7 +9,10 @@ use std::{
 use distill_datasets::Dataset;
 use serde::Serialize;
 
-use super::{EVALUATION_BATCH, Pipeline, RunConfig};
+use super::{
+    EVALUATION_BATCH, Pipeline, RunConfig, ensemble::load_teacher, make::make_stage,
+    memory::check_memory, specialists::relabelled, teacher_outputs::check_cache,
+};
 use crate::{
     DriverError, Event, Observer, Silent, Stage,
     recipe::{Reference, SinglePlan},
@@ -73,13 +76,13 @@ pub fn forecast(
 ) -> Result<Forecast, DriverError> {
     let dataset = config.read_data(observer)?;
     let pipeline = Pipeline::new(config, &dataset, interrupt, observer)?;
-    pipeline.check_cache()?;
-    let memory = pipeline.check_memory(|_| true, &mut Silent)?;
-    let paces = pipeline.rehearse(&dataset, observer)?;
+    check_cache(&pipeline)?;
+    let memory = check_memory(&pipeline, |_| true, &mut Silent)?;
+    let paces = rehearse(&pipeline, &dataset, observer)?;
 
     let mut stages = Vec::new();
     for (stage, single) in config.recipe.singles() {
-        stages.push(pipeline.stage_forecast(stage, single, &paces[&stage])?);
+        stages.push(stage_forecast(&pipeline, stage, single, &paces[&stage])?);
     }
     let test = pipeline.test.samples() as f64;
     let validation = pipeline.validation.samples() as f64;
@@ -98,97 +101,94 @@ pub fn forecast(
     })
 }
 
-impl Pipeline<'_> {
-    /// How fast each stage goes.
-    fn rehearse(
-        &self,
-        dataset: &Dataset,
-        observer: &mut dyn Observer,
-    ) -> Result<BTreeMap<Stage, Pace>, DriverError> {
-        let recipe = &self.config.recipe;
-        let batch =
-            recipe.trained().map(|(_, training)| training.optimizer.batch).max().unwrap_or(1);
-        let validation = self.validation.samples().min(EVALUATION_BATCH);
-        let mut images = (BATCHES * batch).min(self.task.train());
-        loop {
-            let name = &recipe.recipe.name;
-            observer.on(Event::Note(format!("{name}: rehearsed with {images} images")));
-            let started = Instant::now();
-            let paces = self.rehearse_with(dataset, images, validation)?;
-            if started.elapsed() >= LONG_ENOUGH || images == self.task.train() {
-                return Ok(paces);
-            }
-            images = (4 * images).min(self.task.train());
+/// How fast each stage goes.
+fn rehearse(
+    pipeline: &Pipeline<'_>,
+    dataset: &Dataset,
+    observer: &mut dyn Observer,
+) -> Result<BTreeMap<Stage, Pace>, DriverError> {
+    let recipe = &pipeline.config.recipe;
+    let batch = recipe.trained().map(|(_, training)| training.optimizer.batch).max().unwrap_or(1);
+    let validation = pipeline.validation.samples().min(EVALUATION_BATCH);
+    let mut images = (BATCHES * batch).min(pipeline.task.train());
+    loop {
+        let name = &recipe.recipe.name;
+        observer.on(Event::Note(format!("{name}: rehearsed with {images} images")));
+        let started = Instant::now();
+        let paces = rehearse_with(pipeline, dataset, images, validation)?;
+        if started.elapsed() >= LONG_ENOUGH || images == pipeline.task.train() {
+            return Ok(paces);
         }
+        images = (4 * images).min(pipeline.task.train());
     }
+}
 
-    fn rehearse_with(
-        &self,
-        dataset: &Dataset,
-        images: usize,
-        validation: usize,
-    ) -> Result<BTreeMap<Stage, Pace>, DriverError> {
-        let folder = tempfile::tempdir().map_err(DriverError::io(std::env::temp_dir()))?;
-        let config = RunConfig {
-            recipe: self.config.recipe.rehearsal(images, validation),
-            out: folder.path().join("run"),
-            cache: folder.path().join("cache"),
-            ..self.config.clone()
-        };
-        let dataset = Dataset { test: Arc::new(dataset.test.first(1)), ..dataset.clone() };
-        let short = Pipeline::new(&config, &dataset, self.interrupt, &mut Silent)?;
-        let mut paces = BTreeMap::new();
-        for plan in &config.recipe.stages {
-            let stage = plan.stage;
-            let mut stopwatch = Stopwatch::default();
-            short.make(plan, &mut stopwatch)?;
-            let images = short.relabelled(stage, &short.validation)?;
-            let started = Instant::now();
-            let teacher = short.teacher(Reference::selected(stage))?;
-            teacher.predictions(&images, &config.device)?;
-            let evaluated_per_second = images.samples() as f64 / started.elapsed().as_secs_f64();
-            let evaluation = validation as f64 / evaluated_per_second;
-            paces.insert(
-                stage,
-                Pace {
-                    images_per_second: stopwatch.images_per_second,
-                    outputs_per_second: stopwatch.outputs_per_second,
-                    end_of_epoch: (stopwatch.end_of_epoch - evaluation).max(0.0),
-                    evaluated_per_second,
-                },
-            );
-        }
-        Ok(paces)
-    }
-
-    fn stage_forecast(
-        &self,
-        stage: Stage,
-        single: &SinglePlan,
-        pace: &Pace,
-    ) -> Result<StageForecast, DriverError> {
-        let cost = single.architecture.cost(&self.signature(stage))?;
-        let epochs = single.training().map_or(0, |training| training.epochs);
-        let images = self.task.labels(stage).len();
-        let mut seconds = 0.0;
-        if let Some(rate) = pace.images_per_second.filter(|_| epochs > 0) {
-            let validation = self.validation.samples() as f64 / pace.evaluated_per_second;
-            seconds += epochs as f64 * (images as f64 / rate + validation + pace.end_of_epoch);
-        }
-        if let Some((rate, cache)) = pace.outputs_per_second.zip(self.cache()) {
-            seconds += (cache.views_of(epochs) * images) as f64 / rate;
-        }
-        Ok(StageForecast {
+fn rehearse_with(
+    pipeline: &Pipeline<'_>,
+    dataset: &Dataset,
+    images: usize,
+    validation: usize,
+) -> Result<BTreeMap<Stage, Pace>, DriverError> {
+    let folder = tempfile::tempdir().map_err(DriverError::io(std::env::temp_dir()))?;
+    let config = RunConfig {
+        recipe: pipeline.config.recipe.rehearsal(images, validation),
+        out: folder.path().join("run"),
+        cache: folder.path().join("cache"),
+        ..pipeline.config.clone()
+    };
+    let dataset = Dataset { test: Arc::new(dataset.test.first(1)), ..dataset.clone() };
+    let short = Pipeline::new(&config, &dataset, pipeline.interrupt, &mut Silent)?;
+    let mut paces = BTreeMap::new();
+    for plan in &config.recipe.stages {
+        let stage = plan.stage;
+        let mut stopwatch = Stopwatch::default();
+        make_stage(&short, plan, &mut stopwatch)?;
+        let images = relabelled(&short, stage, &short.validation)?;
+        let started = Instant::now();
+        let teacher = load_teacher(&short, Reference::selected(stage))?;
+        teacher.predictions(&images, &config.device)?;
+        let evaluated_per_second = images.samples() as f64 / started.elapsed().as_secs_f64();
+        let evaluation = validation as f64 / evaluated_per_second;
+        paces.insert(
             stage,
-            architecture: single.model.clone(),
-            parameters: cost.parameters,
-            macs: cost.macs,
-            epochs,
-            images,
-            images_per_second: pace.images_per_second.filter(|_| epochs > 0),
-            seconds,
-        })
+            Pace {
+                images_per_second: stopwatch.images_per_second,
+                outputs_per_second: stopwatch.outputs_per_second,
+                end_of_epoch: (stopwatch.end_of_epoch - evaluation).max(0.0),
+                evaluated_per_second,
+            },
+        );
     }
+    Ok(paces)
+}
+
+fn stage_forecast(
+    pipeline: &Pipeline<'_>,
+    stage: Stage,
+    single: &SinglePlan,
+    pace: &Pace,
+) -> Result<StageForecast, DriverError> {
+    let cost = single.architecture.cost(&pipeline.signature(stage))?;
+    let epochs = single.training().map_or(0, |training| training.epochs);
+    let images = pipeline.task.labels(stage).len();
+    let mut seconds = 0.0;
+    if let Some(rate) = pace.images_per_second.filter(|_| epochs > 0) {
+        let validation = pipeline.validation.samples() as f64 / pace.evaluated_per_second;
+        seconds += epochs as f64 * (images as f64 / rate + validation + pace.end_of_epoch);
+    }
+    if let Some((rate, cache)) = pace.outputs_per_second.zip(pipeline.cache()) {
+        seconds += (cache.views_of(epochs) * images) as f64 / rate;
+    }
+    Ok(StageForecast {
+        stage,
+        architecture: single.model.clone(),
+        parameters: cost.parameters,
+        macs: cost.macs,
+        epochs,
+        images,
+        images_per_second: pace.images_per_second.filter(|_| epochs > 0),
+        seconds,
+    })
 }
 
 /// How fast a stage goes.

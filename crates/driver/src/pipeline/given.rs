@@ -66,29 +66,27 @@ fn published(path: &Path) -> Option<&'static RemoteFile> {
     files.into_iter().find(|file| Path::new(&file.path) == path)
 }
 
-impl Pipeline<'_> {
-    /// Takes given weights as the stage's result.
-    pub(super) fn adopt(
-        &self,
-        stage: Stage,
-        path: &Path,
-        inputs: &serde_json::Value,
-        folder: &Path,
-    ) -> Result<StageRecord, DriverError> {
-        let config = self.network(stage);
-        let cost = config.architecture.cost(&self.signature(stage))?;
-        check_size(path, cost.parameters)?;
-        let network = weights::load(self.initial(stage)?, path)?;
-        let selected = folder.join("selected.bpk");
-        let bytes = weights::to_bytes(&network, Precision::Single, &selected)?;
-        write_atomic(&selected, &bytes)?;
-        write_atomic(&folder.join("last.bpk"), &bytes)?;
-        Ok(StageRecord {
-            model: config.model.clone(),
-            bytes: bytes.len() as u64,
-            selected_sha256: hash_file(&selected)?,
-            last_sha256: hash_file(&folder.join("last.bpk"))?,
-            ..StageRecord::untrained(fingerprint(inputs), inputs.clone(), cost)
-        })
-    }
+/// Takes given weights as the stage's result.
+pub(super) fn adopt(
+    pipeline: &Pipeline<'_>,
+    stage: Stage,
+    path: &Path,
+    inputs: &serde_json::Value,
+    folder: &Path,
+) -> Result<StageRecord, DriverError> {
+    let config = pipeline.network(stage);
+    let cost = config.architecture.cost(&pipeline.signature(stage))?;
+    check_size(path, cost.parameters)?;
+    let network = weights::load(pipeline.initial(stage)?, path)?;
+    let selected = folder.join("selected.bpk");
+    let bytes = weights::to_bytes(&network, Precision::Single, &selected)?;
+    write_atomic(&selected, &bytes)?;
+    write_atomic(&folder.join("last.bpk"), &bytes)?;
+    Ok(StageRecord {
+        model: config.model.clone(),
+        bytes: bytes.len() as u64,
+        selected_sha256: hash_file(&selected)?,
+        last_sha256: hash_file(&folder.join("last.bpk"))?,
+        ..StageRecord::untrained(fingerprint(inputs), inputs.clone(), cost)
+    })
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::Pipeline;
+use super::{Pipeline, peers::place};
 use crate::{
     DriverError, Stage,
     recipe::Start,
@@ -87,7 +87,7 @@ impl Pipeline<'_> {
     pub(super) fn peer_inputs(&self, stage: Stage, lead: Stage) -> Result<Value, DriverError> {
         Ok(json!({
             "lead": self.record(lead)?.fingerprint,
-            "peer": self.place(stage, lead),
+            "peer": place(self, stage, lead),
             "model": self.network(stage).architecture,
         }))
     }

@@ -8,6 +8,7 @@ mod given;
 mod inputs;
 mod make;
 mod memory;
+mod own_classes;
 mod peers;
 mod prepare;
 mod reuse;
@@ -34,10 +35,14 @@ use crate::{
     records::{self, BURN, DatasetRecord, Host, RunRecord, StageRecord, device_name},
     store::{read_json, write_atomic, write_json},
     task::{ImageTask, Task},
+    teacher::CacheConfig,
 };
 
 pub use self::forecast::{Forecast, StageForecast, forecast};
-use self::prepare::effective_formula;
+use self::{
+    evaluate::evaluate, make::make_stage, memory::check_memory, prepare::effective_formula,
+    specialists::DUSTBIN, teacher_outputs::check_cache,
+};
 
 /// Images of a batch in evaluation. Part of the result where a norm uses batch statistics.
 pub const EVALUATION_BATCH: usize = 500;
@@ -84,17 +89,20 @@ pub fn run(
 ) -> Result<Report, DriverError> {
     let dataset = config.read_data(observer)?;
     let pipeline = Pipeline::new(config, &dataset, interrupt, observer)?;
-    pipeline.check_cache()?;
-    let estimate = pipeline
-        .check_memory(|stage| !pipeline.folder(stage).join("stage.json").exists(), observer)?;
+    check_cache(&pipeline)?;
+    let estimate = check_memory(
+        &pipeline,
+        |stage| !pipeline.folder(stage).join("stage.json").exists(),
+        observer,
+    )?;
     let _lock = records::prepare(&config.out, &config.recipe.recipe.name, pipeline.bytes_needed())?;
     export::clean_up(&config.out);
     pipeline.write_head(estimate)?;
 
     for stage in &config.recipe.stages {
-        pipeline.make(stage, observer)?;
+        make_stage(&pipeline, stage, observer)?;
     }
-    pipeline.evaluate(observer)?;
+    evaluate(&pipeline, observer)?;
     let report = Report::write(&config.out)?;
     // An export that was made by hand, in half precision say, stays as long as it is this student's.
     if !export::is_current(&config.out)? {
@@ -208,6 +216,29 @@ impl<'a> Pipeline<'a> {
 
     fn signature(&self, stage: Stage) -> Signature {
         self.task.signature(stage, self.class_names(stage).len())
+    }
+
+    /// Those that learn together with a stage.
+    fn peers(&self, stage: Stage) -> &[Stage] {
+        self.training(stage).peers()
+    }
+
+    fn is_specialist(&self, stage: Stage) -> bool {
+        self.config.recipe.single(stage).is_some_and(|own| own.specialist().is_some())
+    }
+
+    /// Names of what a stage tells apart.
+    fn class_names(&self, stage: Stage) -> Vec<String> {
+        let mut names = self.task.classes().to_vec();
+        if self.is_specialist(stage) {
+            names.push(DUSTBIN.to_owned());
+        }
+        names
+    }
+
+    /// The recipe's `[cache]`, if it has one.
+    fn cache(&self) -> Option<&CacheConfig> {
+        self.config.recipe.recipe.cache.as_ref()
     }
 
     fn record(&self, stage: Stage) -> Result<StageRecord, DriverError> {
