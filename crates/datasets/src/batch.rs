@@ -188,7 +188,7 @@ impl HostBatch {
     ///
     /// # Errors
     /// [`DataError::Batch`] for input of other rows than there are samples, for targets that are no classes, and
-    /// for a mask: nothing that takes this batch looks at one.
+    /// for a mask, which is not supported yet.
     pub fn to_device(self, device: &Device) -> Result<Batch, DataError> {
         let classes = self.classes()?.to_vec();
         if self.mask.is_some() {

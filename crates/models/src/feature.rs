@@ -10,7 +10,7 @@ pub struct Feature {
     /// The values, `[batch, width, rows, columns]`: the channels of a map, the units of a layer
     /// (`[batch, units, 1, 1]`), the vectors of a sequence (`[batch, width, 1, length]`).
     pub values: Tensor<4>,
-    /// Rows and columns of the places; none of a sequence, whose places have one order.
+    /// Rows and columns of the places; `None` for a sequence.
     pub grid: Option<[usize; 2]>,
 }
 

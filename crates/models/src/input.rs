@@ -91,7 +91,7 @@ impl Signature {
         Self { input, output: OutputSpec::Classes(classes) }
     }
 
-    /// `[channels, height, width]` of the images; none where the input is no image.
+    /// `[channels, height, width]` of the images; `None` for other input.
     pub const fn image(&self) -> Option<[usize; 3]> {
         match self.input {
             InputSpec::Image { channels, height, width } => Some([channels, height, width]),
@@ -99,7 +99,7 @@ impl Signature {
         }
     }
 
-    /// Number of classes; none where the output is no classification.
+    /// Number of classes; `None` for other outputs.
     pub const fn classes(&self) -> Option<usize> {
         match self.output {
             OutputSpec::Classes(classes) => Some(classes),

@@ -31,7 +31,7 @@ pub struct TapShape {
     pub width: usize,
     /// Number of places.
     pub places: usize,
-    /// Rows and columns of the places; none of a sequence.
+    /// Rows and columns of the places; `None` for a sequence.
     pub grid: Option<[usize; 2]>,
 }
 

@@ -177,7 +177,7 @@ impl SinglePlan {
         }
     }
 
-    /// The classes that it alone tells apart; none where it knows all.
+    /// The classes that it alone tells apart; `None` for a network of all classes.
     pub fn specialist(&self) -> Option<SpecialistPlan> {
         match self.training()?.start {
             Start::Generalist(specialist) => Some(specialist),

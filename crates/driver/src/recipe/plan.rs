@@ -38,7 +38,7 @@ impl Plan {
         self.makes(stage)?.single()
     }
 
-    /// How a stage trains its network; none where it trains none.
+    /// How a stage trains its network; `None` for other stages.
     pub fn training(&self, stage: Stage) -> Option<&TrainingPlan> {
         self.single(stage)?.training()
     }

@@ -92,7 +92,7 @@ impl Teacher {
         self
     }
 
-    /// Logits of a batch, without a gradient: each network preprocesses the student's input in its own way.
+    /// Logits of a batch, without a gradient: each network has its own preprocessing of the input.
     ///
     /// # Shapes
     /// - `input`: as [`Input`] says: images `[batch, channels, height, width]`, pixels as fractions in `[0, 1]`

@@ -67,7 +67,7 @@ impl Graph {
         cost
     }
 
-    /// Rows and columns of a step's places; none of a sequence.
+    /// Rows and columns of a step's places; `None` for a sequence.
     pub(crate) fn grid(&self, step: usize) -> Option<[usize; 2]> {
         let [_, rows, columns] = self.nodes[step].shape;
         self.signature.image().map(|_| [rows, columns])
