@@ -344,12 +344,13 @@ mod tests {
         let signature = Signature { input, output: OutputSpec::Classes(2) };
         let mut builder = Builder::new(&signature, NormKind::Running);
         let tokens = builder.input();
+        let tokens = builder.dropout(tokens, 0.5);
         builder.tap("tokens", tokens);
         let means = builder.global_average_pool(tokens);
         builder.classifier("fc", means);
         let graph = builder.finish().expect("a network of tokens");
         let device = Device::flex();
-        let network = Network::new(graph, &device).computing_in(FloatDType::F16);
+        let network = Network::new(graph, &device).valid().computing_in(FloatDType::F16);
         // Shorter than the longest sequence; the largest id is not rounded.
         let ids = Tensor::from_data([[5, (1 << 24) - 1, 0]], &device);
         let mask = Tensor::from_data([[true, true, false]], &device);

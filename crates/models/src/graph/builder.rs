@@ -188,16 +188,25 @@ impl Builder {
         self.graph.aliases = aliases;
     }
 
-    /// The graph, whose last step gives the logits.
+    /// The graph, whose last step gives the output.
+    ///
+    /// # Errors
+    /// As those of [`check`](Self::check).
+    pub(crate) fn finish(self) -> Result<Graph, ModelError> {
+        self.check()?;
+        Ok(self.graph)
+    }
+
+    /// Refuses what was remembered.
     ///
     /// # Errors
     /// [`ModelError::Config`] where a step cannot be, as a rule because the image is too small.
-    pub(crate) fn finish(self) -> Result<Graph, ModelError> {
-        match self.problem {
-            None => Ok(self.graph),
+    pub(crate) fn check(&self) -> Result<(), ModelError> {
+        match &self.problem {
+            None => Ok(()),
             Some(problem) => Err(ModelError::Config {
                 field: "signature",
-                value: problem,
+                value: problem.clone(),
                 expected: "an input and an output that the network's layers fit".to_owned(),
             }),
         }

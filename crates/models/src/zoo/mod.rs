@@ -161,7 +161,9 @@ impl Architecture {
         signature.check()?;
         self.family().check()?;
         let mut builder = Builder::new(signature, self.norm().unwrap_or_default());
-        self.family().describe(&mut builder)?;
+        let described = self.family().describe(&mut builder);
+        builder.check()?;
+        described?;
         builder.aliases(self.family().aliases());
         builder.finish()
     }
