@@ -1,4 +1,4 @@
-//! Several teachers that answer as one.
+//! Ensembles: logits of several teachers, combined.
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};

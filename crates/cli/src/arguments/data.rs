@@ -1,4 +1,4 @@
-//! Data and kept answers.
+//! Data and the teacher cache.
 
 use std::path::PathBuf;
 

@@ -85,9 +85,10 @@ fn epochs(
         Some(NetworkPlan::Single(single)) => {
             Ok(single.training().map_or(0, |training| training.epochs))
         }
-        Some(_) if is_member => {
-            Err("one network, for several that answer as one are no member of others".to_owned())
-        }
+        Some(_) if is_member => Err(
+            "one network: an ensemble, or a generalist with specialists, is no member of another"
+                .to_owned(),
+        ),
         Some(_) => Ok(0),
     }
 }
