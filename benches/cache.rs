@@ -41,7 +41,7 @@ fn cache(criterion: &mut Criterion) {
     let live = teacher();
     let images = batch.clone().to_device(&device).expect("images").input;
     group.bench_function("live/resnet56", |b| {
-        b.iter(|| live.logits(images.clone()).expect("images").into_data())
+        b.iter(|| live.logits(images.clone()).expect("images").into_data());
     });
 
     let folder = std::env::temp_dir().join(format!("distill-bench-{}", std::process::id()));

@@ -29,7 +29,7 @@ pub(crate) struct ImageTask {
     sets: BTreeMap<Stage, TrainingSet>,
     validation: Arc<ImageSet>,
     test: Arc<ImageSet>,
-    networks: BTreeMap<Stage, NetworkInput>,
+    networks: BTreeMap<Stage, InputSettings>,
 }
 
 /// Training images of a stage.
@@ -42,7 +42,7 @@ struct TrainingSet {
 
 /// What a stage's network takes.
 #[derive(Debug, Clone)]
-struct NetworkInput {
+struct InputSettings {
     shape: ImageShape,
     normalisation: Normalisation,
     preprocessing: Preprocessing,
@@ -63,7 +63,7 @@ impl ImageTask {
         for (stage, single) in plan.singles() {
             let weights = given.get(&stage).map(PathBuf::as_path);
             let own = preprocessing(plan, single, dataset, weights)?;
-            networks.insert(stage, NetworkInput::from(own));
+            networks.insert(stage, InputSettings::from(own));
         }
         for (stage, single) in plan.singles() {
             if let Some(specialist) = single.specialist() {
@@ -98,7 +98,7 @@ impl ImageTask {
         &self.sets.get(&stage).expect("a stage with weights of its own").images
     }
 
-    fn network(&self, stage: Stage) -> &NetworkInput {
+    fn network(&self, stage: Stage) -> &InputSettings {
         self.networks.get(&stage).expect("a stage with weights of its own")
     }
 }
@@ -201,7 +201,7 @@ impl From<Arc<ImageSet>> for Samples {
     }
 }
 
-impl From<ImagePreprocessing> for NetworkInput {
+impl From<ImagePreprocessing> for InputSettings {
     fn from(own: ImagePreprocessing) -> Self {
         let (shape, normalisation) = (own.shape, own.normalisation.clone());
         Self { shape, normalisation, preprocessing: own.into() }
