@@ -79,12 +79,12 @@ pub struct ModelReport {
     pub seconds: f64,
     /// Seconds of these that went by waiting for batches.
     pub waiting_seconds: f64,
-    /// Seconds in which the teacher computed while the student learnt; none where its outputs were cached.
+    /// Seconds of the teacher's forward passes in training; 0 with a teacher cache.
     pub teacher_seconds: f64,
     /// Batches skipped for a NaN or infinite loss or gradient.
     pub skipped: u64,
-    /// Training images a second, for the student with the teacher's outputs; none where weights were
-    /// given.
+    /// Training throughput in images/s, for the student with the teacher's outputs; `None` for a pretrained
+    /// network.
     pub images_per_second: Option<f64>,
     /// What the test split says.
     pub test: TestReport,

@@ -18,16 +18,12 @@ pub(super) fn load_teacher(pipeline: &Pipeline<'_>, of: Reference) -> Result<Tea
         Some(NetworkPlan::Ensemble(ensemble)) => ensemble,
         Some(NetworkPlan::Specialists(all)) => return with_specialists(pipeline, all),
         Some(NetworkPlan::Single(_)) | None => {
-            return Ok(Teacher::new(&pipeline.load(of)?, pipeline.preprocessing(of.stage).clone()));
+            return Ok(Teacher::new(&pipeline.load(of)?, pipeline.preprocessing(of.stage)));
         }
     };
     let mut members = Vec::new();
     for (member, share) in ensemble.members.iter().zip(&ensemble.shares) {
-        members.push((
-            pipeline.load(*member)?,
-            pipeline.preprocessing(member.stage).clone(),
-            *share,
-        ));
+        members.push((pipeline.load(*member)?, pipeline.preprocessing(member.stage), *share));
     }
     Ok(Teacher::ensemble(members, ensemble.average, ensemble.temperature))
 }
@@ -97,7 +93,7 @@ fn with_specialists(
     all: &SpecialistsPlan,
 ) -> Result<Teacher, DriverError> {
     let network = |of: Reference| {
-        Ok::<_, DriverError>((pipeline.load(of)?, pipeline.preprocessing(of.stage).clone()))
+        Ok::<_, DriverError>((pipeline.load(of)?, pipeline.preprocessing(of.stage)))
     };
     let mut members = Vec::new();
     for stage in &all.members {

@@ -16,7 +16,7 @@ use crate::{
 const MARGIN: f64 = 1.25;
 
 /// Says what the stages take that `is_due` says are made, and refuses what cannot be there. Gives the estimate in
-/// bytes; none where nothing is to be trained.
+/// bytes; `None` if nothing is to be trained.
 pub(super) fn check_memory(
     pipeline: &Pipeline<'_>,
     is_due: impl Fn(Stage) -> bool,

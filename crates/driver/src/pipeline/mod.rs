@@ -210,7 +210,7 @@ impl<'a> Pipeline<'a> {
         self.config.recipe.training(stage).expect("a stage that trains")
     }
 
-    fn preprocessing(&self, stage: Stage) -> &Preprocessing {
+    fn preprocessing(&self, stage: Stage) -> Preprocessing {
         self.task.preprocessing(stage)
     }
 

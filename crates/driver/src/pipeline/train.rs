@@ -59,7 +59,7 @@ pub(super) fn train_stage(
     let data = TrainingData {
         train: &batches,
         validation: &validation,
-        preprocessing: pipeline.preprocessing(stage),
+        preprocessing: &pipeline.preprocessing(stage),
         negatives: negatives.as_ref(),
     };
     let config = training_config(pipeline, stage);
@@ -109,7 +109,7 @@ fn build_learner(
         teacher_outputs(pipeline, stage, reference, teacher, objective, batches.clone(), observer)?;
     let learner = match with_features {
         true => {
-            let own = pipeline.preprocessing(stage);
+            let own = &pipeline.preprocessing(stage);
             Learner::connected(network, objective, &outputs, batches, own, seed, device)?
         }
         false => Learner::new(network),

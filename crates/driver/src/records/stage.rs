@@ -34,18 +34,18 @@ pub struct StageRecord {
     pub epochs: usize,
     /// Seconds spent in training steps.
     pub seconds: f64,
-    /// Training images a second, without the first steps of each process; none where weights were given.
+    /// Training throughput in images/s, without the first steps of each process; `None` for a pretrained network.
     pub images_per_second: Option<f64>,
     /// Seconds of these that went by waiting for batches.
     #[serde(default)]
     pub waiting_seconds: f64,
-    /// Seconds in which the teacher computed while the student learnt; none where its outputs were cached.
+    /// Seconds of the teacher's forward passes in training; 0 with a teacher cache.
     #[serde(default)]
     pub teacher_seconds: f64,
     /// Batches skipped for a NaN or infinite loss or gradient.
     #[serde(default)]
     pub skipped: u64,
-    /// The selected epoch; none where weights were given.
+    /// The selected epoch; `None` for a pretrained network.
     pub selected: Option<Best>,
     /// sha256 of `selected.bpk`; empty for an ensemble, which has no weights of its own.
     pub selected_sha256: String,

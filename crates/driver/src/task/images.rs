@@ -29,7 +29,8 @@ pub(crate) struct ImageTask {
     sets: BTreeMap<Stage, TrainingSet>,
     validation: Arc<ImageSet>,
     test: Arc<ImageSet>,
-    networks: BTreeMap<Stage, InputSettings>,
+    /// Input preprocessing of each network.
+    networks: BTreeMap<Stage, ImagePreprocessing>,
 }
 
 /// Training images of a stage.
@@ -38,14 +39,6 @@ struct TrainingSet {
     images: Arc<ImageSet>,
     /// Of each class whether the stage is trained without it.
     missing: Vec<bool>,
-}
-
-/// What a stage's network takes.
-#[derive(Debug, Clone)]
-struct InputSettings {
-    shape: ImageShape,
-    normalisation: Normalisation,
-    preprocessing: Preprocessing,
 }
 
 impl ImageTask {
@@ -63,7 +56,7 @@ impl ImageTask {
         for (stage, single) in plan.singles() {
             let weights = given.get(&stage).map(PathBuf::as_path);
             let own = preprocessing(plan, single, dataset, weights)?;
-            networks.insert(stage, InputSettings::from(own));
+            networks.insert(stage, own);
         }
         for (stage, single) in plan.singles() {
             if let Some(specialist) = single.specialist() {
@@ -98,7 +91,7 @@ impl ImageTask {
         &self.sets.get(&stage).expect("a stage with weights of its own").images
     }
 
-    fn network(&self, stage: Stage) -> &InputSettings {
+    fn network(&self, stage: Stage) -> &ImagePreprocessing {
         self.networks.get(&stage).expect("a stage with weights of its own")
     }
 }
@@ -148,13 +141,12 @@ impl Task for ImageTask {
         self.test.clone()
     }
 
-    fn preprocessing(&self, stage: Stage) -> &Preprocessing {
-        &self.network(stage).preprocessing
+    fn preprocessing(&self, stage: Stage) -> Preprocessing {
+        self.network(stage).clone().into()
     }
 
     fn signature(&self, stage: Stage, classes: usize) -> Signature {
-        let ImageShape { channels, height, width } = self.network(stage).shape;
-        Signature::images([channels, height, width], classes)
+        self.network(stage).signature(classes)
     }
 
     fn shape(&self) -> (&'static str, Value) {
@@ -198,13 +190,6 @@ impl Task for ImageTask {
 impl From<Arc<ImageSet>> for Samples {
     fn from(images: Arc<ImageSet>) -> Self {
         Self { labels: images.labels().to_vec(), source: images }
-    }
-}
-
-impl From<ImagePreprocessing> for InputSettings {
-    fn from(own: ImagePreprocessing) -> Self {
-        let (shape, normalisation) = (own.shape, own.normalisation.clone());
-        Self { shape, normalisation, preprocessing: own.into() }
     }
 }
 

@@ -57,7 +57,7 @@ pub(crate) trait Task: Debug {
     fn test(&self) -> Arc<dyn Source>;
 
     /// Input preprocessing of a stage's network.
-    fn preprocessing(&self, stage: Stage) -> &Preprocessing;
+    fn preprocessing(&self, stage: Stage) -> Preprocessing;
 
     /// Input and output of a stage's network of so many classes.
     fn signature(&self, stage: Stage, classes: usize) -> Signature;

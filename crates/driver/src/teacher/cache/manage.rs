@@ -19,7 +19,7 @@ use crate::DriverError;
 pub struct CacheEntry {
     /// Name of the folder, the start of the key.
     pub name: String,
-    /// What the outputs depend on; none where that record is damaged.
+    /// Everything that the outputs depend on; `None` for a damaged record.
     pub record: Option<CacheRecord>,
     /// Views of which there is something.
     pub views: Vec<u64>,

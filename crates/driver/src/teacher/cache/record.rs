@@ -53,7 +53,7 @@ impl RecordLayout {
         Ok(())
     }
 
-    /// Appends the outputs in a record to the rows of a batch. None where it names a class that is not there.
+    /// Appends the outputs in a record to the rows of a batch; `None` for a class out of range.
     pub(super) fn decode(
         &self,
         record: &[u8],
