@@ -14,7 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let picture = PathBuf::from(arguments.next().unwrap_or_else(|| "batch.png".into()));
     let data = std::env::var_os("DISTILL_DATA").unwrap_or_else(|| "data".into());
 
-    let set = load(&LoadConfig::new(name, data), &mut |_, _| {})?;
+    let set = load(&LoadConfig::new(name, data), &mut |_| {})?;
     println!(
         "{}: {} + {} images, sha256 {}",
         set.name,

@@ -18,6 +18,10 @@ use crate::{DataError, ImageSet, ImageShape, archive::checked_name};
 /// Where a member of the family keeps what.
 #[derive(Debug, Clone, Copy)]
 pub struct CifarLayout {
+    /// Name of the dataset.
+    pub name: &'static str,
+    /// Its name with a dash, for folders.
+    pub dashed: &'static str,
     /// The published archive.
     pub archive: &'static str,
     /// The folder inside the archive.
@@ -38,6 +42,8 @@ pub struct CifarLayout {
 
 /// CIFAR-10: ten classes, 50,000 and 10,000 images.
 pub const CIFAR10: CifarLayout = CifarLayout {
+    name: "cifar10",
+    dashed: "cifar-10",
     archive: "cifar-10-binary.tar.gz",
     folder: "cifar-10-batches-bin",
     train: &[
@@ -56,6 +62,8 @@ pub const CIFAR10: CifarLayout = CifarLayout {
 
 /// CIFAR-100 with its hundred fine labels, 50,000 and 10,000 images.
 pub const CIFAR100: CifarLayout = CifarLayout {
+    name: "cifar100",
+    dashed: "cifar-100",
     archive: "cifar-100-binary.tar.gz",
     folder: "cifar-100-binary",
     train: &["train.bin"],

@@ -7,7 +7,7 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use crate::{ImageSet, Normalisation};
+use crate::{FolderSummary, ImageSet, Normalisation};
 
 /// A file that a dataset was read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +25,12 @@ pub struct Dataset {
     pub name: String,
     /// Class names; a label is an index here.
     pub classes: Vec<String>,
-    /// Images to learn from.
+    /// Training images, with those that may be held out of them last.
     pub train: Arc<ImageSet>,
+    /// Number of training images that are there, of which [`Take`](crate::folder::Take) may have left some out.
+    pub available: usize,
+    /// Validation images of their own; `None` where they are held out of the training images.
+    pub validation: Option<Arc<ImageSet>>,
     /// Images that only the final evaluation reads.
     pub test: Arc<ImageSet>,
     /// The usual normalisation of this data.
@@ -36,6 +40,8 @@ pub struct Dataset {
     pub sha256: String,
     /// The files read, none for procedural data.
     pub files: Vec<SourceFile>,
+    /// Of a folder of images: what was found in it.
+    pub summary: Option<FolderSummary>,
 }
 
 /// One identity for several files, as [`Dataset::sha256`] says.

@@ -38,6 +38,30 @@ pub enum DataError {
         /// What should have been there.
         expected: String,
     },
+    /// Images do not decode.
+    #[error("{}\nhint: {}", of_each(files), unreadable_hint(*skip))]
+    Unreadable {
+        /// Each file, and what is wrong with it.
+        files: Vec<(PathBuf, String)>,
+        /// Whether such files are left out, and too few images remain.
+        skip: bool,
+    },
+    /// Images do not fit into the memory.
+    #[error(
+        "{}: {images} images take {} MB of memory, expected at most the {} MB that are free\n\
+         hint: use fewer (`data.train`, `--limit`) or smaller (`data.size`) ones",
+        path.display(), needs / 1_000_000, free / 1_000_000
+    )]
+    Memory {
+        /// The folder.
+        path: PathBuf,
+        /// Number of images.
+        images: usize,
+        /// Bytes that they take.
+        needs: u64,
+        /// Bytes that are free.
+        free: u64,
+    },
     /// The operating system refused to read or write.
     #[error("{}: {source}", path.display())]
     Io {
@@ -98,5 +122,30 @@ impl DataError {
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         |source| Self::Io { path, source }
+    }
+}
+
+/// Files that a message names; it counts the others.
+const NAMED: usize = 20;
+
+fn of_each(files: &[(PathBuf, String)]) -> String {
+    let named = files.iter().take(NAMED);
+    let mut lines: Vec<String> =
+        named.map(|(path, problem)| format!("{}: {problem}", path.display())).collect();
+    if files.len() > NAMED {
+        lines.push(format!("... and {} more", files.len() - NAMED));
+    }
+    lines.join("\n")
+}
+
+fn unreadable_hint(skip: bool) -> &'static str {
+    match skip {
+        true => {
+            "too few images are left without them: a class of the training images has none, or the test split"
+        }
+        false => {
+            "expected PNG, JPEG, WebP, BMP, TIFF, GIF or PNM; `data.unreadable = \"skip\"` or `--unreadable skip` \
+             leaves such files out and counts them"
+        }
     }
 }

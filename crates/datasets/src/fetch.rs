@@ -11,8 +11,27 @@ use ureq::http::StatusCode;
 
 use crate::{DataError, catalogue::RemoteFile, catalogue::sha256_of};
 
-/// How far a download is: called with the bytes that are there, of `file.bytes`.
-pub type Progress<'a> = &'a mut dyn FnMut(&RemoteFile, u64);
+/// How far a dataset is on its way into memory.
+#[derive(Debug, Clone, Copy)]
+pub enum LoadEvent<'a> {
+    /// A download.
+    Fetching {
+        /// The file.
+        file: &'a RemoteFile,
+        /// Bytes that are there.
+        have: u64,
+    },
+    /// Images that are decoded.
+    Reading {
+        /// Number of files that were read.
+        done: usize,
+        /// Number of all files.
+        total: usize,
+    },
+}
+
+/// Receiver of the progress.
+pub type LoadProgress<'a> = &'a mut dyn FnMut(LoadEvent<'_>);
 
 /// Brings `file` into `folder`, going on where an earlier try was cut.
 ///
@@ -22,7 +41,11 @@ pub type Progress<'a> = &'a mut dyn FnMut(&RemoteFile, u64);
 /// # Errors
 /// [`DataError::Fetch`] for a server that fails or sends something else, [`DataError::Io`] for a
 /// folder that cannot be written.
-pub fn fetch(file: &RemoteFile, folder: &Path, progress: Progress<'_>) -> Result<(), DataError> {
+pub fn fetch(
+    file: &RemoteFile,
+    folder: &Path,
+    progress: LoadProgress<'_>,
+) -> Result<(), DataError> {
     let target = folder.join(&file.path);
     let parent = target.parent().unwrap_or(folder);
     fs::create_dir_all(parent).map_err(DataError::io(parent))?;
@@ -55,7 +78,7 @@ fn download(
     file: &RemoteFile,
     part: &Path,
     mut have: u64,
-    progress: Progress<'_>,
+    progress: LoadProgress<'_>,
 ) -> Result<(), DataError> {
     const RETRY: &str = "call the same command again, it goes on where this one stopped";
     let agent: ureq::Agent = ureq::Agent::config_builder()
@@ -96,7 +119,7 @@ fn download(
             return Err(failed(file, problem, "the source has changed; get the file by hand"));
         }
         out.write_all(&buffer[..read]).map_err(DataError::io(part))?;
-        progress(file, have);
+        progress(LoadEvent::Fetching { file, have });
     }
     out.sync_all().map_err(DataError::io(part))?;
     if have < file.bytes {

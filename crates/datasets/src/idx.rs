@@ -2,11 +2,7 @@
 //!
 //! Source: the description on Y. LeCun's MNIST page. Big-endian; gzip or not.
 
-use std::{
-    fs,
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::{fs, io::Read, path::Path};
 
 use flate2::read::GzDecoder;
 
@@ -40,11 +36,6 @@ pub fn read_idx(images: &Path, labels: &Path, classes: usize) -> Result<ImageSet
     }
     let shape = ImageShape { channels: 1, height, width };
     Ok(ImageSet::new(shape, pixels, label_bytes.into_iter().map(u32::from).collect()))
-}
-
-/// The file `name` or `name.gz` in `folder`, whichever is there.
-pub(crate) fn find(folder: &Path, name: &str) -> Option<PathBuf> {
-    [folder.join(format!("{name}.gz")), folder.join(name)].into_iter().find(|path| path.is_file())
 }
 
 fn read_file(path: &Path, magic: u32) -> Result<(Vec<usize>, Vec<u8>), DataError> {

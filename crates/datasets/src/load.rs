@@ -6,14 +6,14 @@ use std::{
 };
 
 use crate::{
-    DataError, Dataset, ImageSet, ImageShape, Normalisation, SourceFile,
+    DataError, Dataset, FolderConfig, ImageShape, LoadProgress, Normalisation, SourceFile,
     catalogue::{self, RemoteFile, sha256_of},
     cifar::{CIFAR10, CIFAR100, CifarLayout},
     dataset::identity,
     digits::{DigitsConfig, digits},
-    fetch::{Progress, fetch},
+    fetch::fetch,
     folder::read_folder,
-    idx,
+    idx, places,
 };
 
 /// What a dataset is called and what it holds, for a list.
@@ -37,7 +37,7 @@ pub const DATASETS: &[DatasetInfo] = &[
     DatasetInfo { name: "cifar100", content: "photographs, 50000 + 10000, 100 classes, 3x32x32" },
     DatasetInfo {
         name: "folder",
-        content: "your images: train/CLASS/*, test/CLASS/*, PNG or JPEG",
+        content: "your images: train/CLASS/*, test/CLASS/* or val/CLASS/*",
     },
 ];
 
@@ -52,8 +52,8 @@ pub struct LoadConfig {
     pub offline: bool,
     /// For `folder`: where it is, below `data` unless absolute.
     pub path: Option<PathBuf>,
-    /// For `folder`: the size that its images are brought to.
-    pub shape: ImageShape,
+    /// For `folder`: how it is read.
+    pub folder: FolderConfig,
 }
 
 impl LoadConfig {
@@ -64,7 +64,7 @@ impl LoadConfig {
             data: data.into(),
             offline: false,
             path: None,
-            shape: ImageShape { channels: 3, height: 32, width: 32 },
+            folder: FolderConfig::new(ImageShape { channels: 3, height: 32, width: 32 }),
         }
     }
 }
@@ -73,7 +73,7 @@ impl LoadConfig {
 ///
 /// # Errors
 /// [`DataError`] for an unknown name, missing or malformed files, and failed downloads.
-pub fn load(config: &LoadConfig, progress: Progress<'_>) -> Result<Dataset, DataError> {
+pub fn load(config: &LoadConfig, progress: LoadProgress<'_>) -> Result<Dataset, DataError> {
     match config.name.as_str() {
         "digits" => Ok(digits(DigitsConfig::default())),
         "mnist" => load_idx(
@@ -85,7 +85,7 @@ pub fn load(config: &LoadConfig, progress: Progress<'_>) -> Result<Dataset, Data
         "fashion-mnist" => load_idx(config, &FASHION, [0.2860, 0.3530], progress),
         "cifar10" => load_cifar(config, &CIFAR10, CIFAR10_NORM, progress),
         "cifar100" => load_cifar(config, &CIFAR100, CIFAR100_NORM, progress),
-        "folder" => load_folder(config),
+        "folder" => load_folder(config, progress),
         _ => Err(unknown(&config.name)),
     }
 }
@@ -115,18 +115,20 @@ fn load_idx(
     config: &LoadConfig,
     classes: &[&str],
     [mean, std]: [f32; 2],
-    progress: Progress<'_>,
+    progress: LoadProgress<'_>,
 ) -> Result<Dataset, DataError> {
-    let folder = config.data.join(&config.name);
+    let find = |name: &str| places::idx(&config.data, &config.name, name);
     provide(config, progress, |file| {
         let name = Path::new(&file.path).file_stem().unwrap_or_default().to_string_lossy();
-        idx::find(&folder, &name).is_some()
+        find(&name).is_some()
     })?;
-    let find = |name: &str| idx::find(&folder, name).ok_or_else(|| missing(config, name, &folder));
+    let found = |name: &str| {
+        find(name).ok_or_else(|| missing(config, name, &config.data.join(&config.name)))
+    };
     let mut files = Vec::new();
     let mut split = |prefix: &str, expected: usize| {
-        let images = find(&format!("{prefix}-images-idx3-ubyte"))?;
-        let labels = find(&format!("{prefix}-labels-idx1-ubyte"))?;
+        let images = found(&format!("{prefix}-images-idx3-ubyte"))?;
+        let labels = found(&format!("{prefix}-labels-idx1-ubyte"))?;
         let set = idx::read_idx(&images, &labels, classes.len())?;
         let (shape, len) = (set.shape(), set.len());
         if (shape.height, shape.width, len) != (28, 28, expected) {
@@ -138,34 +140,51 @@ fn load_idx(
         Ok(Arc::new(set))
     };
     let (train, test) = (split("train", 60_000)?, split("t10k", 10_000)?);
-    let classes = classes.iter().map(|class| (*class).to_owned()).collect();
-    let normalisation = Normalisation { mean: vec![mean], std: vec![std] };
-    assemble(config, classes, (train, test), normalisation, hashed(files)?)
+    let files = hashed(files)?;
+    Ok(Dataset {
+        name: config.name.clone(),
+        classes: classes.iter().map(|class| (*class).to_owned()).collect(),
+        available: train.len(),
+        train,
+        validation: None,
+        test,
+        normalisation: Normalisation { mean: vec![mean], std: vec![std] },
+        sha256: identity(&files, &config.data),
+        files,
+        summary: None,
+    })
 }
 
 fn load_cifar(
     config: &LoadConfig,
     layout: &CifarLayout,
     [mean, std]: [[f32; 3]; 2],
-    progress: Progress<'_>,
+    progress: LoadProgress<'_>,
 ) -> Result<Dataset, DataError> {
-    let (archive, folder) = (config.data.join(layout.archive), config.data.join(layout.folder));
-    provide(config, progress, |_| archive.is_file() || folder.is_dir())?;
-    let path = if folder.is_dir() { &folder } else { &archive };
-    if !path.exists() {
-        return Err(missing(config, layout.archive, &config.data));
-    }
-    let cifar = layout.read(path)?;
+    let find = || places::cifar(&config.data, layout);
+    provide(config, progress, |_| find().is_some())?;
+    let path = find().ok_or_else(|| missing(config, layout.archive, &config.data))?;
+    let cifar = layout.read(&path)?;
     let files = match path.is_dir() {
         true => layout.train.iter().chain(layout.test).map(|name| path.join(name)).collect(),
-        false => vec![path.clone()],
+        false => vec![path],
     };
-    let normalisation = Normalisation { mean: mean.into(), std: std.into() };
-    let splits = (Arc::new(cifar.train), Arc::new(cifar.test));
-    assemble(config, cifar.classes, splits, normalisation, hashed(files)?)
+    let files = hashed(files)?;
+    Ok(Dataset {
+        name: config.name.clone(),
+        classes: cifar.classes,
+        available: cifar.train.len(),
+        train: Arc::new(cifar.train),
+        validation: None,
+        test: Arc::new(cifar.test),
+        normalisation: Normalisation { mean: mean.into(), std: std.into() },
+        sha256: identity(&files, &config.data),
+        files,
+        summary: None,
+    })
 }
 
-fn load_folder(config: &LoadConfig) -> Result<Dataset, DataError> {
+fn load_folder(config: &LoadConfig, progress: LoadProgress<'_>) -> Result<Dataset, DataError> {
     let Some(path) = &config.path else {
         return Err(DataError::Setting {
             field: "data.path",
@@ -173,27 +192,24 @@ fn load_folder(config: &LoadConfig) -> Result<Dataset, DataError> {
             expected: "the folder with `train` and `test`, for the dataset `folder`".to_owned(),
         });
     };
-    let read = read_folder(&config.data.join(path), config.shape)?;
-    let channels = config.shape.channels;
-    let normalisation = Normalisation { mean: vec![0.5; channels], std: vec![0.5; channels] };
-    let splits = (Arc::new(read.train), Arc::new(read.test));
-    assemble(config, read.classes, splits, normalisation, hashed(read.files)?)
-}
-
-fn assemble(
-    config: &LoadConfig,
-    classes: Vec<String>,
-    (train, test): (Arc<ImageSet>, Arc<ImageSet>),
-    normalisation: Normalisation,
-    files: Vec<SourceFile>,
-) -> Result<Dataset, DataError> {
-    let root = match &config.path {
-        Some(path) => config.data.join(path),
-        None => config.data.clone(),
-    };
-    let sha256 = identity(&files, &root);
-    tracing::debug!(dataset = config.name, train = train.len(), test = test.len(), sha256, "read");
-    Ok(Dataset { name: config.name.clone(), classes, train, test, normalisation, sha256, files })
+    let root = config.data.join(path);
+    let read = read_folder(&root, &config.folder, progress)?;
+    let channels = config.folder.transform.shape.channels;
+    let sha256 = identity(&read.files, &root);
+    let (train, test) = (read.train.len(), read.test.len());
+    tracing::debug!(folder = %root.display(), train, test, sha256, "read");
+    Ok(Dataset {
+        name: config.name.clone(),
+        classes: read.classes,
+        available: read.available,
+        train: Arc::new(read.train),
+        validation: read.validation.map(Arc::new),
+        test: Arc::new(read.test),
+        normalisation: Normalisation { mean: vec![0.5; channels], std: vec![0.5; channels] },
+        sha256,
+        files: read.files,
+        summary: Some(read.summary),
+    })
 }
 
 fn hashed(files: Vec<PathBuf>) -> Result<Vec<SourceFile>, DataError> {
@@ -203,7 +219,7 @@ fn hashed(files: Vec<PathBuf>) -> Result<Vec<SourceFile>, DataError> {
 /// Fetches the catalogue's files that are not `there`.
 fn provide(
     config: &LoadConfig,
-    progress: Progress<'_>,
+    progress: LoadProgress<'_>,
     there: impl Fn(&RemoteFile) -> bool,
 ) -> Result<(), DataError> {
     let entry = catalogue::entry(&config.name);
@@ -222,14 +238,23 @@ fn provide(
 }
 
 fn missing(config: &LoadConfig, file: &str, folder: &Path) -> DataError {
-    let hint = match config.offline {
-        true => "`distill data fetch` brings it; or name the folder that has it with `--data`",
-        false => "name the folder that has it with `--data`",
+    let elsewhere = places::other_form(&config.data, &config.name);
+    let hint = match (elsewhere, config.offline) {
+        (Some((path, form)), _) => format!(
+            "`{}` lies there, which is {form}; `distill data fetch {}` brings the one that is read",
+            path.display(),
+            config.name
+        ),
+        (None, true) => {
+            "`distill data fetch` brings it; or name the folder that has it with `--data`"
+                .to_owned()
+        }
+        (None, false) => "name the folder that has it with `--data`".to_owned(),
     };
     DataError::Missing {
         dataset: config.name.clone(),
         file: file.to_owned(),
         folder: folder.to_owned(),
-        hint: hint.to_owned(),
+        hint,
     }
 }

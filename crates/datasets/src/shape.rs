@@ -1,7 +1,9 @@
 //! Size of an image.
 
+use serde::{Deserialize, Serialize};
+
 /// Size of every image of a set: bytes lie as `[channels, height, width]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageShape {
     /// 1 for grey, 3 for red, green and blue.
     pub channels: usize,

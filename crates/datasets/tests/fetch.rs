@@ -80,10 +80,10 @@ fn a_file_arrives_whole_with_progress() {
 fn a_cut_download_goes_on_where_it_stopped() {
     let (file, ranges) = serve(First::Cut);
     let folder = tempfile::tempdir().unwrap();
-    let error = fetch(&file, folder.path(), &mut |_, _| {}).unwrap_err().to_string();
+    let error = fetch(&file, folder.path(), &mut |_| {}).unwrap_err().to_string();
     assert!(error.contains("cut after 100000 of 300000 bytes"), "{error}");
     assert!(!folder.path().join("sub/data.bin").exists());
-    fetch(&file, folder.path(), &mut |_, _| {}).unwrap();
+    fetch(&file, folder.path(), &mut |_| {}).unwrap();
     assert_eq!(fs::read(folder.path().join("sub/data.bin")).unwrap(), content());
     assert_eq!(*ranges.lock().unwrap(), [None, Some("bytes=100000-".to_owned())]);
 }
@@ -94,7 +94,7 @@ fn a_server_without_ranges_starts_over() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("sub")).unwrap();
     fs::write(folder.path().join("sub/data.bin.part"), [9; 1000]).unwrap();
-    fetch(&file, folder.path(), &mut |_, _| {}).unwrap();
+    fetch(&file, folder.path(), &mut |_| {}).unwrap();
     assert_eq!(fs::read(folder.path().join("sub/data.bin")).unwrap(), content());
 }
 
@@ -108,10 +108,10 @@ fn nothing_wrong_ever_gets_the_files_name() {
     for (first, expected) in cases {
         let (file, _) = serve(first);
         let folder = tempfile::tempdir().unwrap();
-        let error = fetch(&file, folder.path(), &mut |_, _| {}).unwrap_err().to_string();
+        let error = fetch(&file, folder.path(), &mut |_| {}).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}, expected {expected}");
         assert!(!folder.path().join("sub/data.bin").exists());
-        fetch(&file, folder.path(), &mut |_, _| {}).unwrap();
+        fetch(&file, folder.path(), &mut |_| {}).unwrap();
         assert!(folder.path().join("sub/data.bin").exists());
     }
 }

@@ -48,5 +48,5 @@ fn real(name: &str, file: &str) -> Option<Dataset> {
         return None;
     };
     let config = LoadConfig { offline: true, ..LoadConfig::new(name, folder) };
-    Some(load(&config, &mut |_, _| {}).unwrap())
+    Some(load(&config, &mut |_| {}).unwrap())
 }

@@ -14,6 +14,8 @@ pub struct Classifier {
     network: Kind,
     preprocessing: Preprocessing,
     signature: Signature,
+    /// Logits that are given, in this order; `None` for all as they are.
+    selected: Option<Vec<usize>>,
 }
 
 #[derive(Debug)]
@@ -33,7 +35,12 @@ impl Classifier {
             return Self::onnx(weights, card.preprocessing(), card.classes.len());
         }
         let network = Kind::Burn(card.load(weights, device)?.valid());
-        Ok(Self { network, preprocessing: card.preprocessing().into(), signature: card.signature })
+        Ok(Self {
+            network,
+            preprocessing: card.preprocessing().into(),
+            signature: card.signature,
+            selected: None,
+        })
     }
 
     /// The network of an ONNX file, which needs no card: it holds its layers itself.
@@ -47,7 +54,13 @@ impl Classifier {
     ) -> Result<Self, DriverError> {
         let signature = preprocessing.signature(classes);
         let network = Kind::Onnx(Box::new(OnnxNetwork::load(file)?));
-        Ok(Self { network, preprocessing: preprocessing.into(), signature })
+        Ok(Self { network, preprocessing: preprocessing.into(), signature, selected: None })
+    }
+
+    /// The same network with some of its logits, in another order; `None` for all as they are.
+    #[must_use]
+    pub fn selecting(self, selected: Option<Vec<usize>>) -> Self {
+        Self { selected, ..self }
     }
 
     /// Logits, `classes` of them a row, row by row.
@@ -60,16 +73,17 @@ impl Classifier {
     /// that does not fit it.
     pub fn logits(&self, input: impl Into<Input>) -> Result<Vec<f32>, DriverError> {
         let input = self.preprocessing.apply(input.into())?;
-        match (&self.network, input) {
-            (Kind::Burn(network), input) => {
-                Ok(network.forward(input).into_data().iter::<f32>().collect())
-            }
+        let logits: Vec<f32> = match (&self.network, input) {
+            (Kind::Burn(network), input) => network.forward(input).into_data().iter().collect(),
             (Kind::Onnx(network), NetworkInput::Images(images)) => {
                 let pixels: Vec<f32> = images.into_data().iter::<f32>().collect();
-                Ok(network.logits(&pixels, &self.signature)?)
+                network.logits(&pixels, &self.signature)?
             }
             (Kind::Onnx(_), NetworkInput::Tokens { .. }) => unreachable!("preprocessed as images"),
-        }
+        };
+        let Some(selected) = &self.selected else { return Ok(logits) };
+        let rows = logits.chunks_exact(self.signature.output.width());
+        Ok(rows.flat_map(|row| selected.iter().map(|class| row[*class])).collect())
     }
 }
 

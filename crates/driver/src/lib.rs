@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod capabilities;
+mod class_names;
 mod classifier;
 mod cluster;
 mod compare;
@@ -23,6 +24,7 @@ pub mod teacher;
 pub mod training;
 
 pub use capabilities::Capabilities;
+pub use class_names::match_classes;
 pub use classifier::{Classifier, is_onnx};
 pub use compare::{
     ClassFigures, Comparison, Difference, Figure, Group, MissingFigures, ModelFigures, Over,
@@ -30,11 +32,14 @@ pub use compare::{
 pub use error::DriverError;
 pub use export::{ExportCard, ExportConfig, ExportFormat, Origin, export};
 pub use observer::{Event, Observer, Silent};
-pub use pipeline::{EVALUATION_BATCH, Forecast, RunConfig, StageForecast, forecast, run};
+pub use pipeline::{
+    DataForecast, EVALUATION_BATCH, Forecast, RunConfig, SplitForecast, StageForecast, forecast,
+    run,
+};
 pub use preprocessing::{ImagePreprocessing, Preprocessing};
 pub use records::{
-    ClassRecord, DatasetRecord, ExportedFile, Host, ModelCard, PeerRecord, RunRecord, StageRecord,
-    TestRecord,
+    ClassRecord, DatasetRecord, ExportedFile, ForeignPreprocessing, Host, ModelCard, PeerRecord,
+    RunRecord, StageRecord, TestRecord,
 };
 pub use report::{ClassReport, ModelReport, Models, ObjectiveReport, Report, TestReport};
 pub use stage::Stage;

@@ -1,5 +1,6 @@
 //! What a run tells while it goes on. The command line prints it; a library user may ignore it.
 
+use distill_datasets::LoadEvent;
 use serde::Serialize;
 
 use crate::{Stage, metrics::EpochRecord};
@@ -17,6 +18,13 @@ pub enum Event<'a> {
         have: u64,
         /// Bytes that it has.
         total: u64,
+    },
+    /// Images are decoded.
+    Reading {
+        /// Number of files that were read.
+        done: usize,
+        /// Number of all files.
+        total: usize,
     },
     /// Something worth a line.
     Note(String),
@@ -107,4 +115,15 @@ pub struct Silent;
 
 impl Observer for Silent {
     fn on(&mut self, _event: Event<'_>) {}
+}
+
+impl<'a> From<LoadEvent<'a>> for Event<'a> {
+    fn from(event: LoadEvent<'a>) -> Self {
+        match event {
+            LoadEvent::Fetching { file, have } => {
+                Self::Fetching { file: &file.path, have, total: file.bytes }
+            }
+            LoadEvent::Reading { done, total } => Self::Reading { done, total },
+        }
+    }
 }

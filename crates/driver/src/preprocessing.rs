@@ -1,7 +1,7 @@
 //! Input preprocessing of a network: from the batch that teacher and student share to what it takes.
 
 use burn::tensor::{
-    Tensor,
+    Tensor, TensorData,
     module::interpolate,
     ops::{InterpolateMode, InterpolateOptions},
 };
@@ -81,8 +81,9 @@ impl From<ImagePreprocessing> for Preprocessing {
 impl ImagePreprocessing {
     /// Resizes where the size differs, then normalises.
     ///
-    /// Bilinear between the centres of the pixels, as PyTorch's
-    /// `interpolate(mode="bilinear", align_corners=False)`.
+    /// Bilinear between the centres of the pixels: where the image grows as PyTorch's
+    /// `interpolate(mode="bilinear", align_corners=False)`, where it shrinks with `antialias=True`, which is Pillow's
+    /// triangle filter on floats.
     ///
     /// # Shapes
     /// - `images`: `[batch, channels, any, any]`, pixels as fractions in `[0, 1]`
@@ -92,9 +93,11 @@ impl ImagePreprocessing {
         let size = [self.shape.height, self.shape.width];
         let images = if [height, width] == size {
             images
-        } else {
+        } else if size[0] >= height && size[1] >= width {
             let options = InterpolateOptions::new(InterpolateMode::Bilinear);
             interpolate(images, options.with_align_corners(false).with_output_size(size))
+        } else {
+            antialiased(images, size)
         };
         self.normalisation.apply(images)
     }
@@ -104,6 +107,33 @@ impl ImagePreprocessing {
         let ImageShape { channels, height, width } = self.shape;
         Signature::images([channels, height, width], classes)
     }
+}
+
+/// Resizes columns, then rows, each by a matrix of the triangle filter.
+fn antialiased(images: Tensor<4>, [height, width]: [usize; 2]) -> Tensor<4> {
+    let [batch, channels, rows, columns] = images.dims();
+    let device = images.device();
+    let along_rows = Tensor::<2>::from_data(triangles(columns, width), &device).transpose();
+    let along_columns = Tensor::<2>::from_data(triangles(rows, height), &device);
+    let images = images.reshape([batch * channels * rows, columns]).matmul(along_rows);
+    let images = images.reshape([batch * channels, rows, width]);
+    let images = along_columns.unsqueeze::<3>().matmul(images);
+    images.reshape([batch, channels, height, width])
+}
+
+/// Weights `[to, from]` of the triangle filter, as wide as the scale where it shrinks; each row sums to one.
+fn triangles(from: usize, to: usize) -> TensorData {
+    let scale = from as f64 / to as f64;
+    let support = scale.max(1.0);
+    let mut weights = Vec::with_capacity(to * from);
+    for place in 0..to {
+        let centre = (place as f64 + 0.5) * scale;
+        let row = (0..from).map(|at| (1.0 - ((at as f64 + 0.5 - centre) / support).abs()).max(0.0));
+        let row: Vec<f64> = row.collect();
+        let sum: f64 = row.iter().sum();
+        weights.extend(row.into_iter().map(|weight| (weight / sum) as f32));
+    }
+    TensorData::new(weights, [to, from])
 }
 
 fn refused(problem: String, expected: String) -> DataError {
@@ -136,6 +166,23 @@ mod tests {
         assert_eq!(values, [-2.0, -1.0, 1.0, 2.0]);
         assert_eq!(larger.signature(10), Signature::images([1, 2, 4], 10));
     }
+
+    #[test]
+    fn what_shrinks_is_antialiased_as_in_pillow() {
+        let device = Device::flex();
+        // Pillow: Image.fromarray(float32 array).resize((3, 2), BILINEAR), mode "F".
+        let values: Vec<f32> = (0..40).map(|i| ((i * 37) % 23 + i) as f32 / 63.0).collect();
+        let image = Tensor::<4>::from_data(TensorData::new(values, [1, 1, 5, 8]), &device);
+        let normalisation = Normalisation { mean: vec![0.0], std: vec![1.0] };
+        let shape = ImageShape { channels: 1, height: 2, width: 3 };
+        let small = ImagePreprocessing { shape, normalisation }.apply(image);
+        let small: Vec<f32> = small.into_data().iter::<f32>().collect();
+        for (ours, pillow) in small.iter().zip(PILLOW) {
+            assert!((ours - pillow).abs() < 1e-6, "{small:?}");
+        }
+    }
+
+    const PILLOW: [f32; 6] = [0.3228716, 0.3623136, 0.3745348, 0.5741817, 0.6178452, 0.6420028];
 
     #[test]
     fn input_that_is_not_the_networks_is_refused() {

@@ -208,7 +208,7 @@ fn data_that_changed_is_noticed_before_and_amid_a_run() {
 /// Index of the white image among the training images, which are not in the order of their names.
 fn bad(config: &RunConfig) -> u64 {
     let load_config = config.recipe.load_config(config.data.clone(), true);
-    let set = distill_datasets::load(&load_config, &mut |_, _| {}).unwrap().train;
+    let set = distill_datasets::load(&load_config, &mut |_| {}).unwrap().train;
     let index = (0..set.len()).find(|index| set.image(*index)[0] == 255).unwrap();
     assert!(index < 32, "it is none of those that are held out");
     index as u64

@@ -50,9 +50,13 @@ fn an_ensemble_teaches_with_the_mean_of_its_members() {
             data: out.clone(),
             offline: true,
             path: None,
-            shape: distill_datasets::ImageShape { channels: 3, height: 32, width: 32 },
+            folder: distill_datasets::FolderConfig::new(distill_datasets::ImageShape {
+                channels: 3,
+                height: 32,
+                width: 32,
+            }),
         },
-        &mut |_, _| {},
+        &mut |_| {},
     )
     .unwrap();
     let (mut right, mut nll) = (0, 0.0);

@@ -16,7 +16,7 @@ const IMAGES: usize = 500;
 fn published_teachers_score_what_their_author_says() {
     let Some(data) = data() else { return };
     let dataset =
-        load(&LoadConfig { offline: true, ..LoadConfig::new("cifar10", &data) }, &mut |_, _| {});
+        load(&LoadConfig { offline: true, ..LoadConfig::new("cifar10", &data) }, &mut |_| {});
     let test = Arc::new(dataset.unwrap().test.first(IMAGES));
     let classes = |model: &str, file: &str, device: &Device, images: usize| {
         let loader = Loader::in_order(Arc::new(test.first(images)), 100);

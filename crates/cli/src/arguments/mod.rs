@@ -1,6 +1,7 @@
 //! The command line, from which help, completions and the man page are made.
 
 mod data;
+mod images;
 mod network;
 mod run;
 mod sweep;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use data::{CacheCommand, DataArguments, DataCommand};
+pub(crate) use images::{FitArgument, ImageArguments, UnreadableArgument};
 pub(crate) use network::{
     EvaluateArguments, ExportArguments, Format, InspectArguments, NetworkArguments,
     PredictArguments,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DataArguments, DeviceArguments};
+use super::{DataArguments, DeviceArguments, ImageArguments, UnreadableArgument};
 
 #[derive(Debug, Args)]
 pub(crate) struct NetworkArguments {
@@ -37,12 +37,20 @@ pub(crate) struct EvaluateArguments {
     pub(crate) weights: PathBuf,
     #[command(flatten)]
     pub(crate) network: NetworkArguments,
-    /// Dataset whose test split is read [default: the one of `model.json`]
+    #[command(flatten)]
+    pub(crate) images: ImageArguments,
+    /// Names of the classes in the order of the logits, where no `model.json` lies beside the weights
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) classes: Vec<String>,
+    /// Dataset whose test split is read [default: `folder` beside `--path`, else the one of `model.json`]
     #[arg(long, value_name = "NAME")]
     pub(crate) dataset: Option<String>,
-    /// For the dataset `folder`: where it is, from here or below the data folder
+    /// A folder of images, from here or below the data folder: test/CLASS or val/CLASS in it, or CLASS
     #[arg(long, value_name = "DIR")]
     pub(crate) path: Option<PathBuf>,
+    /// Treatment of files that do not decode [default: refuse]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) unreadable: Option<UnreadableArgument>,
     /// Read only the first so many test images
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: Option<u32>,
@@ -62,11 +70,13 @@ pub(crate) struct EvaluateArguments {
 pub(crate) struct PredictArguments {
     /// Weights: `.bpk`, safetensors, PyTorch (`.pt`, `.pth`, `.th`) or ONNX
     pub(crate) weights: PathBuf,
-    /// Images, PNG or JPEG, of any size
-    #[arg(required = true)]
-    pub(crate) images: Vec<PathBuf>,
+    /// Images of any size, or folders of images
+    #[arg(required = true, value_name = "IMAGES")]
+    pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) network: NetworkArguments,
+    #[command(flatten)]
+    pub(crate) images: ImageArguments,
     /// Names of the classes in the order of the logits, where no `model.json` lies beside the weights
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) classes: Vec<String>,

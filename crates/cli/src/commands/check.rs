@@ -1,6 +1,6 @@
 //! `distill check`: all that shows before anything runs.
 
-use distill_driver::{Forecast, forecast};
+use distill_driver::{DataForecast, Forecast, forecast};
 
 use super::{print_json, run};
 use crate::{
@@ -20,9 +20,58 @@ pub(crate) fn execute(arguments: &RunArguments) -> anyhow::Result<()> {
         return Ok(());
     }
     output::result(toml::to_string(&config.recipe.whole()).expect("a recipe serialises"));
+    output::result(data(&forecast.data));
     output::result(table(&forecast));
     output::result(summary(&forecast, seeds.len().max(1)));
     Ok(())
+}
+
+/// Classes whose numbers have a line each.
+const CLASSES: usize = 20;
+
+/// Images of each split and class, and the sizes that were met.
+fn data(data: &DataForecast) -> String {
+    let mut header = vec!["images".to_owned(), "all".to_owned()];
+    let listed = data.classes.len() <= CLASSES;
+    match listed {
+        true => header.extend(data.classes.iter().cloned()),
+        false => header.extend(["fewest of a class", "most of a class"].map(str::to_owned)),
+    }
+    let mut table = output::plain_table(&header.iter().map(String::as_str).collect::<Vec<_>>());
+    for split in &data.splits {
+        let mut row = vec![split.split.to_owned(), thousands(split.images as u64)];
+        let of_classes = split.per_class.iter().copied();
+        match listed {
+            true => row.extend(of_classes.map(|images| thousands(images as u64))),
+            false => row.extend(
+                [of_classes.clone().min(), of_classes.max()]
+                    .map(|images| thousands(images.unwrap_or(0) as u64)),
+            ),
+        }
+        table.add_row(row);
+    }
+    output::right_align_from(&mut table, 1);
+    let mut text = table.to_string();
+    let Some(summary) = &data.summary else { return text };
+    let sizes = &summary.sizes;
+    let common = sizes.iter().max_by_key(|(_, images)| **images);
+    let area = |[width, height]: &[u32; 2]| u64::from(*width) * u64::from(*height);
+    let smallest = sizes.keys().min_by_key(|size| area(size));
+    let largest = sizes.keys().max_by_key(|size| area(size));
+    if let (Some(([w, h], images)), Some(small), Some(large)) = (common, smallest, largest) {
+        text += &format!(
+            "\nsizes: {} of them, {}x{} to {}x{} pixels (width x height), most often {w}x{h} ({images} images)",
+            sizes.len(),
+            small[0],
+            small[1],
+            large[0],
+            large[1]
+        );
+    }
+    for note in summary.notes() {
+        text += &format!("\n{note}");
+    }
+    text
 }
 
 fn table(forecast: &Forecast) -> comfy_table::Table {

@@ -5,7 +5,7 @@ use distill_datasets::{
     catalogue::{self, sha256_of},
     load, unknown,
 };
-use distill_driver::{DriverError, Event, Observer};
+use distill_driver::{DriverError, Observer};
 
 use super::data_folder;
 use crate::{
@@ -89,9 +89,7 @@ fn read(name: &str, data: &DataArguments) -> anyhow::Result<distill_datasets::Da
     let mut config = LoadConfig::new(name, data_folder(data)?);
     config.offline = data.offline;
     let mut progress = Progress::new();
-    let dataset = load(&config, &mut |file, have| {
-        progress.on(Event::Fetching { file: &file.path, have, total: file.bytes });
-    });
+    let dataset = load(&config, &mut |event| progress.on(event.into()));
     progress.finish();
     Ok(dataset.map_err(DriverError::from)?)
 }

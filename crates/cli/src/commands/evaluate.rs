@@ -4,26 +4,40 @@ use std::{path::Path, sync::Arc};
 
 use anyhow::Context;
 use burn::tensor::Device;
-use distill_datasets::{Dataset, LoadConfig, Loader, Normalisation, load};
+use distill_datasets::{
+    Dataset, FolderConfig, FolderSummary, LoadConfig, Loader, Normalisation,
+    folder::{Splits, Take, Unreadable},
+    load,
+};
 use distill_driver::{
-    Classifier, DriverError, EVALUATION_BATCH, Event, ModelCard, Observer, evaluation::Predictions,
-    is_onnx,
+    Classifier, DriverError, EVALUATION_BATCH, ModelCard, Observer, evaluation::Predictions,
+    is_onnx, match_classes,
 };
 use serde_json::json;
 
 use super::{
     data_folder,
+    images::ImageSettings,
     network::{Images, missing, refused},
     print_json,
 };
 use crate::{arguments::EvaluateArguments, output};
 
 pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
-    let (_, device) = distill_backends::choose(arguments.device.backend.as_deref())?;
+    let (backend, device) = distill_backends::choose(arguments.device.backend.as_deref())?;
     check_early(&arguments)?;
     let card = ModelCard::beside(&arguments.weights)?;
-    let dataset = dataset(&arguments, card.as_ref())?;
-    let (classifier, name) = classifier(&arguments, card.as_ref(), &dataset, &device)?;
+    let EvaluateArguments { weights, network, images, classes, .. } = &arguments;
+    let settings = ImageSettings::of(weights, card.as_ref(), network, images, classes)?;
+    let free_memory = match backend.capabilities.host_memory {
+        true => (backend.capabilities.free_memory)(),
+        false => None,
+    };
+    let dataset = dataset(&arguments, card.as_ref(), &settings, free_memory)?;
+    for note in dataset.summary.iter().flat_map(FolderSummary::notes) {
+        output::note(&note);
+    }
+    let (classifier, name) = classifier(&arguments, card.as_ref(), &dataset, &settings, &device)?;
     let test = match arguments.limit {
         Some(limit) => Arc::new(dataset.test.first(limit as usize)),
         None => dataset.test.clone(),
@@ -69,17 +83,28 @@ fn check_early(arguments: &EvaluateArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The dataset that the command line or else the card names, in the size of the card or the command line.
-fn dataset(arguments: &EvaluateArguments, card: Option<&ModelCard>) -> anyhow::Result<Dataset> {
-    let name = match (&arguments.dataset, card) {
-        (Some(name), _) => name.clone(),
-        (None, Some(card)) => card.dataset.clone(),
-        (None, None) => return Err(missing("--dataset").into()),
+/// The test images of the dataset that the command line or else the card names.
+fn dataset(
+    arguments: &EvaluateArguments,
+    card: Option<&ModelCard>,
+    settings: &ImageSettings,
+    free_memory: Option<u64>,
+) -> anyhow::Result<Dataset> {
+    let name = match (&arguments.dataset, &arguments.path, card) {
+        (Some(name), ..) => name.clone(),
+        (None, Some(_), _) => "folder".to_owned(),
+        (None, None, Some(card)) => card.dataset.clone(),
+        (None, None, None) => return Err(missing("--dataset").into()),
     };
+    let refuse = |problem: String| DriverError::Recipe { file: "--path".to_owned(), problem };
     if name == "folder" && arguments.path.is_none() {
-        let problem =
-            "it is missing, expected the folder of images with `test/CLASS` in it".to_owned();
-        return Err(DriverError::Recipe { file: "--path".to_owned(), problem }.into());
+        let problem = "it is missing, expected the folder of images with `test/CLASS` in it";
+        return Err(refuse(problem.to_owned()).into());
+    }
+    if name != "folder" && arguments.path.is_some() {
+        return Err(
+            refuse(format!("it is of no use to `{name}`, expected `--dataset folder`")).into()
+        );
     }
     let mut config = LoadConfig::new(name, data_folder(&arguments.data)?);
     config.offline = arguments.data.offline;
@@ -88,15 +113,16 @@ fn dataset(arguments: &EvaluateArguments, card: Option<&ModelCard>) -> anyhow::R
         let typed = std::path::absolute(path).ok().filter(|path| path.is_dir());
         config.path = Some(typed.unwrap_or_else(|| path.clone()));
     }
-    if let Some(card) = card {
-        config.shape = card.shape();
-    } else if let Some(side) = arguments.network.size {
-        (config.shape.height, config.shape.width) = (side.into(), side.into());
-    }
+    config.folder = FolderConfig {
+        transform: settings.transform,
+        unreadable: arguments.unreadable.map_or(Unreadable::Refuse, Into::into),
+        splits: Splits::Test,
+        take: Take { test: arguments.limit.map(|limit| limit as usize), ..Take::default() },
+        free_memory,
+        ..FolderConfig::new(settings.transform.shape)
+    };
     let mut progress = output::Progress::new();
-    let dataset = load(&config, &mut |file, have| {
-        progress.on(Event::Fetching { file: &file.path, have, total: file.bytes });
-    });
+    let dataset = load(&config, &mut |event| progress.on(event.into()));
     progress.finish();
     Ok(dataset.map_err(DriverError::from)?)
 }
@@ -106,37 +132,43 @@ fn classifier(
     arguments: &EvaluateArguments,
     card: Option<&ModelCard>,
     dataset: &Dataset,
+    settings: &ImageSettings,
     device: &Device,
 ) -> anyhow::Result<(Classifier, String)> {
     let weights = &arguments.weights;
-    let (channels, classes) = (dataset.test.shape().channels, dataset.classes.len());
+    let names = settings.classes.clone().unwrap_or_else(|| dataset.classes.clone());
+    let selected = match_classes(&dataset.classes, &names).map_err(|p| refused(weights, p))?;
+    let normalisation = match (&settings.normalisation, dataset.name.as_str()) {
+        (Some(own), _) => own.clone(),
+        (None, "folder") => settings.normalised()?,
+        (None, _) => dataset.normalisation.clone(),
+    };
     let images = Images {
         dataset: dataset.name.clone(),
         shape: dataset.test.shape(),
-        classes: dataset.classes.clone(),
-        normalisation: dataset.normalisation.clone(),
+        classes: names.clone(),
+        normalisation,
     };
     if card.is_none() && arguments.network.model.is_none() && is_onnx(weights) {
         arguments.network.no_settings(weights)?;
         let preprocessing = arguments.network.preprocessing(&images);
         let Normalisation { mean, std } = preprocessing.normalisation.clone();
         Normalisation::new(mean, std, preprocessing.shape.channels).map_err(DriverError::from)?;
-        return Ok((
-            Classifier::onnx(weights, preprocessing, classes)?,
-            weights.display().to_string(),
-        ));
+        settings.note(preprocessing.shape, &preprocessing.normalisation);
+        let classifier = Classifier::onnx(weights, preprocessing, names.len())?;
+        return Ok((classifier.selecting(selected), weights.display().to_string()));
     }
     let card = arguments.network.card(weights, images)?;
-    let own = (card.shape().channels, card.classes.len());
-    if own != (channels, classes) {
+    let (own, channels) = (card.shape().channels, dataset.test.shape().channels);
+    if own != channels {
         let problem = format!(
-            "the network takes {} channels and knows {} classes, expected {channels} and {classes} \
-             of the dataset `{}`",
-            own.0, own.1, dataset.name
+            "the network takes {own} channels, expected {channels} of the dataset `{}`",
+            dataset.name
         );
         return Err(refused(weights, problem).into());
     }
-    Ok((Classifier::load(&card, weights, device)?, card.model))
+    settings.note(card.shape(), &card.preprocessing().normalisation);
+    Ok((Classifier::load(&card, weights, device)?.selecting(selected), card.model))
 }
 
 fn can_be_written(path: &Path) -> bool {

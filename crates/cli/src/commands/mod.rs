@@ -6,6 +6,7 @@ mod compare;
 mod data;
 mod evaluate;
 mod export;
+mod images;
 mod init;
 mod inspect;
 mod list;

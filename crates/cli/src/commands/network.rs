@@ -30,11 +30,13 @@ impl NetworkArguments {
             }
             (Some(mut card), None) => {
                 self.no_settings(weights)?;
+                let transform = card.transform();
                 card.mean = self.mean.clone().unwrap_or(card.mean);
                 card.std = self.std.clone().unwrap_or(card.std);
                 if let Some(side) = self.size {
                     let shape = [card.shape().channels, side.into(), side.into()];
                     card.signature = Signature::images(shape, card.classes.len());
+                    card.transform = Some(transform);
                 }
                 checked(card, weights)
             }
@@ -47,6 +49,7 @@ impl NetworkArguments {
                     classes: images.classes,
                     mean: preprocessing.normalisation.mean,
                     std: preprocessing.normalisation.std,
+                    transform: None,
                     dataset: images.dataset,
                     files: Default::default(),
                 };

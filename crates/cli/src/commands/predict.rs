@@ -1,12 +1,18 @@
 //! `distill predict`: the likeliest classes of image files.
 
+use std::path::PathBuf;
+
 use burn::tensor::{Device, Tensor, TensorData};
-use distill_datasets::{ImageShape, Normalisation, folder::read_image};
+use distill_datasets::{
+    FolderSummary, ImageShape, ImageTransform, Normalisation,
+    folder::{list_images, read_image},
+};
 use distill_driver::{Classifier, DriverError, ModelCard, evaluation::log_softmax, is_onnx};
-use distill_models::{ModelInfo, NormKind};
+use distill_models::NormKind;
 use serde::Serialize;
 
 use super::{
+    images::ImageSettings,
     network::{Images, missing, refused},
     print_json,
 };
@@ -27,13 +33,19 @@ struct Candidate {
 
 pub(crate) fn execute(arguments: &PredictArguments) -> anyhow::Result<()> {
     let (_, device) = distill_backends::choose(arguments.device.backend.as_deref())?;
-    let Network { classifier, shape, classes } = network(arguments, &device)?;
-    let ImageShape { channels, height, width } = shape;
-
+    let Network { classifier, transform, classes } = network(arguments, &device)?;
     let mut predictions = Vec::new();
-    for path in &arguments.images {
-        let pixels = read_image(path, shape).map_err(DriverError::from)?;
+    let mut unreadable = Vec::new();
+    for path in files(&arguments.files)? {
+        let pixels = match read_image(&path, &transform) {
+            Ok(pixels) => pixels,
+            Err(error) => {
+                unreadable.push(error.to_string());
+                continue;
+            }
+        };
         let pixels: Vec<f32> = pixels.into_iter().map(|byte| f32::from(byte) / 255.0).collect();
+        let ImageShape { channels, height, width } = transform.shape;
         let data = TensorData::new(pixels, [1, channels, height, width]);
         let logits = classifier.logits(Tensor::from_data(data, &device))?;
         let mut ranked: Vec<(usize, f64)> = log_softmax(&logits).into_iter().enumerate().collect();
@@ -46,64 +58,82 @@ pub(crate) fn execute(arguments: &PredictArguments) -> anyhow::Result<()> {
         let image = path.display().to_string();
         predictions.push(Prediction { image, classes: likeliest.collect() });
     }
-    if arguments.json {
-        print_json(&predictions);
+    // What could be read is not lost with what could not.
+    match arguments.json {
+        true if !predictions.is_empty() || unreadable.is_empty() => print_json(&predictions),
+        true => {}
+        false => predictions.iter().for_each(print),
+    }
+    if unreadable.is_empty() {
         return Ok(());
     }
-    for prediction in predictions {
-        let classes = prediction.classes.iter();
-        let classes = classes.map(|c| format!("{} {:.1} %", c.class, 100.0 * c.probability));
-        output::result(format!("{}: {}", prediction.image, classes.collect::<Vec<_>>().join(", ")));
-    }
-    Ok(())
+    let file = format!("{} of the images", unreadable.len());
+    Err(DriverError::Recipe { file, problem: unreadable.join("\n") }.into())
 }
 
-/// A network, the size of its images and the names of its classes.
+/// The files that are named, and the images in the folders that are.
+fn files(named: &[PathBuf]) -> Result<Vec<PathBuf>, DriverError> {
+    let mut files = Vec::new();
+    for path in named {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let (images, left_out) = list_images(path)?;
+        let summary = FolderSummary { left_out, ..FolderSummary::default() };
+        for note in summary.notes() {
+            output::note(&format!("{}: {note}", path.display()));
+        }
+        if images.is_empty() {
+            return Err(refused(path, "a folder without images, expected some".to_owned()));
+        }
+        files.extend(images);
+    }
+    Ok(files)
+}
+
+fn print(prediction: &Prediction) {
+    let classes = prediction.classes.iter();
+    let classes = classes.map(|c| format!("{} {:.1} %", c.class, 100.0 * c.probability));
+    output::result(format!("{}: {}", prediction.image, classes.collect::<Vec<_>>().join(", ")));
+}
+
+/// A network, what becomes of an image file before it, and the names of its classes.
 struct Network {
     classifier: Classifier,
-    shape: ImageShape,
+    transform: ImageTransform,
     classes: Vec<String>,
 }
 
 /// The network of the card beside the weights, or of the command line.
 fn network(arguments: &PredictArguments, device: &Device) -> Result<Network, DriverError> {
-    let PredictArguments { weights, network, classes, .. } = arguments;
-    let has_card = ModelCard::beside(weights)?.is_some();
-    if has_card && !classes.is_empty() {
-        let problem = "`--classes` and a `model.json` beside it, expected one of them";
-        return Err(refused(weights, problem.to_owned()));
-    }
-    if !has_card && (classes.len() < 2 || classes.iter().any(String::is_empty)) {
+    let PredictArguments { weights, network, images, classes, .. } = arguments;
+    let card = ModelCard::beside(weights)?;
+    let settings = ImageSettings::of(weights, card.as_ref(), network, images, classes)?;
+    let classes = settings.classes.clone().ok_or_else(|| missing("--classes"))?;
+    if classes.len() < 2 || classes.iter().any(String::is_empty) {
         return Err(missing("--classes"));
     }
-    let channels = network.mean.as_ref().map(Vec::len);
-    match channels {
-        None if !has_card => return Err(missing("--mean")),
-        Some(channels) if ![1, 3].contains(&channels) => {
-            let problem = format!("`--mean` of {channels} channels, expected 1 or 3");
-            return Err(refused(weights, problem));
-        }
-        _ => {}
+    let channels = settings.transform.shape.channels;
+    if ![1, 3].contains(&channels) {
+        let problem = format!("`--mean` of {channels} channels, expected 1 or 3");
+        return Err(refused(weights, problem));
     }
-    let named = match &network.model {
-        Some(model) => ModelInfo::named(model)?.signature.image(),
-        None => None,
-    };
-    let [channels, side, _] = named.unwrap_or([channels.unwrap_or(3), 32, 32]);
     let images = Images {
         dataset: "images".to_owned(),
-        shape: ImageShape { channels, height: side, width: side },
+        shape: settings.transform.shape,
         classes: classes.clone(),
-        normalisation: Normalisation { mean: vec![0.0; channels], std: vec![1.0; channels] },
+        normalisation: settings.normalised()?,
     };
-    if !has_card && network.model.is_none() && is_onnx(weights) {
+    let transform = settings.transform;
+    if card.is_none() && network.model.is_none() && is_onnx(weights) {
         network.no_settings(weights)?;
         let preprocessing = network.preprocessing(&images);
         let Normalisation { mean, std } = preprocessing.normalisation.clone();
         Normalisation::new(mean, std, channels)?;
-        let shape = preprocessing.shape;
+        settings.note(preprocessing.shape, &preprocessing.normalisation);
         let classifier = Classifier::onnx(weights, preprocessing, classes.len())?;
-        return Ok(Network { classifier, shape, classes: classes.clone() });
+        return Ok(Network { classifier, transform, classes });
     }
     let card = network.card(weights, images)?;
     if card.architecture.norm() == Some(NormKind::Batch) {
@@ -112,6 +142,7 @@ fn network(arguments: &PredictArguments, device: &Device) -> Result<Network, Dri
              train it with `norm = \"running\"` to use it",
         );
     }
+    settings.note(card.shape(), &card.preprocessing().normalisation);
     let classifier = Classifier::load(&card, weights, device)?;
-    Ok(Network { classifier, shape: card.shape(), classes: card.classes })
+    Ok(Network { classifier, transform, classes })
 }

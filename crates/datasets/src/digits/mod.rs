@@ -46,11 +46,14 @@ pub fn digits(config: DigitsConfig) -> Dataset {
     Dataset {
         name: "digits".to_owned(),
         classes: (0..10).map(|class| class.to_string()).collect(),
+        available: config.train,
         train,
+        validation: None,
         test,
         normalisation: Normalisation { mean: vec![0.45; 3], std: vec![0.25; 3] },
         sha256: hex::encode(hash.finalize()),
         files: Vec::new(),
+        summary: None,
     }
 }
 

@@ -10,8 +10,8 @@ use distill_datasets::Dataset;
 use serde::Serialize;
 
 use super::{
-    EVALUATION_BATCH, Pipeline, RunConfig, ensemble::load_teacher, make::make_stage,
-    memory::check_memory, specialists::relabelled, teacher_outputs::check_cache,
+    EVALUATION_BATCH, Pipeline, RunConfig, data_forecast::DataForecast, ensemble::load_teacher,
+    make::make_stage, memory::check_memory, specialists::relabelled, teacher_outputs::check_cache,
 };
 use crate::{
     DriverError, Event, Observer, Silent, Stage,
@@ -30,6 +30,8 @@ const LATENCY: f64 = 2.0;
 pub struct Forecast {
     /// The student's objective as it is effectively minimised.
     pub formula: String,
+    /// Images of its splits.
+    pub data: DataForecast,
     /// The networks that have weights, in the order of their making.
     pub stages: Vec<StageForecast>,
     /// Seconds of the evaluation at the end.
@@ -95,6 +97,7 @@ pub fn forecast(
         formula: pipeline.formula.clone(),
         seconds: stages.iter().map(|stage| stage.seconds).sum::<f64>() + evaluation_seconds,
         stages,
+        data: DataForecast::of(&dataset, &config.recipe)?,
         evaluation_seconds,
         memory,
         disk: pipeline.bytes_needed(),
@@ -130,13 +133,16 @@ fn rehearse_with(
     validation: usize,
 ) -> Result<BTreeMap<Stage, Pace>, DriverError> {
     let folder = tempfile::tempdir().map_err(DriverError::io(std::env::temp_dir()))?;
+    let own = dataset.validation.as_ref().map(|own| Arc::new(own.first(validation)));
+    let held_out = own.is_none().then_some(validation);
     let config = RunConfig {
-        recipe: pipeline.config.recipe.rehearsal(images, validation),
+        recipe: pipeline.config.recipe.rehearsal(images, held_out),
         out: folder.path().join("run"),
         cache: folder.path().join("cache"),
         ..pipeline.config.clone()
     };
-    let dataset = Dataset { test: Arc::new(dataset.test.first(1)), ..dataset.clone() };
+    let test = Arc::new(dataset.test.first(1));
+    let dataset = Dataset { test, validation: own, ..dataset.clone() };
     let short = Pipeline::new(&config, &dataset, pipeline.interrupt, &mut Silent)?;
     let mut paces = BTreeMap::new();
     for plan in &config.recipe.stages {

@@ -11,7 +11,7 @@ use distill_models::weights::{self, Precision};
 
 use super::{Pipeline, RunConfig};
 use crate::{
-    DriverError, Event, Observer, Stage,
+    DriverError, Observer, Stage,
     records::{StageRecord, check_size},
     store::{fingerprint, hash_file, write_atomic},
 };
@@ -54,9 +54,7 @@ pub(super) fn find(
                 .to_owned(),
         }));
     }
-    fetch(file, &config.data, &mut |file, have| {
-        observer.on(Event::Fetching { file: &file.path, have, total: file.bytes });
-    })?;
+    fetch(file, &config.data, &mut |event| observer.on(event.into()))?;
     Ok(Some(below))
 }
 

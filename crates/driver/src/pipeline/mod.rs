@@ -1,5 +1,6 @@
 //! The whole pipeline: data, networks in the order of who learns from whom, evaluation, report, export.
 
+mod data_forecast;
 mod ensemble;
 mod evaluate;
 mod finished;
@@ -38,6 +39,7 @@ use crate::{
     teacher::CacheConfig,
 };
 
+pub use self::data_forecast::{DataForecast, SplitForecast};
 pub use self::forecast::{Forecast, StageForecast, forecast};
 use self::{
     evaluate::evaluate, make::make_stage, memory::check_memory, prepare::effective_formula,

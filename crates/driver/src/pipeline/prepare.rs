@@ -1,6 +1,6 @@
 //! What shows before any stage is made: the data, and whether each stage can compare features.
 
-use distill_datasets::{Dataset, load};
+use distill_datasets::{Dataset, FolderSummary, load};
 
 use super::RunConfig;
 use crate::{
@@ -10,10 +10,14 @@ use crate::{
 impl RunConfig {
     /// The data, which recipe and device are compared with.
     pub(super) fn read_data(&self, observer: &mut dyn Observer) -> Result<Dataset, DriverError> {
-        let load_config = self.recipe.load_config(self.data.clone(), self.offline);
-        let dataset = load(&load_config, &mut |file, have| {
-            observer.on(Event::Fetching { file: &file.path, have, total: file.bytes });
-        })?;
+        let mut load_config = self.recipe.load_config(self.data.clone(), self.offline);
+        if self.capabilities.host_memory {
+            load_config.folder.free_memory = self.capabilities.free_memory.and_then(|ask| ask());
+        }
+        let dataset = load(&load_config, &mut |event| observer.on(event.into()))?;
+        for note in dataset.summary.iter().flat_map(FolderSummary::notes) {
+            observer.on(Event::Note(note));
+        }
         self.recipe.check_against(&dataset)?;
         self.recipe.check_device(&self.backend, self.capabilities, &self.device)?;
         Ok(dataset)

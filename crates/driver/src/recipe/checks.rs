@@ -1,8 +1,8 @@
 //! Checks of a recipe that need neither its networks nor its data.
 
-use distill_datasets::{Augment, DATASETS, unknown};
+use distill_datasets::Augment;
 
-use super::{DataSection, Recipe, table::Table};
+use super::{Recipe, table::Table};
 use crate::{DriverError, teacher::CacheConfig};
 
 /// Checks all but the tables of networks and the optimizer and schedule that these inherit.
@@ -28,7 +28,7 @@ pub(super) fn check_recipe(recipe: &Recipe, file: &str) -> Result<(), DriverErro
     if recipe.checkpoint_every == Some(0) {
         return Err(DriverError::field(file, "checkpoint_every", 0, "at least 1"));
     }
-    check_data(&recipe.data, file)?;
+    recipe.data.check(file)?;
     if let Some(Err((field, value, expected))) = recipe.cache.as_ref().map(CacheConfig::check) {
         return Err(DriverError::field(file, &format!("cache.{field}"), value, expected));
     }
@@ -53,32 +53,4 @@ pub(super) fn check_size(size: Option<usize>, table: Table<'_>) -> Result<(), Dr
         Some(size) => Err(table.refuse("size", size, "from 1 to 4096 pixels")),
         None => Ok(()),
     }
-}
-
-fn check_data(data: &DataSection, file: &str) -> Result<(), DriverError> {
-    if !DATASETS.iter().any(|info| info.name == data.dataset) {
-        let problem = format!("`data.dataset`: {}", unknown(&data.dataset));
-        return Err(DriverError::recipe(file, problem));
-    }
-    let table = Table { name: "data", file };
-    check_doubled(&data.augment, table)?;
-    let is_folder = data.dataset == "folder";
-    let given = [
-        ("path", data.path.is_some()),
-        ("size", data.size.is_some()),
-        ("channels", data.channels.is_some()),
-    ];
-    if let Some((field, _)) = given.into_iter().find(|(_, given)| *given && !is_folder) {
-        let expected = "to be left out: only the dataset `folder` has it";
-        return Err(table.refuse(field, "given", expected));
-    }
-    if is_folder && data.path.is_none() {
-        let expected = "the folder with `train` and `test`";
-        return Err(table.refuse("path", "missing", expected));
-    }
-    check_size(data.size, table)?;
-    if let Some(channels) = data.channels.filter(|channels| ![1, 3].contains(channels)) {
-        return Err(table.refuse("channels", channels, "1 or 3"));
-    }
-    Ok(())
 }

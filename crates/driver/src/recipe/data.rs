@@ -2,23 +2,31 @@
 
 use std::path::PathBuf;
 
-use distill_datasets::{Augment, DataError, Dataset, ImageShape, LoadConfig, Normalisation};
+use distill_datasets::{
+    Augment, DataError, Dataset, ImageShape, ImageTransform, LoadConfig, Normalisation,
+};
 
-use super::{NetworkPlan, Plan, SinglePlan};
+use super::{NetworkPlan, Plan, SinglePlan, Validation};
 use crate::{DriverError, ImagePreprocessing, Stage};
 
 impl Plan {
     /// What to load, from the folder `data`.
     pub fn load_config(&self, data: PathBuf, offline: bool) -> LoadConfig {
         let section = &self.recipe.data;
-        let side = section.size.unwrap_or(32);
-        let channels = section.channels.unwrap_or(3);
         LoadConfig {
             name: section.dataset.clone(),
             data,
             offline,
             path: section.path.clone(),
-            shape: ImageShape { channels, height: side, width: side },
+            folder: section.folder(),
+        }
+    }
+
+    /// From an image file to the bytes of `dataset`.
+    pub fn transform(&self, dataset: &Dataset) -> ImageTransform {
+        match dataset.summary {
+            Some(_) => self.recipe.data.folder().transform,
+            None => ImageTransform::squeeze(dataset.train.shape()),
         }
     }
 
@@ -111,19 +119,24 @@ impl Plan {
         }
     }
 
-    /// Images that train and images that are held out.
+    /// Numbers of training and of validation images.
     ///
     /// # Errors
     /// [`DriverError`] where the data has fewer than the recipe asks for.
     pub fn split_sizes(&self, dataset: &Dataset) -> Result<(usize, usize), DriverError> {
-        let all = dataset.train.len();
+        let all = dataset.available;
         let section = &self.recipe.data;
-        let validation = section.validation.unwrap_or(all / 10);
-        if validation == 0 || validation >= all {
+        let own = dataset.validation.as_ref().map(|own| own.len());
+        let (validation, held_out) = match (&section.validation, own) {
+            (Some(Validation::Images(images)), _) => (*images, *images),
+            (_, Some(own)) => (own, 0),
+            (_, None) => (all / 10, all / 10),
+        };
+        if validation == 0 || held_out >= all {
             let expected = format!("from 1 to {} of the {all} training images", all - 1);
             return Err(DriverError::field(&self.file, "data.validation", validation, &expected));
         }
-        let left = all - validation;
+        let left = all - held_out;
         let train = section.train.unwrap_or(left);
         if train == 0 || train > left {
             let expected = format!("from 1 to the {left} images that validation leaves");

@@ -3,6 +3,7 @@
 mod builtin;
 mod checks;
 mod data;
+mod data_section;
 mod device;
 mod network;
 mod network_plan;
@@ -26,11 +27,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use distill_datasets::Augment;
 use distill_objective::TermConfig;
 use serde::{Deserialize, Serialize};
 
 pub use builtin::{BUILTIN, Builtin};
+pub use data_section::{DataSection, Fit, Validation};
 pub use network::{EnsembleSection, SpecialistSection, SpecialistsSection, StageSection};
 pub use network_plan::{
     EnsemblePlan, LearnsFrom, NetworkPlan, Origin, SinglePlan, SpecialistPlan, SpecialistsPlan,
@@ -95,39 +96,6 @@ pub struct Recipe {
     pub cache: Option<CacheConfig>,
     /// Terms of the student's loss.
     pub objective: Vec<TermConfig>,
-}
-
-/// The data of a recipe.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct DataSection {
-    /// Name of the dataset.
-    pub dataset: String,
-    /// For `folder`: where it is, below the data folder unless absolute.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub path: Option<PathBuf>,
-    /// For `folder`: image size in pixels. Default 32.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub size: Option<usize>,
-    /// For `folder`: 3 for RGB or 1 for grey. Default 3.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub channels: Option<usize>,
-    /// Takes the first so many training images, after `validation` is held out. Default all.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub train: Option<usize>,
-    /// Holds out the last so many training images to select the epoch. Default a tenth.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub validation: Option<usize>,
-    /// Data augmentation of the training images, applied in order.
-    #[serde(default)]
-    pub augment: Vec<Augment>,
-    /// Mean of each channel for pixels in `[0, 1]`. Default the dataset's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mean: Option<Vec<f32>>,
-    /// Deviation of each channel. Default the dataset's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub std: Option<Vec<f32>>,
 }
 
 impl Recipe {

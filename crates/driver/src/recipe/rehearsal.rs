@@ -1,14 +1,17 @@
 //! A recipe cut short: every stage for one epoch of a few images.
 
-use super::{LearnsFrom, NetworkPlan, Origin, Plan, Reference, Start, TrainingPlan};
+use super::{LearnsFrom, NetworkPlan, Origin, Plan, Reference, Start, TrainingPlan, Validation};
 use crate::store::Weights;
 
 impl Plan {
-    /// The same networks that learn from one another in the same way, each for one epoch of so many training images.
-    pub(crate) fn rehearsal(&self, train: usize, validation: usize) -> Self {
+    /// The same networks that learn from one another in the same way, each for one epoch of so many training images,
+    /// with so many held out for validation; `None` where validation images have a folder.
+    pub(crate) fn rehearsal(&self, train: usize, validation: Option<usize>) -> Self {
         let mut short = self.clone();
         short.recipe.data.train = Some(train);
-        short.recipe.data.validation = Some(validation);
+        if let Some(images) = validation {
+            short.recipe.data.validation = Some(Validation::Images(images));
+        }
         short.recipe.checkpoint_every = None;
         any_epoch(&mut short.teacher);
         for stage in &mut short.stages {

@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use distill_datasets::{
-    ImageShape, Normalisation,
+    ImageShape, ImageTransform, Normalisation,
     keyed::{KeyedRng, Operation},
+    transform::Fit,
 };
 use distill_models::{Architecture, Network, Signature};
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,10 @@ pub struct ModelCard {
     pub mean: Vec<f32>,
     /// Deviation of each channel.
     pub std: Vec<f32>,
+    /// From an image file to the pixels that are resized to the signature's size and normalised. `None` in cards of
+    /// earlier versions: files are resized to that size at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transform: Option<ImageTransform>,
     /// The data it was trained on.
     pub dataset: String,
     /// Of an export: each file of weights beside the card.
@@ -103,6 +108,24 @@ impl ModelCard {
                 "at most 4096 pixels a side",
             ));
         }
+        let transform = self.transform();
+        let own = transform.shape;
+        if own.channels != channels {
+            let expected = format!("{channels}, as in `signature`");
+            return Err(DriverError::field(&file, "transform.channels", own.channels, &expected));
+        }
+        let mut sides = vec![own.height, own.width];
+        if let Fit::Crop { resize } = transform.fit {
+            sides.push(resize as usize);
+        }
+        if let Some(side) = sides.into_iter().find(|side| !(1..=4096).contains(side)) {
+            return Err(DriverError::field(
+                &file,
+                "transform",
+                side,
+                "from 1 to 4096 pixels a side",
+            ));
+        }
         Normalisation::new(self.mean.clone(), self.std.clone(), channels)
             .map_err(|e| DriverError::recipe(&file, e))?;
         self.architecture.check(&self.signature).map_err(|e| DriverError::recipe(&file, e))
@@ -115,6 +138,14 @@ impl ModelCard {
     pub fn shape(&self) -> ImageShape {
         let [channels, height, width] = self.signature.image().expect("a card of images");
         ImageShape { channels, height, width }
+    }
+
+    /// From an image file to pixels, before the network's own preprocessing.
+    ///
+    /// # Panics
+    /// As [`shape`](Self::shape).
+    pub fn transform(&self) -> ImageTransform {
+        self.transform.unwrap_or_else(|| ImageTransform::squeeze(self.shape()))
     }
 
     /// Input preprocessing of the network.

@@ -1,11 +1,13 @@
 //! Records of a run: what each stage was made from and gave, model cards, `run.json`.
 
 mod card;
+mod preprocessor;
 mod run;
 mod stage;
 
 pub(crate) use card::check_size;
 pub use card::{ExportedFile, ModelCard};
+pub use preprocessor::ForeignPreprocessing;
 pub(crate) use run::{BURN, device_name, lock, prepare};
 pub use run::{DatasetRecord, Host, RunRecord};
 pub(crate) use stage::weights_identity;

@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, path::Path, path::PathBuf, sync::Arc};
 
 use burn::tensor::{Device, Tensor};
-use distill_datasets::{Dataset, ImageSet, ImageShape, Input, Normalisation, Source};
+use distill_datasets::{
+    Dataset, ImageSet, ImageShape, ImageTransform, Input, Normalisation, Source,
+};
 use distill_models::{Architecture, Signature};
 use serde_json::{Value, json};
 
@@ -22,8 +24,8 @@ pub(crate) struct ImageTask {
     classes: Vec<String>,
     /// Bytes of all images.
     bytes: u64,
-    /// Size of the images before any network's preprocessing.
-    shape: ImageShape,
+    /// From an image file to what the networks' preprocessing starts from.
+    transform: ImageTransform,
     /// Number of training images of the recipe.
     train: usize,
     sets: BTreeMap<Stage, TrainingSet>,
@@ -40,6 +42,9 @@ struct TrainingSet {
     /// Of each class whether the stage is trained without it.
     missing: Vec<bool>,
 }
+
+/// Version of how image files become bytes; stages of folders that were read in another way are made again.
+const DECODING: u32 = 2;
 
 impl ImageTask {
     /// The images of `dataset` for the stages of `plan`, whose given weights are in the files `given`.
@@ -66,11 +71,17 @@ impl ImageTask {
         }
         let (train, validation) = plan.split_sizes(dataset)?;
         let all = dataset.train.as_ref().clone();
-        let held_out_from = all.len() - validation;
-        let (rest, held_out) = all.split_at(held_out_from);
+        let (rest, validation) = match &dataset.validation {
+            Some(own) => (all, own.clone()),
+            None => {
+                let held_out_from = all.len() - validation;
+                let (rest, held_out) = all.split_at(held_out_from);
+                (rest, Arc::new(held_out))
+            }
+        };
         let train = Arc::new(rest.first(train));
         let mut bytes = 0;
-        for set in [&dataset.train, &dataset.test] {
+        for set in [&dataset.train, &dataset.test].into_iter().chain(&dataset.validation) {
             bytes += (set.len() * set.shape().bytes()) as u64;
         }
         Ok(Self {
@@ -78,10 +89,10 @@ impl ImageTask {
             sha256: dataset.sha256.clone(),
             classes: dataset.classes.clone(),
             bytes,
-            shape: train.shape(),
+            transform: plan.transform(dataset),
             train: train.len(),
             sets: training_sets(plan, &train, dataset)?,
-            validation: Arc::new(held_out),
+            validation,
             test: dataset.test.clone(),
             networks,
         })
@@ -150,13 +161,23 @@ impl Task for ImageTask {
     }
 
     fn shape(&self) -> (&'static str, Value) {
-        let ImageShape { channels, height, width } = self.shape;
+        let ImageShape { channels, height, width } = self.transform.shape;
         ("image", json!([channels, height, width]))
     }
 
     fn settings(&self, stage: Stage) -> Vec<(&'static str, Value)> {
-        let Normalisation { mean, std } = &self.network(stage).normalisation;
-        vec![("mean", json!(mean)), ("std", json!(std))]
+        let ImagePreprocessing { shape, normalisation } = self.network(stage);
+        let Normalisation { mean, std } = normalisation;
+        let mut settings = vec![("mean", json!(mean)), ("std", json!(std))];
+        let own = self.transform.shape;
+        if shape.height < own.height || shape.width < own.width {
+            settings.push(("antialias", json!(true)));
+        }
+        if self.name == "folder" {
+            settings.push(("transform", json!(self.transform)));
+            settings.push(("decoding", json!(DECODING)));
+        }
+        settings
     }
 
     fn card(&self, stage: Stage, network: &SinglePlan, classes: Vec<String>) -> ModelCard {
@@ -168,13 +189,14 @@ impl Task for ImageTask {
             classes,
             mean,
             std,
+            transform: Some(self.transform),
             dataset: self.name.clone(),
             files: Default::default(),
         }
     }
 
     fn blank(&self, device: &Device) -> Input {
-        let ImageShape { channels, height, width } = self.shape;
+        let ImageShape { channels, height, width } = self.transform.shape;
         Input::Images(Tensor::zeros([1, channels, height, width], device))
     }
 

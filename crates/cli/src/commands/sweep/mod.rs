@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::bail;
 use distill_datasets::load;
-use distill_driver::{DriverError, Event, Observer, RunConfig};
+use distill_driver::{DriverError, Observer, RunConfig};
 use distill_report::{Point, REPORT, Sweep};
 
 use self::{
@@ -156,9 +156,7 @@ fn read_data(grid: &mut [Grid], asked: usize) -> anyhow::Result<()> {
     }
     for points in by_data.values().filter(|points| points[0] < asked) {
         let mut progress = output::Progress::new();
-        let loaded = load(&config(&grid[points[0]]), &mut |file, have| {
-            progress.on(Event::Fetching { file: &file.path, have, total: file.bytes });
-        });
+        let loaded = load(&config(&grid[points[0]]), &mut |event| progress.on(event.into()));
         progress.finish();
         let dataset = loaded.map_err(DriverError::Data)?;
         for at in points {

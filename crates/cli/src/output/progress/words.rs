@@ -21,6 +21,10 @@ pub(super) fn of(event: &Event<'_>) -> Option<Words> {
             let text = format!("fetching {file}: {have_so_far} of {all}");
             Some(Words::Step { text, done: have, total })
         }
+        Event::Reading { done, total } => {
+            let text = format!("reading images: {done} of {total}");
+            Some(Words::Step { text, done: done as u64, total: total as u64 })
+        }
         Event::Note(ref text) => line(text.clone()),
         Event::StageStarted { stage, model, parameters, formula, epochs } => line(format!(
             "{}: {model}, {} parameters, {epochs} epochs, minimises {formula}",
