@@ -4,6 +4,8 @@
 //! `CenterCrop`, a plain `Resize` of both sides, or a resize of the long side with a black rim. Filters are
 //! antialiased wherever they shrink, and equal Pillow's within one level.
 
+use std::fmt;
+
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer, images::Image};
 use serde::{Deserialize, Serialize};
 
@@ -119,6 +121,32 @@ impl ImageTransform {
     }
 }
 
+impl fmt::Display for ImageTransform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ImageShape { channels, height, width } = self.shape;
+        let colour = if channels == 1 { "grey" } else { "RGB" };
+        match self.fit {
+            Fit::Squeeze => write!(f, "{colour}, both sides resized to {width}x{height} pixels")?,
+            Fit::Crop { resize } => {
+                write!(
+                    f,
+                    "{colour}, short side resized to {resize}, centre {width}x{height} pixels"
+                )?;
+            }
+            Fit::Pad => write!(f, "{colour}, inside {width}x{height} pixels, rest black")?,
+        }
+        let filter = match self.interpolation {
+            Interpolation::Bilinear => "bilinear",
+            Interpolation::Bicubic => "bicubic",
+        };
+        write!(f, ", {filter}, antialiased where they shrink")?;
+        match self.orientation {
+            ExifOrientation::Stored => Ok(()),
+            ExifOrientation::Exif => f.write_str(", turned as EXIF says"),
+        }
+    }
+}
+
 /// Pixels of one image, `[rows, columns, channels]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pixels {
@@ -189,7 +217,7 @@ fn short_side(width: u32, height: u32, side: u32) -> [u32; 2] {
 fn inside(width: u32, height: u32, [most_wide, most_high]: [u32; 2]) -> [u32; 2] {
     let scale =
         (f64::from(most_wide) / f64::from(width)).min(f64::from(most_high) / f64::from(height));
-    let [wide, high] = [width, height].map(|own| (f64::from(own) * scale).round() as u32);
+    let [wide, high] = [width, height].map(|own| (f64::from(own) * scale).round_ties_even() as u32);
     [wide.clamp(1, most_wide), high.clamp(1, most_high)]
 }
 

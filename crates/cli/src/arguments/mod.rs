@@ -48,9 +48,12 @@ pub(crate) enum Command {
         /// The file, ending in `.toml`
         #[arg(default_value = "recipe.toml")]
         file: PathBuf,
-        /// Images of your own: a folder with train/CLASS and test/CLASS [default: drawn numerals]
-        #[arg(long, value_name = "DIR")]
+        /// Images of your own: a folder with train/CLASS and test/CLASS or val/CLASS, or with CLASS alone
+        #[arg(long, value_name = "DIR", conflicts_with = "dataset")]
         path: Option<PathBuf>,
+        /// A published dataset: `distill list datasets` [default: drawn numerals]
+        #[arg(long, value_name = "NAME")]
+        dataset: Option<String>,
     },
     /// Run a recipe: teacher, baseline, distilled student, evaluation, report
     Run(RunArguments),

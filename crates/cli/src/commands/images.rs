@@ -92,20 +92,13 @@ impl ImageSettings {
 
     /// Says what is done to an image before the network sees it.
     pub(super) fn note(&self, network: ImageShape, normalisation: &Normalisation) {
-        let ImageTransform { fit, interpolation, shape, .. } = self.transform;
-        let side = format!("{}x{}", shape.height, shape.width);
-        let fit = match fit {
-            Fit::Squeeze => format!("squeezed to {side}"),
-            Fit::Crop { resize } => format!("short side {resize}, centre {side}"),
-            Fit::Pad => format!("padded to {side}"),
-        };
+        let ImageTransform { shape, .. } = self.transform;
         let again = match (network.height, network.width) == (shape.height, shape.width) {
             true => String::new(),
-            false => format!(", then {}x{}", network.height, network.width),
+            false => format!(", then resized to {}x{}", network.width, network.height),
         };
         let Normalisation { mean, std } = normalisation;
-        let filter = format!("{interpolation:?}").to_lowercase();
-        output::note(&format!("images: {fit}, {filter}{again}; mean {mean:?}, std {std:?}"));
+        output::note(&format!("images: {}{again}; mean {mean:?}, std {std:?}", self.transform));
     }
 }
 

@@ -29,7 +29,9 @@ use crate::{
 
 pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
-        Command::Init { file, path } => init::execute(&file, path.as_deref()),
+        Command::Init { file, path, dataset } => {
+            init::execute(&file, path.as_deref(), dataset.as_deref())
+        }
         Command::Run(run) => run::execute(&run),
         Command::Check(run) => check::execute(&run),
         Command::Evaluate(evaluate) => evaluate::execute(evaluate),

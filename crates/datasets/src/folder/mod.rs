@@ -168,6 +168,14 @@ pub fn read_folder(
     read::read(root, config, progress)
 }
 
+/// Lists the splits below `root`, and reads no image.
+///
+/// # Errors
+/// As those of [`read_folder`] that show before images are decoded.
+pub fn check_folder(root: &Path, config: &FolderConfig) -> Result<(), DataError> {
+    listing::list(root, config).map(|_| ())
+}
+
 /// Decodes one image file: bytes as `[channels, height, width]`.
 ///
 /// # Errors

@@ -89,7 +89,8 @@ impl Origin {
 }
 
 impl ExportCard {
-    pub(super) fn new(model: ModelCard, origin: Origin, precision: Precision) -> Self {
+    pub(super) fn new(mut model: ModelCard, origin: Origin, precision: Precision) -> Self {
+        model.transform = Some(model.transform());
         Self { model, origin, precision }
     }
 
@@ -100,6 +101,7 @@ impl ExportCard {
         let mut text = format!(
             "# {model}, trained on {dataset}\n\n\
              A student, distilled with the recipe `{}` (seed {}): {}.\n\n\
+             - Images: {}.\n\
              - Input: `[batch, {c}, {h}, {w}]`, pixels as fractions in [0, 1], then `(x - mean) / std`\n\
              \x20 with mean {mean:?} and std {std:?}.\n\
              - Output: logits `[batch, {}]` of {}.\n\
@@ -107,6 +109,7 @@ impl ExportCard {
             self.origin.recipe,
             self.origin.seed,
             self.origin.objective,
+            self.model.transform(),
             classes.len(),
             shown(classes),
             self.origin.data.train,
@@ -149,13 +152,8 @@ network.eval()
 ```
 ";
 
-const ONNX: &str = "
-```python
-import onnxruntime
-session = onnxruntime.InferenceSession(\"student.onnx\")
-logits = session.run([\"logits\"], {\"image\": images})[0]
-```
-";
+/// From an image file to logits, in Python: run by a test.
+const ONNX: &str = concat!("\n```python\n", include_str!("example.py"), "```\n");
 
 fn shown(classes: &[String]) -> String {
     match classes {

@@ -19,6 +19,17 @@ impl RunConfig {
             observer.on(Event::Note(note));
         }
         self.recipe.check_against(&dataset)?;
+        let (train, validation) = self.recipe.split_sizes(&dataset)?;
+        let left = match dataset.validation {
+            Some(_) => dataset.available,
+            None => dataset.available - validation,
+        };
+        if 4 * train < left {
+            let share = 100.0 * train as f64 / left as f64;
+            observer.on(Event::Note(format!(
+                "`data.train` takes {train} of {left} training images, {share:.0} % of the data"
+            )));
+        }
         self.recipe.check_device(&self.backend, self.capabilities, &self.device)?;
         Ok(dataset)
     }

@@ -7,13 +7,18 @@ use std::{
 };
 
 use anyhow::Context;
+use distill_datasets::{DATASETS, FolderConfig, ImageShape, folder::check_folder, unknown};
 use distill_driver::DriverError;
 
 use crate::output;
 
 const TEMPLATE: &str = include_str!("recipe.toml");
 
-pub(crate) fn execute(file: &Path, images: Option<&Path>) -> anyhow::Result<()> {
+pub(crate) fn execute(
+    file: &Path,
+    images: Option<&Path>,
+    dataset: Option<&str>,
+) -> anyhow::Result<()> {
     let refuse =
         |problem: String| DriverError::Recipe { file: file.display().to_string(), problem };
     let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
@@ -22,21 +27,23 @@ pub(crate) fn execute(file: &Path, images: Option<&Path>) -> anyhow::Result<()> 
         let problem = "a recipe's file ends in `.toml`, expected a name such as `recipe.toml`";
         return Err(refuse(problem.to_owned()).into());
     };
-    let text = match images {
-        None => text(&stem, None),
-        Some(images) => {
-            if let Some(missing) = ["train", "test"].iter().find(|name| !images.join(name).is_dir())
-            {
-                let problem = format!(
-                    "{} has no folder `{missing}`, expected the images of each class in train/CLASS and test/CLASS",
-                    images.display()
-                );
-                return Err(refuse(problem).into());
-            }
-            let images = std::path::absolute(images).context("the current folder is gone")?;
-            text(&stem, images.to_str())
+    let data = match (images, dataset) {
+        (None, None) => include_str!("data-digits.toml").to_owned(),
+        (None, Some(name)) if name == "folder" => {
+            return Err(refuse(
+                "`--dataset folder` needs `--path`, expected the folder".to_owned(),
+            )
+            .into());
         }
+        (None, Some(name)) if !DATASETS.iter().any(|info| info.name == name) => {
+            return Err(DriverError::from(unknown(name)).into());
+        }
+        (None, Some(name)) => {
+            include_str!("data-published.toml").replace("\"DATASET\"", &quoted(name))
+        }
+        (Some(images), _) => of_folder(images)?,
     };
+    let text = text(&stem, &data);
     match File::create_new(file) {
         Ok(mut created) => created
             .write_all(text.as_bytes())
@@ -54,13 +61,30 @@ pub(crate) fn execute(file: &Path, images: Option<&Path>) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// The template under a name, with images of one's own or with those that are drawn.
-fn text(name: &str, images: Option<&str>) -> String {
-    let data = match images {
-        None => include_str!("data-digits.toml").to_owned(),
-        Some(path) => include_str!("data-folder.toml").replace("\"PATH\"", &quoted(path)),
-    };
-    TEMPLATE.replace("\"NAME\"", &quoted(&safe(name))).replace("# DATA\n", &data)
+/// The table `[data]` for images of one's own.
+fn of_folder(images: &Path) -> anyhow::Result<String> {
+    let shape = ImageShape { channels: 3, height: 32, width: 32 };
+    let mut config = FolderConfig::new(shape);
+    let mut found = check_folder(images, &config);
+    let mut split = "";
+    // Class folders alone become two splits.
+    if found.is_err() {
+        config.split = Some(0.2);
+        if check_folder(images, &config).is_ok() {
+            found = Ok(());
+            split = "# A fifth of the images of each class becomes the test split.\nsplit = 0.2\n";
+        }
+    }
+    found.map_err(DriverError::from)?;
+    let images = std::path::absolute(images).context("the current folder is gone")?;
+    let path = quoted(&images.to_string_lossy());
+    let data = include_str!("data-folder.toml").replace("\"PATH\"", &path);
+    Ok(data.replace("# SPLIT\n", split))
+}
+
+/// The template under a name, with this table of data.
+fn text(name: &str, data: &str) -> String {
+    TEMPLATE.replace("\"NAME\"", &quoted(&safe(name))).replace("# DATA\n", data)
 }
 
 /// Letters that a recipe's name may have.
@@ -80,11 +104,17 @@ mod tests {
 
     #[test]
     fn the_template_reads_as_it_is_and_with_each_field_that_it_names() {
-        for images in [None, Some("/photos \"of\" mine")] {
-            let text = text("my first.try", images);
+        let folder = include_str!("data-folder.toml").replace("# SPLIT\n", "");
+        for data in [
+            include_str!("data-digits.toml").to_owned(),
+            include_str!("data-published.toml").replace("\"DATASET\"", &quoted("cifar10")),
+            folder.replace("\"PATH\"", &quoted("/photos \"of\" mine")),
+        ] {
+            let text = text("my first.try", &data);
             let recipe = resolved(&text);
             assert_eq!(recipe.name, "my-first-try");
-            assert_eq!(recipe.data.path.as_deref(), images.map(Path::new));
+            let path = (recipe.data.dataset == "folder").then_some("/photos \"of\" mine");
+            assert_eq!(recipe.data.path.as_deref(), path.map(Path::new));
             let lines: Vec<&str> = text.lines().collect();
             let fields: Vec<usize> = (0..lines.len()).filter(|at| names(lines[*at])).collect();
             assert!(fields.len() >= 8, "the template names its optional fields");
