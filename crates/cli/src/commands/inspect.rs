@@ -80,7 +80,7 @@ pub(crate) fn execute(arguments: &InspectArguments) -> anyhow::Result<()> {
 /// Whether a file is this network's: its names and shapes, or, of an ONNX file, what it takes and gives.
 fn check(graph: &Graph, path: &Path) -> Result<(), DriverError> {
     if !distill_driver::is_onnx(path) {
-        return Ok(weights::check(graph, path)?);
+        return Ok(weights::check(graph, path, None)?);
     }
     let signature = graph.signature();
     let pixels = signature.image().map_or(0, |shape| shape.iter().product());
