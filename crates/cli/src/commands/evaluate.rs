@@ -118,6 +118,7 @@ fn classifier(
     };
     if card.is_none() && arguments.network.model.is_none() && is_onnx(weights) {
         arguments.network.no_settings(weights)?;
+        arguments.network.no_key(weights)?;
         let preprocessing = arguments.network.preprocessing(&images);
         let Normalisation { mean, std } = preprocessing.normalisation.clone();
         Normalisation::new(mean, std, preprocessing.shape.channels).map_err(DriverError::from)?;
@@ -136,7 +137,8 @@ fn classifier(
         );
         return Err(refused(weights, problem).into());
     }
-    Ok((Classifier::load(&card, weights, device)?, card.model))
+    let key = arguments.network.weights_key.as_deref();
+    Ok((Classifier::load(&card, weights, key, device)?, card.model))
 }
 
 fn can_be_written(path: &Path) -> bool {

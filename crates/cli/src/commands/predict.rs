@@ -98,6 +98,7 @@ fn network(arguments: &PredictArguments, device: &Device) -> Result<Network, Dri
     };
     if !has_card && network.model.is_none() && is_onnx(weights) {
         network.no_settings(weights)?;
+        network.no_key(weights)?;
         let preprocessing = network.preprocessing(&images);
         let Normalisation { mean, std } = preprocessing.normalisation.clone();
         Normalisation::new(mean, std, channels)?;
@@ -112,6 +113,6 @@ fn network(arguments: &PredictArguments, device: &Device) -> Result<Network, Dri
              train it with `norm = \"running\"` to use it",
         );
     }
-    let classifier = Classifier::load(&card, weights, device)?;
+    let classifier = Classifier::load(&card, weights, network.weights_key.as_deref(), device)?;
     Ok(Network { classifier, shape: card.shape(), classes: card.classes })
 }
