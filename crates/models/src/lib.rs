@@ -26,6 +26,6 @@ pub use rand_core;
 pub use recompute::Checkpointed;
 pub use zoo::{
     Architecture, MODELS, MlpConfig, MobileNetV2Config, MobileNetV2Layout, ModelInfo, Overrides,
-    ResNetCifarConfig, ResNetConfig, Shortcut, ShuffleNetV1Config, ShuffleNetV2Config, VggConfig,
-    VggLayout, WideResNetConfig,
+    ResNetCifarConfig, ResNetConfig, ResNetStem, Shortcut, ShuffleNetV1Config, ShuffleNetV2Config,
+    VggConfig, VggLayout, WideResNetConfig,
 };

@@ -107,8 +107,10 @@ impl Fit {
         // What lies in a table of its own, deeper than the prefix, is not a part of this one.
         let is_part = |key: &str| {
             let tensor = &tensors[key];
-            let is_count = COUNTS.contains(&key.rsplit('.').next().unwrap_or_default());
-            tensor.table <= prefix.len() && !is_count && !is_integers(&tensor.kind)
+            // A number that belongs to no layer: an epoch, the best accuracy.
+            let is_fact = tensor.shape.is_empty() && !key[prefix.len()..].contains('.');
+            let beside = is_fact || is_count(key) || is_integers(&tensor.kind);
+            tensor.table <= prefix.len() && !beside
         };
         let left = here.into_values().chain(twice);
         fit.unused = left.filter(|key| is_part(key)).map(str::to_owned).collect();
@@ -148,7 +150,11 @@ impl Fit {
                 tensors.get(bias).is_some_and(|held| held.shape == entries[of_bias].shape)
             });
             self.unused.extend(around);
-            self.unused.retain(|unused| *unused != key && Some(unused) != bias.as_ref());
+            // With more layers than that one it is another network.
+            if self.unused.iter().any(|unused| *unused != key && Some(unused) != bias.as_ref()) {
+                return;
+            }
+            self.unused.clear();
             self.sources[of_bias] = bias.map(Source::Key);
             self.sources[of_weight] = Some(Source::Key(key));
         }
@@ -186,7 +192,7 @@ fn only_head(
                 && !key.starts_with(prefix)
                 && tensor.table <= parent.len()
                 && tensor.is_floats()
-                && !COUNTS.contains(&key.rsplit('.').next().unwrap_or_default())
+                && !is_count(key)
         })
         .map(|(key, _)| key)
         .collect();
@@ -195,6 +201,10 @@ fn only_head(
         [key] if within.is_empty() => Some(((*key).clone(), beside.into_iter().cloned().collect())),
         _ => None,
     }
+}
+
+fn is_count(key: &str) -> bool {
+    COUNTS.contains(&key.rsplit('.').next().unwrap_or_default())
 }
 
 fn is_integers(kind: &str) -> bool {

@@ -10,7 +10,8 @@ pub(super) fn hint(fit: &Fit, graph: &Graph, of_file: Option<&str>) -> String {
     let hint = hints.into_iter().flatten().next();
     let hint = hint.or_else(|| parametrised(fit));
     let nothing = fit.sources.iter().all(Option::is_none);
-    hint.or_else(|| of_file.filter(|_| nothing).map(str::to_owned)).unwrap_or_default()
+    hint.or_else(|| of_file.filter(|_| nothing).map(|hint| format!("hint: {hint}")))
+        .unwrap_or_default()
 }
 
 /// Norms of the other kind.

@@ -48,7 +48,9 @@ pub(super) fn find(
             && !contents.tensors[key].is_floats()
         {
             let problem = format!("`{key}` is of type {}", contents.tensors[key].kind);
-            return Err(ModelError::weights(path, problem, "floating point numbers"));
+            let hint = contents.hint.map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+            let expected = format!("floating point numbers{hint}");
+            return Err(ModelError::weights(path, problem, expected));
         }
     }
     if fit.is_whole() {

@@ -20,7 +20,7 @@ pub use mlp::MlpConfig;
 pub use mobilenet_v2::{MobileNetV2Config, MobileNetV2Layout};
 pub use models::{MODELS, ModelInfo};
 pub use overrides::Overrides;
-pub use resnet::ResNetConfig;
+pub use resnet::{ResNetConfig, ResNetStem};
 pub use resnet_cifar::ResNetCifarConfig;
 pub use shortcut::Shortcut;
 pub use shufflenet_v1::ShuffleNetV1Config;
@@ -67,7 +67,7 @@ families! {
     Mlp(MlpConfig),
     /// Residual, for CIFAR, [`ResNetCifarConfig`].
     ResNetCifar(ResNetCifarConfig),
-    /// Residual, for ImageNet, [`ResNetConfig`].
+    /// Residual, for ImageNet or as wide for CIFAR, [`ResNetConfig`].
     ResNet(ResNetConfig),
     /// Wide residual, [`WideResNetConfig`].
     WideResNet(WideResNetConfig),

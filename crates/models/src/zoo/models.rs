@@ -66,6 +66,15 @@ pub const MODELS: &[ModelInfo] = &[
     model("resnet18", "torchvision, for ImageNet", IMAGENET, || resnet(18)),
     model("resnet34", "torchvision, for ImageNet", IMAGENET, || resnet(34)),
     model("resnet50", "torchvision, for ImageNet", IMAGENET, || resnet(50)),
+    model("resnet18-cifar", "torchvision's with a 3x3 stem, kuangliu", CIFAR10, || {
+        wide_cifar_resnet(18)
+    }),
+    model("resnet34-cifar", "torchvision's with a 3x3 stem, kuangliu", CIFAR10, || {
+        wide_cifar_resnet(34)
+    }),
+    model("resnet50-cifar", "torchvision's with a 3x3 stem, kuangliu", CIFAR10, || {
+        wide_cifar_resnet(50)
+    }),
     model("mobilenet-v2", "torchvision, for ImageNet", IMAGENET, || {
         Architecture::MobileNetV2(MobileNetV2Config::torchvision())
     }),
@@ -99,6 +108,10 @@ fn cifar_resnet(depth: usize) -> Architecture {
 
 fn resnet(depth: usize) -> Architecture {
     Architecture::ResNet(ResNetConfig::of_depth(depth))
+}
+
+fn wide_cifar_resnet(depth: usize) -> Architecture {
+    Architecture::ResNet(ResNetConfig::for_cifar(depth))
 }
 
 fn wide_resnet(depth: usize, widen: usize) -> Architecture {

@@ -22,6 +22,8 @@ pub(super) struct Checkpoint {
     pub(super) storages: Storages,
     /// Whether it is TorchScript: a program beside the weights.
     pub(super) is_script: bool,
+    /// Whether it is a pickle and nothing else, which has no place for storages.
+    pub(super) is_plain: bool,
 }
 
 /// Number that PyTorch writes behind the magic one of its older files.
@@ -68,7 +70,7 @@ fn archive(file: File) -> Result<Checkpoint, String> {
     }
     let pickle = read(&mut entry(&own)?.as_slice())?;
     let storages = whole.below(&format!("{root}data/"));
-    Ok(Checkpoint { pickle, storages, is_script })
+    Ok(Checkpoint { pickle, storages, is_script, is_plain: false })
 }
 
 fn stream(file: File) -> Result<Checkpoint, String> {
@@ -78,7 +80,7 @@ fn stream(file: File) -> Result<Checkpoint, String> {
     if let Value::Object(_) = first.root {
         // `pickle.dump`: there are no storages.
         let storages = Storages::new(handle, HashMap::new());
-        return Ok(Checkpoint { pickle: first, storages, is_script: false });
+        return Ok(Checkpoint { pickle: first, storages, is_script: false, is_plain: true });
     }
     // The magic number, that of the protocol, sizes of C's types, then the checkpoint and the order of its storages.
     let protocol = read(&mut reader)?;
@@ -117,5 +119,6 @@ fn stream(file: File) -> Result<Checkpoint, String> {
         reader.seek(SeekFrom::Start(end)).map_err(|e| e.to_string())?;
         places.insert(key.to_string(), (start, end - start));
     }
-    Ok(Checkpoint { pickle, storages: Storages::new(handle, places), is_script: false })
+    let storages = Storages::new(handle, places);
+    Ok(Checkpoint { pickle, storages, is_script: false, is_plain: false })
 }

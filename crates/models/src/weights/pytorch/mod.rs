@@ -25,24 +25,25 @@ use super::tensor::{Contents, FileTensor};
 /// # Errors
 /// What is wrong with the file, in words.
 pub(super) fn contents(path: &Path) -> Result<Contents, String> {
-    let Checkpoint { pickle, storages, is_script } = Checkpoint::open(path)?;
+    let Checkpoint { pickle, storages, is_script, is_plain } = Checkpoint::open(path)?;
     let mut walk = Walk::new(&pickle, Rc::new(storages));
     walk.run();
-    let hint = match (is_script, walk.arrays, walk.has_modules) {
-        (true, ..) => Some(
-            "hint: it is TorchScript; save its weights alone: \
-             `torch.save(torch.jit.load(FILE).state_dict(), ...)`",
+    let hints = [
+        (
+            is_script,
+            "it is TorchScript; save its weights alone: `torch.save(torch.jit.load(FILE).state_dict(), ...)`",
         ),
-        (_, true, _) => Some(
-            "hint: it holds numpy arrays; save tensors: \
-             `torch.save({k: torch.from_numpy(v) for k, v in arrays.items()}, ...)`",
+        (
+            walk.arrays,
+            "it holds numpy arrays; save tensors: `torch.save({k: torch.from_numpy(v) for k, v in arrays.items()}, ...)`",
         ),
-        (.., true) => Some(
-            "hint: it holds a whole module; save its weights alone: \
-             `torch.save(module.state_dict(), ...)`",
+        (is_plain, "`pickle.dump` wrote it; save its weights with `torch.save(state_dict, ...)`"),
+        (
+            walk.has_modules,
+            "it holds a whole module; save its weights alone: `torch.save(module.state_dict(), ...)`",
         ),
-        _ => None,
-    };
+    ];
+    let hint = hints.into_iter().find_map(|(fits, hint)| fits.then_some(hint));
     Ok(Contents { tensors: walk.tensors, hint })
 }
 
