@@ -44,6 +44,8 @@ fn parameter_counts_are_those_of_the_literature() {
         ("resnet34-cifar", 21_282_122),
         ("resnet50-cifar", 23_520_842),
         ("mobilenet-v2", 3_504_872),
+        ("efficientnet-lite0", 4_652_008),
+        ("efficientnet-lite2", 6_092_072),
         ("mlp-1200", 2_395_210),
         ("mlp-800", 1_276_810),
     ];

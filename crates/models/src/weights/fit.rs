@@ -56,7 +56,7 @@ pub(super) fn is_wrapper(part: &str) -> bool {
 const COUNTS: [&str; 4] = ["num_batches_tracked", "n_averaged", "total_ops", "total_params"];
 
 /// A key without wrappers, in this network's names.
-pub(super) fn renamed(key: &str, aliases: &[(&str, &str)]) -> String {
+pub(super) fn renamed(key: &str, aliases: &[(String, String)]) -> String {
     let parts: Vec<&str> = key.split('.').filter(|part| !is_wrapper(part)).collect();
     let mut name = parts.join(".");
     for (theirs, ours) in aliases {
@@ -64,7 +64,7 @@ pub(super) fn renamed(key: &str, aliases: &[(&str, &str)]) -> String {
         match theirs.strip_prefix('.') {
             Some(_) => name = name.replace(theirs, ours),
             None => {
-                if let Some(rest) = name.strip_prefix(theirs) {
+                if let Some(rest) = name.strip_prefix(theirs.as_str()) {
                     name = format!("{ours}{rest}");
                 }
             }
@@ -86,7 +86,7 @@ impl Fit {
         let mut here: BTreeMap<String, &str> = BTreeMap::new();
         let mut twice = Vec::new();
         for (key, _) in below {
-            let name = renamed(&key[prefix.len()..], graph.aliases);
+            let name = renamed(&key[prefix.len()..], &graph.aliases);
             if let Some(other) = here.insert(name, key) {
                 twice.push(other);
             }

@@ -31,10 +31,14 @@ pub(super) fn find(
         .iter()
         .map(|(prefix, _)| (*prefix, Fit::of(graph, &entries, &contents.tensors, prefix)))
         .collect();
-    let whole: Vec<&str> =
+    let mut whole: Vec<&str> =
         fits.iter().filter(|(_, fit)| fit.is_whole()).map(|(prefix, _)| *prefix).collect();
-    if whole.len() > 1 {
-        let problem = format!("this network's weights under {}", list(&whole, " and "));
+    whole.sort_unstable();
+    if let Some((last, others)) = whole.split_last()
+        && !others.is_empty()
+    {
+        let (others, last) = (list(others), list(&[*last]));
+        let problem = format!("this network's weights under {others} and {last}");
         return Err(ModelError::weights(path, problem, format!("them once\n{}", choice(&whole))));
     }
     // None whole: the place with most of the names, which are told in the order of the votes.
@@ -82,7 +86,7 @@ fn places<'a>(contents: &'a Contents, graph: &Graph, entries: &[Entry]) -> Vec<P
         for start in starts.take(DEPTH) {
             let (prefix, rest) = key.split_at(start);
             let begins_with_wrapper = rest.split('.').next().is_some_and(is_wrapper);
-            if !begins_with_wrapper && names.contains(renamed(rest, graph.aliases).as_str()) {
+            if !begins_with_wrapper && names.contains(renamed(rest, &graph.aliases).as_str()) {
                 *votes.entry(prefix).or_default() += 1;
             }
         }
@@ -108,7 +112,7 @@ fn chosen<'a>(places: &[Place<'a>], key: &str, path: &Path) -> Result<Vec<Place<
     let problem = format!("none of this network's weights under the key `{key}`");
     let expected = match all[..] {
         [] => "a file with weights of this network".to_owned(),
-        _ => format!("one of {}", list(&all, ", ")),
+        _ => format!("one of {}", list(&all)),
     };
     Err(ModelError::weights(path, problem, expected))
 }
@@ -138,15 +142,16 @@ impl Rank {
 
 /// How to say which of several places is meant.
 fn choice(places: &[&str]) -> String {
-    let key = places.last().map_or("", |prefix| prefix.trim_end_matches('.'));
-    let key = if key.is_empty() { "." } else { key };
+    let parts = places.last().unwrap_or(&"").split('.');
+    let parts: Vec<&str> = parts.filter(|part| !part.is_empty() && !is_wrapper(part)).collect();
+    let key = if parts.is_empty() { ".".to_owned() } else { parts.join(".") };
     format!(
         "hint: choose one, for example with `--weights-key {key}`, or in a recipe with \
          `weights_key = \"{key}\"` beside `weights`"
     )
 }
 
-fn list(places: &[&str], between: &str) -> String {
+fn list(places: &[&str]) -> String {
     let shown: Vec<String> = places
         .iter()
         .map(|prefix| match *prefix {
@@ -154,5 +159,5 @@ fn list(places: &[&str], between: &str) -> String {
             prefix => format!("`{prefix}`"),
         })
         .collect();
-    shown.join(between)
+    shown.join(", ")
 }

@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Family, Initial, Overrides, set};
+use super::{Alias, Family, Initial, Overrides, aliases, set};
 use crate::{
     ModelError,
     graph::{Builder, Conv, Value, Window},
@@ -112,8 +112,8 @@ impl Family for ResNetConfig {
         Initial::He
     }
 
-    fn aliases(&self) -> &'static [(&'static str, &'static str)] {
-        &[
+    fn aliases(&self) -> Vec<Alias> {
+        aliases(&[
             ("linear.", "fc."),
             (".shortcut.", ".downsample."),
             ("conv1.0.", "conv1."),
@@ -128,7 +128,7 @@ impl Family for ResNetConfig {
             (".residual_function.4.", ".bn2."),
             (".residual_function.6.", ".conv3."),
             (".residual_function.7.", ".bn3."),
-        ]
+        ])
     }
 }
 
