@@ -3,7 +3,7 @@
 - `logits.json`: logits of each network of `zoo.py` with weights that both sides compute from a formula,
 - `files/`: one small network of the tutorial, saved in each way that PyTorch saves.
 
-    python3 -m venv venv && venv/bin/pip install torch torchvision safetensors
+    python3 -m venv venv && venv/bin/pip install torch torchvision timm safetensors
     venv/bin/python reference.py
 
 With `--check` nothing is written: the committed files have to say the same.

@@ -6,6 +6,7 @@ and names are what a checkpoint of the reference has.
 
 import torch
 import torch.nn.functional as F
+import timm
 import torchvision
 from torch import nn
 
@@ -351,5 +352,7 @@ MODELS = [
     ("resnet18-cifar", [3, 32], 10, lambda: with_cifar_stem(torchvision.models.resnet18(num_classes=10))),
     ("resnet50-cifar", [3, 32], 10, lambda: with_cifar_stem(torchvision.models.resnet50(num_classes=10))),
     ("mobilenet-v2", [3, 64], 1000, lambda: torchvision.models.mobilenet_v2()),
+    ("efficientnet-lite0", [3, 64], 1000, lambda: timm.create_model("tf_efficientnet_lite0")),
+    ("efficientnet-lite2", [3, 75], 1000, lambda: timm.create_model("tf_efficientnet_lite2")),
     ("mlp-800", [1, 28], 10, lambda: Perceptron(784, [800, 800], 10)),
 ]

@@ -1,6 +1,5 @@
 //! Zeros around the maps, not as many on each side.
 
-use burn::tensor::ops::PadMode;
 use distill_kernels::FeatureMaps;
 
 use super::{Call, Operation};
@@ -28,9 +27,7 @@ impl Operation for Pad {
     }
 
     fn forward(&self, mut call: Call<'_>) -> FeatureMaps {
-        let ([above, below], [left, right]) = (self.rows, self.columns);
-        let sides = [(0, 0), (0, 0), (above, below), (left, right)];
-        call.input().map_tensor(|x| x.pad(sides, PadMode::Constant(0.0)))
+        call.input().pad(self.rows, self.columns)
     }
 
     #[cfg(feature = "onnx")]
