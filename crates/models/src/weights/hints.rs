@@ -5,10 +5,15 @@ use crate::{Graph, graph::Op};
 
 /// The hint that fits what is missing, left over and of another shape; without one that of the file.
 pub(super) fn hint(fit: &Fit, graph: &Graph, of_file: Option<&str>) -> String {
-    let hints =
-        [norm(fit), channels(fit, graph), stem(fit), classes(fit, graph), layers(fit, graph)];
+    let hints = [
+        norm(fit),
+        parametrised(fit),
+        channels(fit, graph),
+        stem(fit),
+        classes(fit, graph),
+        layers(fit, graph),
+    ];
     let hint = hints.into_iter().flatten().next();
-    let hint = hint.or_else(|| parametrised(fit));
     let nothing = fit.sources.iter().all(Option::is_none);
     hint.or_else(|| of_file.filter(|_| nothing).map(|hint| format!("hint: {hint}")))
         .unwrap_or_default()
@@ -36,7 +41,7 @@ fn channels(fit: &Fit, graph: &Graph) -> Option<String> {
         return None;
     }
     Some(format!(
-        "hint: it takes images of {held} channels, the data's have {expected}: for a folder, set \
+        "hint: it takes images of {held} channel(s), the data's have {expected}: for a folder, set \
          `channels = {held}` in `[data]`"
     ))
 }
@@ -70,8 +75,14 @@ fn classes(fit: &Fit, graph: &Graph) -> Option<String> {
 fn layers(fit: &Fit, graph: &Graph) -> Option<String> {
     let head = head(graph)?;
     let of_head = |name: &String| name.strip_prefix(head).is_some_and(|rest| rest.starts_with('.'));
-    if fit.missing.is_empty() || fit.unused.is_empty() || !fit.missing.iter().all(of_head) {
+    if fit.missing.is_empty() || !fit.missing.iter().all(of_head) || !fit.shapes.is_empty() {
         return None;
+    }
+    if fit.unused.is_empty() {
+        return Some(format!(
+            "hint: all but the last layer `{head}` fits, and there is none: it is a network for features; save the \
+             classifier that was trained on them with it"
+        ));
     }
     let mut found: Vec<&str> =
         fit.unused.iter().filter_map(|key| key.rsplit_once('.').map(|(layer, _)| layer)).collect();

@@ -1,10 +1,6 @@
 //! A file's table of tensors, whatever the container. Numbers are read later, one tensor at a time.
 
-use std::{
-    fs::File,
-    io::{BufReader, Read},
-    path::Path,
-};
+use std::{fs::File, io::Read, path::Path};
 
 use burn::{
     store::{BurnpackStore, ModuleStore, PytorchStore, SafetensorsStore},
@@ -67,7 +63,6 @@ pub(super) fn contents(path: &Path) -> Result<Contents, ModelError> {
             table(store, path, EXPECTED)
         }
         Container::PyTorch => {
-            refuse_compressed(path)?;
             let read = pytorch::contents(path);
             read.map_err(|problem| ModelError::weights(path, problem, EXPECTED))
         }
@@ -87,21 +82,6 @@ fn is_tar(path: &Path) -> bool {
     let mut head = Vec::new();
     let read = File::open(path).and_then(|file| file.take(262).read_to_end(&mut head));
     read.is_ok() && head.get(257..) == Some(b"ustar")
-}
-
-/// `torch.save` compresses nothing. An archive that unpacks to more than it is was made to fill memory.
-fn refuse_compressed(path: &Path) -> Result<(), ModelError> {
-    let file = File::open(path).map_err(|e| refuse(path, &format!("it cannot be read: {e}")))?;
-    let bytes = file.metadata().map_or(0, |meta| meta.len());
-    // What is no archive is looked at by the reader.
-    let Ok(mut archive) = zip::ZipArchive::new(BufReader::new(file)) else { return Ok(()) };
-    let sizes = (0..archive.len()).map(|index| archive.by_index_raw(index).map_or(0, |e| e.size()));
-    let unpacked = sizes.fold(0, u64::saturating_add);
-    if unpacked > bytes {
-        let problem = format!("an archive of {bytes} bytes that unpacks to {unpacked}");
-        return Err(ModelError::weights(path, problem, "a checkpoint, which is not compressed"));
-    }
-    Ok(())
 }
 
 fn refuse(path: &Path, problem: &str) -> ModelError {

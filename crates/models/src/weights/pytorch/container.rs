@@ -45,32 +45,51 @@ impl Checkpoint {
 
 fn archive(file: File) -> Result<Checkpoint, String> {
     let problem = |error: &dyn std::fmt::Display| format!("a zip archive: {error}");
+    let bytes = file.metadata().map_err(|e| problem(&e))?.len();
     let handle = file.try_clone().map_err(|e| problem(&e))?;
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|e| problem(&e))?;
-    let mut places = HashMap::new();
+    let (mut places, mut names) = (HashMap::new(), Vec::new());
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index).map_err(|e| problem(&e))?;
         let name = entry.name().map_err(|e| problem(&e))?.into_owned();
-        if entry.compression() != CompressionMethod::Stored {
-            return Err(format!("`{name}` in it is compressed, which `torch.save` never does"));
+        // `torch.save` compresses nothing, TorchScript all but the numbers.
+        if entry.compression() == CompressionMethod::Stored
+            && let Some(start) = entry.data_start()
+        {
+            places.insert(name.clone(), (start, entry.size()));
         }
-        let start = entry.data_start().ok_or_else(|| format!("`{name}` in it has no place"))?;
-        places.insert(name, (start, entry.size()));
+        names.push(name);
     }
-    let pickles = places.keys().filter(|name| *name == "data.pkl" || name.ends_with("/data.pkl"));
-    let Some(own) = pickles.min_by_key(|name| (name.len(), name.as_str())).cloned() else {
+    let pickles = names.iter().filter(|name| *name == "data.pkl" || name.ends_with("/data.pkl"));
+    let Some(own) = pickles.min_by_key(|name| (name.len(), name.as_str())) else {
         return Err("an archive without `data.pkl`".to_owned());
     };
-    let root = own.strip_suffix("data.pkl").unwrap_or_default().to_owned();
-    let is_script = places.keys().any(|name| name.starts_with(&format!("{root}code/")));
-    let whole = Storages::new(handle, places);
-    let entry = |name: &str| whole.read(name, 0, whole.size(name)?);
+    let root = own.strip_suffix("data.pkl").unwrap_or_default();
+    let is_script = names.iter().any(|name| name.starts_with(&format!("{root}code/")));
+    let mut entry = |name: &str| unpacked(&mut archive, name, bytes);
     if entry(&format!("{root}byteorder")).is_ok_and(|order| order == b"big") {
         return Err("numbers with the largest byte first".to_owned());
     }
-    let pickle = read(&mut entry(&own)?.as_slice())?;
-    let storages = whole.below(&format!("{root}data/"));
+    let pickle = read(&mut entry(own)?.as_slice())?;
+    let storages = Storages::new(handle, places).below(&format!("{root}data/"));
     Ok(Checkpoint { pickle, storages, is_script, is_plain: false })
+}
+
+/// A part of an archive of so many bytes. One that unpacks to more than all of it was made to fill memory.
+fn unpacked(
+    archive: &mut ZipArchive<BufReader<File>>,
+    name: &str,
+    bytes: u64,
+) -> Result<Vec<u8>, String> {
+    let entry = archive.by_name(name).map_err(|e| format!("`{name}` in the archive: {e}"))?;
+    let mut unpacked = Vec::new();
+    let read = entry.take(bytes + 1).read_to_end(&mut unpacked);
+    read.map_err(|e| format!("`{name}` in the archive: {e}"))?;
+    if unpacked.len() as u64 > bytes {
+        let problem = format!("an archive of {bytes} bytes whose `{name}` unpacks to more");
+        return Err(problem);
+    }
+    Ok(unpacked)
 }
 
 fn stream(file: File) -> Result<Checkpoint, String> {

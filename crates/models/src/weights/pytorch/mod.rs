@@ -126,7 +126,10 @@ impl<'a> Walk<'a> {
 
     fn call(&mut self, call: &'a Call, at: usize, place: Place) {
         if let Some(tensor) = tensor(self.pickle, call, &self.storages) {
-            let Place { name, table, .. } = place;
+            let Place { mut name, table, .. } = place;
+            if name.is_empty() {
+                "tensor".clone_into(&mut name);
+            }
             self.tensors.insert(name, tensor.in_table(table));
             return;
         }
@@ -143,13 +146,14 @@ impl<'a> Walk<'a> {
         }
         self.collection(call, &place, false);
         let Some(state) = &call.state else { return };
+        let is_script = made.starts_with("__torch__.");
         match self.pickle.object(state) {
-            Some(Object::Dict(fields)) => self.fields(fields, &place),
+            Some(Object::Dict(fields)) => self.fields(fields, &place, is_script),
             // Fields, and those in slots.
             Some(Object::Sequence(both)) => {
                 for fields in both {
                     if let Some(Object::Dict(fields)) = self.pickle.object(fields) {
-                        self.fields(fields, &place);
+                        self.fields(fields, &place, is_script);
                     }
                 }
             }
@@ -176,9 +180,13 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Fields of an object. Those of a module name its weights as its `state_dict` does.
-    fn fields(&mut self, fields: &'a [(Value, Value)], place: &Place) {
+    /// Fields of an object. Those of a module, where it is none of TorchScript's, hold its weights in tables; the
+    /// names are then those of its `state_dict`.
+    fn fields(&mut self, fields: &'a [(Value, Value)], place: &Place, is_script: bool) {
         let of_module = |key: &Value| matches!(key, Value::Text(key) if MODULE.contains(&&**key));
+        if is_script {
+            return self.pairs(fields, place, true);
+        }
         if !fields.iter().any(|(key, _)| of_module(key)) {
             return self.pairs(fields, place, false);
         }

@@ -107,7 +107,10 @@ impl Storages {
     /// # Errors
     /// Where there is no such storage.
     pub(super) fn size(&self, key: &str) -> Result<u64, String> {
-        let place = self.places.get(key).ok_or_else(|| format!("no storage is called `{key}`"))?;
+        let place = self
+            .places
+            .get(key)
+            .ok_or_else(|| format!("its storage `{key}` is not there, or compressed"))?;
         Ok(place.1)
     }
 
