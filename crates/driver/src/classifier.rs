@@ -26,15 +26,26 @@ enum Kind {
 
 impl Classifier {
     /// The network of `card` from a file: `.onnx` in a runtime of its own on the CPU, everything else
-    /// on `device`.
+    /// on `device`. Of a file that holds several networks `key` says which is meant.
     ///
     /// # Errors
-    /// [`DriverError::Model`] for a file that cannot be read or does not fit.
-    pub fn load(card: &ModelCard, weights: &Path, device: &Device) -> Result<Self, DriverError> {
+    /// [`DriverError::Model`] for a file that cannot be read or does not fit, [`DriverError::Recipe`] for a key of an
+    /// ONNX file, which holds one network.
+    pub fn load(
+        card: &ModelCard,
+        weights: &Path,
+        key: Option<&str>,
+        device: &Device,
+    ) -> Result<Self, DriverError> {
         if is_onnx(weights) {
+            if let Some(key) = key {
+                let problem =
+                    format!("the key `{key}`, expected none: an ONNX file is one network");
+                return Err(DriverError::recipe(&weights.display().to_string(), problem));
+            }
             return Self::onnx(weights, card.preprocessing(), card.classes.len());
         }
-        let network = Kind::Burn(card.load(weights, device)?.valid());
+        let network = Kind::Burn(card.load_from(weights, key, device)?.valid());
         Ok(Self {
             network,
             preprocessing: card.preprocessing().into(),

@@ -1,6 +1,6 @@
 //! Feature maps in the memory format that suits the device.
 
-use burn::tensor::{DType, FloatDType, Tensor};
+use burn::tensor::{DType, FloatDType, Tensor, ops::PadMode};
 
 /// A batch of feature maps, channels last in memory where the fast operations run and channels first
 /// elsewhere. Sizes are always given channels first.
@@ -111,6 +111,17 @@ impl FeatureMaps {
     pub fn channels(self, start: usize, count: usize) -> Self {
         let tensor = self.tensor.narrow(self.format.channels(), start, count);
         Self { tensor, format: self.format }
+    }
+
+    /// Zeros around each map: rows above and below, columns on the left and on the right.
+    #[must_use]
+    pub fn pad(self, rows: [usize; 2], columns: [usize; 2]) -> Self {
+        let (rows, columns) = (rows.into(), columns.into());
+        let sides = match self.format {
+            Format::ChannelsFirst => [(0, 0), (0, 0), rows, columns],
+            Format::ChannelsLast => [(0, 0), rows, columns, (0, 0)],
+        };
+        Self { tensor: self.tensor.pad(sides, PadMode::Constant(0.0)), format: self.format }
     }
 
     /// Channels `[groups, channels / groups]` transposed.

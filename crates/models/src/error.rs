@@ -37,7 +37,7 @@ pub enum ModelError {
         expected: String,
     },
     /// A file of weights belongs to another network.
-    #[error("{}: not the weights of this network{}", path.display(), mismatch(missing, unused, shapes))]
+    #[error("{}: not the weights of this network{}", path.display(), mismatch(missing, unused, shapes, hint))]
     Mismatch {
         /// The file.
         path: PathBuf,
@@ -47,13 +47,15 @@ pub enum ModelError {
         unused: Vec<String>,
         /// Names that both have, with the shapes of both.
         shapes: Vec<String>,
+        /// What to do about it, in a line; empty where nobody knows.
+        hint: String,
     },
 }
 
 /// How many names of each kind a message holds.
 const SHOWN: usize = 10;
 
-fn mismatch(missing: &[String], unused: &[String], shapes: &[String]) -> String {
+fn mismatch(missing: &[String], unused: &[String], shapes: &[String], hint: &str) -> String {
     let mut text = String::new();
     for (what, names) in [("missing", missing), ("unused", unused), ("of another shape", shapes)] {
         if names.is_empty() {
@@ -66,12 +68,8 @@ fn mismatch(missing: &[String], unused: &[String], shapes: &[String]) -> String 
         };
         text += &format!("\n  {} {what}: {shown}{rest}", names.len());
     }
-    let running =
-        |names: &[String]| !names.is_empty() && names.iter().all(|name| name.contains(".running_"));
-    if running(missing) && shapes.is_empty() {
-        text += "\nhint: its norms keep no running statistics, set `norm` to `batch`";
-    } else if running(unused) && shapes.is_empty() {
-        text += "\nhint: its norms keep running statistics, set `norm` to `running`";
+    if !hint.is_empty() {
+        text += &format!("\n{hint}");
     }
     text
 }

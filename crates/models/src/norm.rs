@@ -31,13 +31,16 @@ pub enum Norm {
 }
 
 impl Norm {
-    pub(crate) fn init(kind: NormKind, channels: usize, device: &Device) -> Self {
+    pub(crate) fn init(kind: NormKind, channels: usize, epsilon: f64, device: &Device) -> Self {
         match kind {
-            NormKind::Running => Self::Running(BatchNormConfig::new(channels).init(device)),
+            NormKind::Running => {
+                let config = BatchNormConfig::new(channels).with_epsilon(epsilon);
+                Self::Running(config.init(device))
+            }
             NormKind::Batch => Self::Batch(BatchStatNorm {
                 gamma: Param::from_tensor(Tensor::ones([channels], device)),
                 beta: Param::from_tensor(Tensor::zeros([channels], device)),
-                epsilon: 1e-5,
+                epsilon,
             }),
         }
     }

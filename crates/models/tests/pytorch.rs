@@ -166,6 +166,7 @@ fn onnx_gives_the_same_logits_in_another_runtime() {
         "shufflenet-v2",
         "resnet18",
         "mobilenet-v2",
+        "efficientnet-lite0",
         "mlp-1200",
     ] {
         let info = ModelInfo::named(name).unwrap();

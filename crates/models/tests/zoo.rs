@@ -40,7 +40,12 @@ fn parameter_counts_are_those_of_the_literature() {
         ("resnet18", 11_689_512),
         ("resnet34", 21_797_672),
         ("resnet50", 25_557_032),
+        ("resnet18-cifar", 11_173_962),
+        ("resnet34-cifar", 21_282_122),
+        ("resnet50-cifar", 23_520_842),
         ("mobilenet-v2", 3_504_872),
+        ("efficientnet-lite0", 4_652_008),
+        ("efficientnet-lite2", 6_092_072),
         ("mlp-1200", 2_395_210),
         ("mlp-800", 1_276_810),
     ];

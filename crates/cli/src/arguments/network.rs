@@ -14,6 +14,10 @@ pub(crate) struct NetworkArguments {
     /// Set a field of that network, as in a recipe: `norm=batch`, `shortcut=b`
     #[arg(long = "set", value_name = "FIELD=VALUE")]
     pub(crate) settings: Vec<String>,
+    /// Which network of the file, where it holds several, as `model` and `model_ema`: a part of the names in front of
+    /// its own
+    #[arg(long, value_name = "KEY")]
+    pub(crate) weights_key: Option<String>,
     /// Mean of each channel that the network was trained with, for pixels in [0, 1]
     #[arg(
         long,

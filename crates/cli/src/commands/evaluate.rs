@@ -151,6 +151,7 @@ fn classifier(
     };
     if card.is_none() && arguments.network.model.is_none() && is_onnx(weights) {
         arguments.network.no_settings(weights)?;
+        arguments.network.no_key(weights)?;
         let preprocessing = arguments.network.preprocessing(&images);
         let Normalisation { mean, std } = preprocessing.normalisation.clone();
         Normalisation::new(mean, std, preprocessing.shape.channels).map_err(DriverError::from)?;
@@ -168,7 +169,9 @@ fn classifier(
         return Err(refused(weights, problem).into());
     }
     settings.note(card.shape(), &card.preprocessing().normalisation);
-    Ok((Classifier::load(&card, weights, device)?.selecting(selected), card.model))
+    let key = arguments.network.weights_key.as_deref();
+    let classifier = Classifier::load(&card, weights, key, device)?;
+    Ok((classifier.selecting(selected), card.model))
 }
 
 fn can_be_written(path: &Path) -> bool {

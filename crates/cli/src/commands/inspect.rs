@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{network::refused, print_json};
 use crate::{
-    arguments::InspectArguments,
+    arguments::{InspectArguments, NetworkArguments},
     output::{plain_table, result, right_align_from, thousands},
 };
 
@@ -22,9 +22,11 @@ pub(crate) fn execute(arguments: &InspectArguments) -> anyhow::Result<()> {
         let error = ModelInfo::named(what).map(|_| ()).expect_err("no such name");
         return Err(refused(path, format!("no such file, and {error}")).into());
     }
-    if is_name && (network.model.is_some() || network.mean.is_some()) {
-        let problem =
-            format!("`{what}` and `--model` or `--mean`, expected the name of a network alone");
+    let of_file = [network.model.is_some(), network.mean.is_some(), network.weights_key.is_some()];
+    if is_name && of_file.contains(&true) {
+        let problem = format!(
+            "`{what}` and `--model`, `--mean` or `--weights-key`, expected the name of a network alone"
+        );
         return Err(refused(path, problem).into());
     }
     let card = if is_name { None } else { ModelCard::beside(path)? };
@@ -59,14 +61,16 @@ pub(crate) fn execute(arguments: &InspectArguments) -> anyhow::Result<()> {
             let problem = "an ONNX file says nothing of its images, expected `--model`".to_owned();
             return Err(refused(path, problem).into());
         }
-        (None, None) if !network.is_empty() || classes.is_some() => {
+        (None, None)
+            if !network.is_empty() || classes.is_some() || network.weights_key.is_some() =>
+        {
             let problem = "options without `--model`, expected both or none".to_owned();
             return Err(refused(path, problem).into());
         }
         (None, None) => return tensors(path, *json),
     };
     if !is_name {
-        check(&graph, path)?;
+        check(&graph, path, network)?;
     }
     let bytes = if is_name { None } else { std::fs::metadata(path).ok().map(|meta| meta.len()) };
     let verdict = match distill_driver::is_onnx(path) {
@@ -78,10 +82,11 @@ pub(crate) fn execute(arguments: &InspectArguments) -> anyhow::Result<()> {
 }
 
 /// Whether a file is this network's: its names and shapes, or, of an ONNX file, what it takes and gives.
-fn check(graph: &Graph, path: &Path) -> Result<(), DriverError> {
+fn check(graph: &Graph, path: &Path, network: &NetworkArguments) -> Result<(), DriverError> {
     if !distill_driver::is_onnx(path) {
-        return Ok(weights::check(graph, path)?);
+        return Ok(weights::check(graph, path, network.weights_key.as_deref())?);
     }
+    network.no_key(path)?;
     let signature = graph.signature();
     let pixels = signature.image().map_or(0, |shape| shape.iter().product());
     OnnxNetwork::load(path)?.logits(&vec![0.0; pixels], signature)?;

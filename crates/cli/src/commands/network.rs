@@ -64,6 +64,18 @@ impl NetworkArguments {
         Ok(Architecture::named(model, self.overrides()?)?)
     }
 
+    /// Refuses `--weights-key` for an ONNX file, which holds one network.
+    pub(super) fn no_key(&self, weights: &Path) -> Result<(), DriverError> {
+        match &self.weights_key {
+            None => Ok(()),
+            Some(key) => {
+                let problem =
+                    format!("`--weights-key {key}`, expected none: an ONNX file is one network");
+                Err(refused(weights, problem))
+            }
+        }
+    }
+
     /// Refuses `--set` where it has nothing to say: a card and an ONNX file know their network.
     pub(super) fn no_settings(&self, weights: &Path) -> Result<(), DriverError> {
         match self.settings.is_empty() {
@@ -75,9 +87,9 @@ impl NetworkArguments {
         }
     }
 
-    /// Whether anything is said of the network.
+    /// Whether anything is said of the network, beside which one of a file's it is.
     pub(super) fn is_empty(&self) -> bool {
-        let Self { model, settings, mean, std, size } = self;
+        let Self { model, settings, mean, std, size, weights_key: _ } = self;
         let values = [mean.is_some(), std.is_some(), size.is_some(), model.is_some()];
         settings.is_empty() && !values.contains(&true)
     }

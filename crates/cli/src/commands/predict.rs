@@ -128,6 +128,7 @@ fn network(arguments: &PredictArguments, device: &Device) -> Result<Network, Dri
     let transform = settings.transform;
     if card.is_none() && network.model.is_none() && is_onnx(weights) {
         network.no_settings(weights)?;
+        network.no_key(weights)?;
         let preprocessing = network.preprocessing(&images);
         let Normalisation { mean, std } = preprocessing.normalisation.clone();
         Normalisation::new(mean, std, channels)?;
@@ -143,6 +144,6 @@ fn network(arguments: &PredictArguments, device: &Device) -> Result<Network, Dri
         );
     }
     settings.note(card.shape(), &card.preprocessing().normalisation);
-    let classifier = Classifier::load(&card, weights, device)?;
+    let classifier = Classifier::load(&card, weights, network.weights_key.as_deref(), device)?;
     Ok(Network { classifier, transform, classes })
 }

@@ -75,7 +75,7 @@ pub(super) fn adopt(
     let config = pipeline.network(stage);
     let cost = config.architecture.cost(&pipeline.signature(stage))?;
     check_size(path, cost.parameters)?;
-    let network = weights::load(pipeline.initial(stage)?, path)?;
+    let network = weights::load_from(pipeline.initial(stage)?, path, config.weights_key())?;
     let selected = folder.join("selected.bpk");
     let bytes = weights::to_bytes(&network, Precision::Single, &selected)?;
     write_atomic(&selected, &bytes)?;

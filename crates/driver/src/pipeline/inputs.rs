@@ -70,6 +70,9 @@ impl Pipeline<'_> {
             "signature": self.signature(stage),
             "model": self.network(stage).architecture,
         });
+        if let Some(key) = self.network(stage).weights_key() {
+            inputs["weights_key"] = key.into();
+        }
         self.add_task(stage, &mut inputs);
         Ok(inputs)
     }

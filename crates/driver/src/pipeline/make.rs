@@ -42,7 +42,7 @@ pub(super) fn make_stage(
     };
     match &single.origin {
         Origin::Trained(training) => make_trained(pipeline, stage, training, observer),
-        Origin::Pretrained(_) => {
+        Origin::Pretrained { .. } => {
             let path = &pipeline.given[&stage];
             let inputs = pipeline.given_inputs(stage, path)?;
             run_stage(pipeline, stage, &inputs, observer, |folder, _| {

@@ -25,6 +25,10 @@ pub struct StageSection {
     /// the recipe's file, or else below the data folder.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<PathBuf>,
+    /// Beside `weights`: of a file that holds the network several times, which one is meant, a part of the names in
+    /// front of its own: `model_ema`, `student`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights_key: Option<String>,
     /// The network that this one learns from: `NAME` for its selected weights, `NAME@EPOCH` or `NAME@last`.
     /// Default `teacher` for the student, and labels alone for all others.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -51,7 +51,12 @@ pub enum Origin {
     /// Training in its own stage.
     Trained(Box<TrainingPlan>),
     /// A file of trained weights.
-    Pretrained(PathBuf),
+    Pretrained {
+        /// The file.
+        file: PathBuf,
+        /// Which network of the file, where it holds several.
+        key: Option<String>,
+    },
     /// The stage of its lead, in which it is trained as the lead is.
     Peer(Stage),
 }
@@ -165,14 +170,22 @@ impl SinglePlan {
     pub fn training(&self) -> Option<&TrainingPlan> {
         match &self.origin {
             Origin::Trained(training) => Some(training),
-            Origin::Pretrained(_) | Origin::Peer(_) => None,
+            Origin::Pretrained { .. } | Origin::Peer(_) => None,
         }
     }
 
     /// The file that its weights are loaded from.
     pub fn weights(&self) -> Option<&Path> {
         match &self.origin {
-            Origin::Pretrained(weights) => Some(weights),
+            Origin::Pretrained { file, .. } => Some(file),
+            Origin::Trained(_) | Origin::Peer(_) => None,
+        }
+    }
+
+    /// Which network of that file is meant, where it holds several.
+    pub fn weights_key(&self) -> Option<&str> {
+        match &self.origin {
+            Origin::Pretrained { key, .. } => key.as_deref(),
             Origin::Trained(_) | Origin::Peer(_) => None,
         }
     }
@@ -188,7 +201,7 @@ impl SinglePlan {
     fn needs(&self) -> Option<Reference> {
         let training = match &self.origin {
             Origin::Trained(training) => training,
-            Origin::Pretrained(_) => return None,
+            Origin::Pretrained { .. } => return None,
             Origin::Peer(lead) => return Some(Reference::selected(*lead)),
         };
         match (training.start, &training.learns_from) {

@@ -69,6 +69,7 @@ pub(super) struct TrainedSection {
 pub(super) struct PretrainedSection {
     pub(super) model: ModelSection,
     pub(super) weights: PathBuf,
+    pub(super) weights_key: Option<String>,
     pub(super) optimizer: OptimizerSection,
     pub(super) augment: Option<Vec<Augment>>,
 }
@@ -199,6 +200,10 @@ impl TrainedSection {
     fn of(section: &StageSection, table: Table<'_>) -> Result<Self, DriverError> {
         let model = ModelSection::of(section, table)?;
         let training = TrainingSection::of(section, table)?;
+        if let Some(key) = &section.weights_key {
+            let expected = "to be left out: it chooses among the networks of a file of `weights`";
+            return Err(table.refuse("weights_key", key, expected));
+        }
         let StageSection { from, peers, paired, without, .. } = section.clone();
         let from = from.map(|from| table.reference("from", &from)).transpose()?;
         let learns_from = match (from, peers.first()) {
@@ -236,8 +241,8 @@ impl PretrainedSection {
             let expected = format!("to be left out: it learns together with `{peer}`");
             return Err(table.refuse("weights", weights.display(), &expected));
         }
-        let StageSection { optimizer, augment, .. } = section.clone();
-        Ok(Self { model, weights: weights.to_owned(), optimizer, augment })
+        let StageSection { optimizer, augment, weights_key, .. } = section.clone();
+        Ok(Self { model, weights: weights.to_owned(), weights_key, optimizer, augment })
     }
 }
 

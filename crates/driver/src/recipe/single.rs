@@ -118,7 +118,8 @@ pub(super) fn pretrained(
     optimizer.resolve().map_err(|refusal| table.refuse_inherited("optimizer", refusal))?;
     check_doubled(section.augment.as_deref().unwrap_or_default(), table)?;
     check_size(section.model.size, table)?;
-    model(&section.model, Origin::Pretrained(source.folder.join(&section.weights)), table)
+    let (file, key) = (source.folder.join(&section.weights), section.weights_key.clone());
+    model(&section.model, Origin::Pretrained { file, key }, table)
 }
 
 /// A network that is trained in the stage of its lead, where all is checked but its model.

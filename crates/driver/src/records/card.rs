@@ -166,10 +166,24 @@ impl ModelCard {
         weights: &Path,
         device: &burn::tensor::Device,
     ) -> Result<Network, DriverError> {
+        self.load_from(weights, None, device)
+    }
+
+    /// As [`load`](Self::load), of a file that holds several networks the one that `key` names, as
+    /// [`distill_models::weights::load_from`] says.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), and for a key under which the network is not.
+    pub fn load_from(
+        &self,
+        weights: &Path,
+        key: Option<&str>,
+        device: &burn::tensor::Device,
+    ) -> Result<Network, DriverError> {
         check_size(weights, self.architecture.cost(&self.signature)?.parameters)?;
         let mut rng = KeyedRng::new(0, 0, 0, Operation::Weights);
         let network = self.architecture.init(&self.signature, &mut rng, device)?;
-        Ok(distill_models::weights::load(network, weights)?)
+        Ok(distill_models::weights::load_from(network, weights, key)?)
     }
 }
 

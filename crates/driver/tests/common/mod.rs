@@ -76,7 +76,9 @@ pub(crate) fn refused(out: &Path, setting: &str) -> String {
 pub(crate) fn give_teacher(plan: &mut Plan, weights: PathBuf) {
     let teacher = plan.stages.iter_mut().find(|plan| plan.stage == Stage::Teacher);
     match teacher.map(|teacher| &mut teacher.makes) {
-        Some(NetworkPlan::Single(teacher)) => teacher.origin = Origin::Pretrained(weights),
+        Some(NetworkPlan::Single(teacher)) => {
+            teacher.origin = Origin::Pretrained { file: weights, key: None }
+        }
         _ => panic!("the tiny recipe has one teacher"),
     }
 }

@@ -4,7 +4,7 @@ use super::{
     Graph, Node, Op,
     ops::{
         Activation, Add, AveragePool, BatchNorm, Channels, Concat, Conv, Dropout, Flatten,
-        GlobalAveragePool, Input, Linear, MaxPool, PadShortcut, Shuffle, Window,
+        GlobalAveragePool, Input, Linear, MaxPool, Pad, PadShortcut, Shuffle, Window,
     },
 };
 use crate::{InputSpec, ModelError, NormKind, Signature};
@@ -19,6 +19,7 @@ pub(crate) struct Value(usize);
 pub(crate) struct Builder {
     graph: Graph,
     norm: NormKind,
+    epsilon: f64,
     problem: Option<String>,
 }
 
@@ -28,8 +29,8 @@ impl Builder {
         let op = Op::Input(Input { spec: signature.input });
         let input = Node { name: String::new(), op, inputs: Vec::new(), shape, last_use: 0 };
         let (nodes, taps) = (vec![input], Vec::new());
-        let graph = Graph { signature: *signature, nodes, taps, aliases: &[] };
-        Self { graph, norm, problem: None }
+        let graph = Graph { signature: *signature, nodes, taps, aliases: Vec::new() };
+        Self { graph, norm, epsilon: 1e-5, problem: None }
     }
 
     /// The image that the network begins with.
@@ -38,6 +39,11 @@ impl Builder {
             self.problem.get_or_insert_with(|| "tokens, to a network of images".to_owned());
         }
         self.input()
+    }
+
+    /// What the norms to come add to the variance, in place of PyTorch's 1e-5.
+    pub(crate) fn epsilon(&mut self, epsilon: f64) {
+        self.epsilon = epsilon;
     }
 
     /// What the network begins with.
@@ -60,7 +66,7 @@ impl Builder {
     }
 
     pub(crate) fn norm(&mut self, name: impl Into<String>, x: Value) -> Value {
-        let norm = BatchNorm { kind: self.norm, channels: self.channels(x) };
+        let norm = BatchNorm { kind: self.norm, channels: self.channels(x), epsilon: self.epsilon };
         self.step(name, Op::BatchNorm(norm), &[x])
     }
 
@@ -165,6 +171,25 @@ impl Builder {
         self.norm(norm_name, x)
     }
 
+    /// A convolution without bias, its norm and ReLU6, padded as TensorFlow's `SAME`: the output is the input's size
+    /// over the stride, rounded up, and an odd number of zeros has one more below and on the right.
+    pub(crate) fn same_conv_norm_relu6(
+        &mut self,
+        names: [impl Into<String>; 2],
+        x: Value,
+        conv: Conv,
+    ) -> Value {
+        let [_, height, width] = self.shape(x);
+        let [rows, columns] = [height, width].map(|side| conv.same_padding(side));
+        let x = if rows[0] == rows[1] && rows == columns {
+            self.conv_norm(names, x, Conv { padding: rows[0], ..conv })
+        } else {
+            let padded = self.step("", Op::Pad(Pad { rows, columns }), &[x]);
+            self.conv_norm(names, padded, Conv { padding: 0, ..conv })
+        };
+        self.relu6(x)
+    }
+
     /// Lets a value be seen from outside under `name`, and what stands in front of its activation under
     /// `name.preact`. A value that is not rectified stands under both names.
     pub(crate) fn tap(&mut self, name: impl Into<String>, x: Value) {
@@ -184,7 +209,7 @@ impl Builder {
     }
 
     /// Other names of the weights, for reading files.
-    pub(crate) fn aliases(&mut self, aliases: &'static [(&'static str, &'static str)]) {
+    pub(crate) fn aliases(&mut self, aliases: Vec<(String, String)>) {
         self.graph.aliases = aliases;
     }
 

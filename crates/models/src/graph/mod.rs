@@ -27,7 +27,7 @@ pub struct Graph {
     /// Names of the taps, shallow to deep, and the steps that they show.
     pub(crate) taps: Vec<(String, usize)>,
     /// Other names of its weights: parts of names in files, and what they are here.
-    pub(crate) aliases: &'static [(&'static str, &'static str)],
+    pub(crate) aliases: Vec<(String, String)>,
 }
 
 /// One step of a graph.

@@ -3,13 +3,18 @@
 //! Read: Burn's `.bpk`, safetensors, and PyTorch's checkpoints in all their containers. Written:
 //! `.bpk` and safetensors. Every file holds PyTorch's names and PyTorch's layout.
 
+mod fit;
+mod hints;
 mod names;
+mod parametrised;
+mod pytorch;
 mod read;
+mod tensor;
 mod write;
 
 use std::path::Path;
 
-use burn::{store::bridge, tensor::TensorData};
+use burn::tensor::TensorData;
 
 pub use read::{Container, container};
 pub use write::{Precision, to_bytes, to_safetensors};
@@ -19,32 +24,47 @@ pub(crate) use write::{is_half, number_bytes};
 use serde::Serialize;
 
 use crate::{Graph, ModelError, Network};
+use fit::Source;
+use tensor::Contents;
 
 /// Puts the weights of a file into `network`, which keeps its device.
 ///
 /// The container is told from the file's first bytes. Weights may be nested in a checkpoint
-/// (`state_dict`, `model`) and wrapped (`module.`): the place where most of the network's names are
-/// found is taken, and what lies elsewhere in the file is left unread. Numbers may be of any floating
-/// point type and become `f32`. Counts of batches (`num_batches_tracked`) are not needed.
+/// (`state_dict`, `model`) and wrapped (`module.`, `_orig_mod.`, anywhere in a name): the place where all of the
+/// network's names are found is taken, and what lies elsewhere in the file is left unread. Numbers may be of any
+/// floating point type and become `f32`; weights that are kept in parts (weight norm, spectral norm, pruning masks)
+/// are computed. A last layer may have another name, or no bias. Counts (`num_batches_tracked`) are not needed.
 ///
 /// A checkpoint is data: nothing in it is executed, and no more memory is taken than the network and
 /// the file's own table need; a `.bpk` is read whole.
 ///
 /// # Errors
-/// [`ModelError::Weights`] for a file that cannot be read, [`ModelError::Mismatch`] with all names
-/// where its weights are not the network's.
+/// [`ModelError::Weights`] for a file that cannot be read, and for one that holds the network more than once;
+/// [`ModelError::Mismatch`] with all names where its weights are not the network's.
 pub fn load(network: Network, path: &Path) -> Result<Network, ModelError> {
-    let mut tensors = read::tensors(path)?;
-    let graph = network.graph();
-    let found = names::find(&tensors, &graph.entries(), graph.aliases, path)?;
-    let mut found = found.into_iter();
+    load_from(network, path, None)
+}
+
+/// As [`load`], from the place that `key` names: of a file that holds the network several times, as a checkpoint
+/// with `model` and `model_ema` does, a part of the names in front of the network's own; `.` for those with nothing
+/// in front.
+///
+/// # Errors
+/// As [`load`], and for a key under which the network is not.
+pub fn load_from(network: Network, path: &Path, key: Option<&str>) -> Result<Network, ModelError> {
+    let contents = contents(path)?;
+    let mut sources = names::find(&contents, network.graph(), key, path)?.into_iter();
     network.with_state(|entry| {
-        let key = found.next().expect("a key for each entry");
-        let tensor = tensors.remove(&key).expect("found among them");
+        let key = match sources.next().expect("a source for each entry") {
+            Source::Key(key) => key,
+            Source::Zeros => {
+                let zeros = vec![0.0_f32; entry.shape.iter().product()];
+                return Ok(TensorData::new(zeros, entry.shape.clone()));
+            }
+        };
         let refuse = |problem: String| ModelError::weights(path, problem, "finite numbers");
-        let data = bridge::into_data(tensor).map_err(|e| refuse(format!("`{key}`: {e}")))?;
-        let values = data.convert::<f32>().try_into_vec::<f32>();
-        let values = values.map_err(|e| refuse(format!("`{key}`: {e}")))?;
+        let values = contents.tensors[&key].numbers();
+        let values = values.map_err(|problem| refuse(format!("`{key}`: {problem}")))?;
         if let Some(value) = values.iter().find(|value| !value.is_finite()) {
             return Err(refuse(format!("`{key}` holds {value}")));
         }
@@ -55,9 +75,15 @@ pub fn load(network: Network, path: &Path) -> Result<Network, ModelError> {
 /// Checks the names, shapes and types of a file against a network's, and looks at no number.
 ///
 /// # Errors
-/// As [`load`].
-pub fn check(graph: &Graph, path: &Path) -> Result<(), ModelError> {
-    names::find(&read::tensors(path)?, &graph.entries(), graph.aliases, path).map(|_| ())
+/// As [`load_from`].
+pub fn check(graph: &Graph, path: &Path, key: Option<&str>) -> Result<(), ModelError> {
+    names::find(&contents(path)?, graph, key, path).map(|_| ())
+}
+
+/// What a file holds, with weights in the place of their parts.
+fn contents(path: &Path) -> Result<Contents, ModelError> {
+    let Contents { tensors, hint } = read::contents(path)?;
+    Ok(Contents { tensors: parametrised::computed(tensors), hint })
 }
 
 /// One tensor of a file.
@@ -76,10 +102,10 @@ pub struct TensorInfo {
 /// # Errors
 /// [`ModelError::Weights`] for a file that cannot be read.
 pub fn table(path: &Path) -> Result<Vec<TensorInfo>, ModelError> {
-    let tensors = read::tensors(path)?.into_iter().map(|(name, tensor)| TensorInfo {
+    let tensors = read::contents(path)?.tensors.into_iter().map(|(name, tensor)| TensorInfo {
         name,
-        kind: format!("{:?}", tensor.dtype).to_lowercase(),
-        shape: tensor.shape.to_vec(),
+        kind: tensor.kind,
+        shape: tensor.shape,
     });
     Ok(tensors.collect())
 }

@@ -5,97 +5,159 @@ use std::{
     path::Path,
 };
 
-use burn::{store::burn_pack::Tensor, tensor::DType};
+use super::{
+    fit::{Fit, Reshaped, Source, is_wrapper, renamed},
+    hints::hint,
+    tensor::Contents,
+};
+use crate::{Graph, ModelError, state::Entry};
 
-use crate::{ModelError, state::Entry};
-
-/// PyTorch counts the batches that a norm has seen; nothing depends on it.
-const COUNTER: &str = "num_batches_tracked";
-
-/// The file's key for each entry, in their order.
+/// Where each entry's numbers come from, in the order of the entries.
+///
+/// Of several places that hold the network `key` says which is meant: a part of the names in front of its own.
 pub(super) fn find(
-    tensors: &BTreeMap<String, Tensor>,
-    entries: &[Entry],
-    aliases: &[(&str, &str)],
+    contents: &Contents,
+    graph: &Graph,
+    key: Option<&str>,
     path: &Path,
-) -> Result<Vec<String>, ModelError> {
-    let keys: Vec<(String, &str)> =
-        tensors.keys().map(|key| (renamed(key, aliases), key.as_str())).collect();
-    let prefix = prefix(keys.iter().map(|(name, _)| name.as_str()), entries, path)?;
-    let here = keys.iter().filter_map(|(name, key)| Some((name.strip_prefix(&prefix)?, *key)));
-    let mut here: BTreeMap<&str, &str> =
-        here.filter(|(name, _)| !name.ends_with(COUNTER)).collect();
-
-    let (mut found, mut missing, mut shapes) = (Vec::new(), Vec::new(), Vec::new());
-    for Entry { name, shape, .. } in entries {
-        let Some(key) = here.remove(name.as_str()) else {
-            missing.push(name.clone());
-            continue;
-        };
-        let tensor = &tensors[key];
-        if !matches!(tensor.dtype, DType::F64 | DType::F32 | DType::F16 | DType::BF16) {
-            let problem = format!("`{key}` is of type {:?}", tensor.dtype);
-            return Err(ModelError::weights(path, problem, "floating point numbers"));
-        }
-        let held: &[usize] = &tensor.shape;
-        if held != shape {
-            shapes.push(format!("{name} is {held:?}, expected {shape:?}"));
-        }
-        found.push(key.to_owned());
+) -> Result<Vec<Source>, ModelError> {
+    let entries = graph.entries();
+    let places = places(contents, graph, &entries);
+    let chosen = match key {
+        None => places.clone(),
+        Some(key) => chosen(&places, key, path)?,
+    };
+    let fits: Vec<(&str, Fit)> = chosen
+        .iter()
+        .map(|(prefix, _)| (*prefix, Fit::of(graph, &entries, &contents.tensors, prefix)))
+        .collect();
+    let mut whole: Vec<&str> =
+        fits.iter().filter(|(_, fit)| fit.is_whole()).map(|(prefix, _)| *prefix).collect();
+    whole.sort_unstable();
+    if let Some((last, others)) = whole.split_last()
+        && !others.is_empty()
+    {
+        let (others, last) = (list(others), list(&[*last]));
+        let problem = format!("this network's weights under {others} and {last}");
+        return Err(ModelError::weights(path, problem, format!("them once\n{}", choice(&whole))));
     }
-    let unused: Vec<String> = here.into_keys().map(|name| format!("{prefix}{name}")).collect();
-    if missing.is_empty() && unused.is_empty() && shapes.is_empty() {
-        return Ok(found);
+    // None whole: the place with most of the names, which are told in the order of the votes.
+    let at = fits.iter().position(|(_, fit)| fit.is_whole()).unwrap_or(0);
+    let fit = match fits.into_iter().nth(at) {
+        Some((_, fit)) => fit,
+        None => Fit::of(graph, &entries, &contents.tensors, ""),
+    };
+    for key in fit.sources.iter().flatten() {
+        if let Source::Key(key) = key
+            && !contents.tensors[key].is_floats()
+        {
+            let problem = format!("`{key}` is of type {}", contents.tensors[key].kind);
+            let hint = contents.hint.map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+            let expected = format!("floating point numbers{hint}");
+            return Err(ModelError::weights(path, problem, expected));
+        }
     }
-    Err(ModelError::Mismatch { path: path.to_owned(), missing, unused, shapes })
+    if fit.is_whole() {
+        return Ok(fit.sources.into_iter().flatten().collect());
+    }
+    let hint = hint(&fit, graph, contents.hint);
+    let Fit { missing, unused, shapes, .. } = fit;
+    let shapes = shapes.into_iter().map(|Reshaped { name, held, expected }| {
+        format!("{name} is {held:?}, expected {expected:?}")
+    });
+    let shapes = shapes.collect();
+    Err(ModelError::Mismatch { path: path.to_owned(), missing, unused, shapes, hint })
 }
 
-/// Where in the file the weights lie: what stands before most of the network's names. A file that has
-/// all of them in several places is refused: nothing says which are meant.
-fn prefix<'a>(
-    keys: impl Iterator<Item = &'a str>,
-    entries: &[Entry],
-    path: &Path,
-) -> Result<String, ModelError> {
+/// A prefix and how many of the network's names stand below it.
+type Place<'a> = (&'a str, usize);
+
+/// Names in front of which a prefix can end.
+const DEPTH: usize = 16;
+
+/// What stands in front of the network's names, most names first; of equal ones the shortest, then the first in the
+/// alphabet. A place with less than half as many names as the best one is none.
+fn places<'a>(contents: &'a Contents, graph: &Graph, entries: &[Entry]) -> Vec<Place<'a>> {
     let names: HashSet<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
     let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
-    for key in keys {
+    for key in contents.tensors.keys() {
         // Every place where a name could begin: at the start, and behind each dot.
         let starts = std::iter::once(0).chain(key.match_indices('.').map(|(dot, _)| dot + 1));
-        for start in starts.take(8) {
-            if names.contains(&key[start..]) {
-                *votes.entry(&key[..start]).or_default() += 1;
+        for start in starts.take(DEPTH) {
+            let (prefix, rest) = key.split_at(start);
+            let begins_with_wrapper = rest.split('.').next().is_some_and(is_wrapper);
+            if !begins_with_wrapper && names.contains(renamed(rest, &graph.aliases).as_str()) {
+                *votes.entry(prefix).or_default() += 1;
             }
         }
     }
-    let whole: Vec<&str> =
-        votes.iter().filter(|(_, votes)| **votes == entries.len()).map(|(at, _)| *at).collect();
-    if whole.len() > 1 {
-        let places: Vec<String> = whole.iter().map(|at| format!("`{at}`")).collect();
-        let problem = format!("this network's weights under {}", places.join(" and "));
-        let expected = "them once\nhint: save those that you mean alone, for example \
-                        `torch.save(checkpoint['model'], ...)`";
-        return Err(ModelError::weights(path, problem, expected));
-    }
-    // Of equal ones the shortest, then the first in the alphabet.
-    let most = votes.into_iter().min_by_key(|(at, votes)| (usize::MAX - votes, at.len()));
-    Ok(most.map(|(at, _)| at.to_owned()).unwrap_or_default())
+    let most = votes.values().copied().max().unwrap_or(0);
+    let mut places: Vec<Place<'_>> =
+        votes.into_iter().filter(|(_, votes)| 2 * votes >= most).collect();
+    places.sort_by_key(|(prefix, votes)| (usize::MAX - votes, prefix.len(), *prefix));
+    places
 }
 
-fn renamed(key: &str, aliases: &[(&str, &str)]) -> String {
-    let mut name = key.to_owned();
-    for (theirs, ours) in aliases {
-        // An alias that starts with a dot stands within a name; another one at its beginning.
-        match theirs.strip_prefix('.') {
-            Some(_) => name = name.replace(theirs, ours),
-            None => {
-                if let Some(at) = name.find(theirs)
-                    && (at == 0 || name.as_bytes()[at - 1] == b'.')
-                {
-                    name.replace_range(at..at + theirs.len(), ours);
-                }
-            }
-        }
+/// The places that a key names: one that is the key itself, else those that begin with it, else those that have it
+/// somewhere.
+fn chosen<'a>(places: &[Place<'a>], key: &str, path: &Path) -> Result<Vec<Place<'a>>, ModelError> {
+    let wanted: Vec<&str> = key.split('.').filter(|part| !part.is_empty()).collect();
+    let ranks: Vec<Option<Rank>> =
+        places.iter().map(|(prefix, _)| Rank::of(prefix, &wanted)).collect();
+    if let Some(best) = ranks.iter().flatten().min() {
+        let ranked = places.iter().zip(&ranks).filter(|(_, rank)| rank.as_ref() == Some(best));
+        return Ok(ranked.map(|(place, _)| *place).collect());
     }
-    name
+    let all: Vec<&str> = places.iter().map(|(prefix, _)| *prefix).collect();
+    let problem = format!("none of this network's weights under the key `{key}`");
+    let expected = match all[..] {
+        [] => "a file with weights of this network".to_owned(),
+        _ => format!("one of {}", list(&all)),
+    };
+    Err(ModelError::weights(path, problem, expected))
+}
+
+/// How well a key names a place, best first.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Whole,
+    Beginning,
+    Part,
+}
+
+impl Rank {
+    /// With or without the names of wrappers.
+    fn of(prefix: &str, wanted: &[&str]) -> Option<Self> {
+        let parts: Vec<&str> = prefix.split('.').filter(|part| !part.is_empty()).collect();
+        let bare: Vec<&str> = parts.iter().copied().filter(|part| !is_wrapper(part)).collect();
+        let ranks = [parts, bare].into_iter().filter_map(|parts| match wanted {
+            wanted if parts == wanted => Some(Self::Whole),
+            [] => None,
+            wanted if parts.starts_with(wanted) => Some(Self::Beginning),
+            wanted => parts.windows(wanted.len()).any(|part| part == wanted).then_some(Self::Part),
+        });
+        ranks.min()
+    }
+}
+
+/// How to say which of several places is meant.
+fn choice(places: &[&str]) -> String {
+    let parts = places.last().unwrap_or(&"").split('.');
+    let parts: Vec<&str> = parts.filter(|part| !part.is_empty() && !is_wrapper(part)).collect();
+    let key = if parts.is_empty() { ".".to_owned() } else { parts.join(".") };
+    format!(
+        "hint: choose one, for example with `--weights-key {key}`, or in a recipe with \
+         `weights_key = \"{key}\"` beside `weights`"
+    )
+}
+
+fn list(places: &[&str]) -> String {
+    let shown: Vec<String> = places
+        .iter()
+        .map(|prefix| match *prefix {
+            "" => "the top level, `.`".to_owned(),
+            prefix => format!("`{prefix}`"),
+        })
+        .collect();
+    shown.join(", ")
 }

@@ -1,17 +1,16 @@
 //! A file's table of tensors, whatever the container. Numbers are read later, one tensor at a time.
 
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::{BufReader, Read},
-    path::Path,
-};
+use std::{fs::File, io::Read, path::Path};
 
 use burn::{
-    store::{BurnpackStore, ModuleStore, PytorchStore, SafetensorsStore, burn_pack::Tensor},
+    store::{BurnpackStore, ModuleStore, PytorchStore, SafetensorsStore},
     tensor::Bytes,
 };
 
+use super::{
+    pytorch,
+    tensor::{Contents, FileTensor},
+};
 use crate::ModelError;
 
 /// What a file of weights is written as.
@@ -47,7 +46,7 @@ pub fn container(path: &Path) -> Result<Container, ModelError> {
 }
 
 /// All tensors of a file by name, their numbers unread.
-pub(super) fn tensors(path: &Path) -> Result<BTreeMap<String, Tensor>, ModelError> {
+pub(super) fn contents(path: &Path) -> Result<Contents, ModelError> {
     match container(path)? {
         Container::Burnpack => {
             // Read whole: for a file, its reader takes memory for the table that the header promises
@@ -59,37 +58,30 @@ pub(super) fn tensors(path: &Path) -> Result<BTreeMap<String, Tensor>, ModelErro
         Container::Safetensors => {
             table(SafetensorsStore::from_file(path), path, "a safetensors file")
         }
-        Container::PyTorch => {
-            refuse_compressed(path)?;
-            let expected = "a `.bpk` file, safetensors or a PyTorch checkpoint";
+        Container::PyTorch if is_tar(path) => {
             let store = PytorchStore::from_file(path).map_indices_contiguous(false);
-            table(store, path, expected)
+            table(store, path, EXPECTED)
+        }
+        Container::PyTorch => {
+            let read = pytorch::contents(path);
+            read.map_err(|problem| ModelError::weights(path, problem, EXPECTED))
         }
     }
 }
 
-fn table(
-    mut store: impl ModuleStore,
-    path: &Path,
-    expected: &str,
-) -> Result<BTreeMap<String, Tensor>, ModelError> {
-    let tensors = store.get_all_tensors();
-    tensors.cloned().map_err(|e| ModelError::weights(path, e, expected))
+const EXPECTED: &str = "a `.bpk` file, safetensors or a PyTorch checkpoint";
+
+fn table(mut store: impl ModuleStore, path: &Path, expected: &str) -> Result<Contents, ModelError> {
+    let tensors = store.get_all_tensors().map_err(|e| ModelError::weights(path, e, expected))?;
+    let tensors = tensors.iter().map(|(name, held)| (name.clone(), FileTensor::burn(held.clone())));
+    Ok(Contents { tensors: tensors.collect(), hint: None })
 }
 
-/// `torch.save` compresses nothing. An archive that unpacks to more than it is was made to fill memory.
-fn refuse_compressed(path: &Path) -> Result<(), ModelError> {
-    let file = File::open(path).map_err(|e| refuse(path, &format!("it cannot be read: {e}")))?;
-    let bytes = file.metadata().map_or(0, |meta| meta.len());
-    // What is no archive is looked at by the reader.
-    let Ok(mut archive) = zip::ZipArchive::new(BufReader::new(file)) else { return Ok(()) };
-    let sizes = (0..archive.len()).map(|index| archive.by_index_raw(index).map_or(0, |e| e.size()));
-    let unpacked = sizes.fold(0, u64::saturating_add);
-    if unpacked > bytes {
-        let problem = format!("an archive of {bytes} bytes that unpacks to {unpacked}");
-        return Err(ModelError::weights(path, problem, "a checkpoint, which is not compressed"));
-    }
-    Ok(())
+/// Whether a file is of a PyTorch before 0.1.10, which wrote tar archives.
+fn is_tar(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(262).read_to_end(&mut head));
+    read.is_ok() && head.get(257..) == Some(b"ustar")
 }
 
 fn refuse(path: &Path, problem: &str) -> ModelError {

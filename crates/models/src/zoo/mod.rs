@@ -1,5 +1,6 @@
 //! Networks by name: one architecture, one file.
 
+mod efficientnet_lite;
 mod mlp;
 mod mobilenet_v2;
 mod models;
@@ -16,11 +17,12 @@ use burn::tensor::Device;
 use rand_core::RngCore;
 use serde::{Deserialize, Serialize};
 
+pub use efficientnet_lite::EfficientNetLiteConfig;
 pub use mlp::MlpConfig;
 pub use mobilenet_v2::{MobileNetV2Config, MobileNetV2Layout};
 pub use models::{MODELS, ModelInfo};
 pub use overrides::Overrides;
-pub use resnet::ResNetConfig;
+pub use resnet::{ResNetConfig, ResNetStem};
 pub use resnet_cifar::ResNetCifarConfig;
 pub use shortcut::Shortcut;
 pub use shufflenet_v1::ShuffleNetV1Config;
@@ -67,12 +69,14 @@ families! {
     Mlp(MlpConfig),
     /// Residual, for CIFAR, [`ResNetCifarConfig`].
     ResNetCifar(ResNetCifarConfig),
-    /// Residual, for ImageNet, [`ResNetConfig`].
+    /// Residual, for ImageNet or as wide for CIFAR, [`ResNetConfig`].
     ResNet(ResNetConfig),
     /// Wide residual, [`WideResNetConfig`].
     WideResNet(WideResNetConfig),
     /// Inverted residuals, [`MobileNetV2Config`].
     MobileNetV2(MobileNetV2Config),
+    /// Inverted residuals padded unevenly, [`EfficientNetLiteConfig`].
+    EfficientNetLite(EfficientNetLiteConfig),
     /// Shuffled groups, [`ShuffleNetV1Config`].
     ShuffleNetV1(ShuffleNetV1Config),
     /// Shuffled halves, [`ShuffleNetV2Config`].
@@ -99,9 +103,16 @@ trait Family {
     }
 
     /// Other names of its weights: parts of names in files, and what they are here.
-    fn aliases(&self) -> &'static [(&'static str, &'static str)] {
-        &[]
+    fn aliases(&self) -> Vec<Alias> {
+        Vec::new()
     }
+}
+
+/// A part of a name in files, and what it is here.
+type Alias = (String, String);
+
+fn aliases(parts: &[(&str, &str)]) -> Vec<Alias> {
+    parts.iter().map(|(theirs, ours)| ((*theirs).to_owned(), (*ours).to_owned())).collect()
 }
 
 /// Puts a given value in the place of a field's.

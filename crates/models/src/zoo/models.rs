@@ -1,8 +1,8 @@
 //! The names.
 
 use super::{
-    Architecture, MlpConfig, MobileNetV2Config, ResNetCifarConfig, ResNetConfig,
-    ShuffleNetV1Config, ShuffleNetV2Config, VggConfig, WideResNetConfig,
+    Architecture, EfficientNetLiteConfig, MlpConfig, MobileNetV2Config, ResNetCifarConfig,
+    ResNetConfig, ShuffleNetV1Config, ShuffleNetV2Config, VggConfig, WideResNetConfig,
 };
 use crate::{ModelError, Signature};
 
@@ -21,6 +21,7 @@ pub struct ModelInfo {
 const CIFAR10: Signature = Signature::images([3, 32, 32], 10);
 const CIFAR100: Signature = Signature::images([3, 32, 32], 100);
 const IMAGENET: Signature = Signature::images([3, 224, 224], 1000);
+const IMAGENET_260: Signature = Signature::images([3, 260, 260], 1000);
 const MNIST: Signature = Signature::images([1, 28, 28], 10);
 
 /// Every named network.
@@ -66,9 +67,27 @@ pub const MODELS: &[ModelInfo] = &[
     model("resnet18", "torchvision, for ImageNet", IMAGENET, || resnet(18)),
     model("resnet34", "torchvision, for ImageNet", IMAGENET, || resnet(34)),
     model("resnet50", "torchvision, for ImageNet", IMAGENET, || resnet(50)),
+    model("resnet18-cifar", "torchvision's with a 3x3 stem, kuangliu", CIFAR10, || {
+        wide_cifar_resnet(18)
+    }),
+    model("resnet34-cifar", "torchvision's with a 3x3 stem, kuangliu", CIFAR10, || {
+        wide_cifar_resnet(34)
+    }),
+    model("resnet50-cifar", "torchvision's with a 3x3 stem, kuangliu", CIFAR10, || {
+        wide_cifar_resnet(50)
+    }),
     model("mobilenet-v2", "torchvision, for ImageNet", IMAGENET, || {
         Architecture::MobileNetV2(MobileNetV2Config::torchvision())
     }),
+    model("efficientnet-lite0", "TensorFlow's, as timm names it, for ImageNet", IMAGENET, || {
+        Architecture::EfficientNetLite(EfficientNetLiteConfig::lite0())
+    }),
+    model(
+        "efficientnet-lite2",
+        "TensorFlow's, as timm names it, for ImageNet",
+        IMAGENET_260,
+        || Architecture::EfficientNetLite(EfficientNetLiteConfig::lite2()),
+    ),
     model(
         "mlp-1200",
         "teacher of Hinton et al. 2015, dropout 0.5 hidden and 0.2 input",
@@ -99,6 +118,10 @@ fn cifar_resnet(depth: usize) -> Architecture {
 
 fn resnet(depth: usize) -> Architecture {
     Architecture::ResNet(ResNetConfig::of_depth(depth))
+}
+
+fn wide_cifar_resnet(depth: usize) -> Architecture {
+    Architecture::ResNet(ResNetConfig::for_cifar(depth))
 }
 
 fn wide_resnet(depth: usize, widen: usize) -> Architecture {

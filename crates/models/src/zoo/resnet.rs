@@ -1,11 +1,14 @@
-//! Residual networks for ImageNet, named as torchvision names them.
+//! Residual networks for ImageNet, named as torchvision names them, and the same with a stem for CIFAR.
 //!
 //! Paper: He et al. 2015, arXiv:1512.03385, table 1. Reference: `torchvision/models/resnet.py`, whose
-//! bottleneck halves the map in its 3x3 convolution, not in the first 1x1 one as the paper's does.
+//! bottleneck halves the map in its 3x3 convolution, not in the first 1x1 one as the paper's does. For CIFAR the
+//! first convolution is 3x3 with stride 1 and there is no max pooling, as in kuangliu's `pytorch-cifar`; its names
+//! (`shortcut`, `linear`) and those of weiaicunzai's `pytorch-cifar100` (`conv2_x`, `residual_function`) are read
+//! too.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Family, Initial, Overrides, set};
+use super::{Alias, Family, Initial, Overrides, aliases, set};
 use crate::{
     ModelError,
     graph::{Builder, Conv, Value, Window},
@@ -18,14 +21,39 @@ use crate::{
 pub struct ResNetConfig {
     /// Layers: 18, 34 or 50.
     pub depth: usize,
+    /// The layers in front of the stages.
+    #[serde(default, skip_serializing_if = "ResNetStem::is_default")]
+    pub stem: ResNetStem,
     /// Kind of batch norm.
     pub norm: NormKind,
 }
 
+/// The layers in front of the stages of a residual network.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResNetStem {
+    /// A 7x7 convolution with stride 2 and max pooling: a quarter of the image's size.
+    #[default]
+    ImageNet,
+    /// A 3x3 convolution with stride 1: the image's size.
+    Cifar,
+}
+
+impl ResNetStem {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl ResNetConfig {
-    /// The network of this depth.
+    /// The network of this depth for ImageNet.
     pub fn of_depth(depth: usize) -> Self {
-        Self { depth, norm: NormKind::Running }
+        Self { depth, stem: ResNetStem::ImageNet, norm: NormKind::Running }
+    }
+
+    /// The network of this depth for CIFAR.
+    pub fn for_cifar(depth: usize) -> Self {
+        Self { stem: ResNetStem::Cifar, ..Self::of_depth(depth) }
     }
 
     /// Blocks of the four stages, and how many times wider a block's output is than its middle.
@@ -58,8 +86,14 @@ impl Family for ResNetConfig {
     fn describe(&self, graph: &mut Builder) -> Result<(), ModelError> {
         let (stages, expansion) = self.plan().expect("checked");
         let image = graph.image();
-        let mut x = graph.conv_norm_relu(["conv1", "bn1"], image, Conv::new(7, 64).stride(2));
-        x = graph.max_pool(x, Window { kernel: 3, stride: 2, padding: 1 });
+        let first = match self.stem {
+            ResNetStem::ImageNet => Conv::new(7, 64).stride(2),
+            ResNetStem::Cifar => Conv::new(3, 64),
+        };
+        let mut x = graph.conv_norm_relu(["conv1", "bn1"], image, first);
+        if self.stem == ResNetStem::ImageNet {
+            x = graph.max_pool(x, Window { kernel: 3, stride: 2, padding: 1 });
+        }
         for (stage, blocks) in stages.into_iter().enumerate() {
             let width = 64 << stage;
             for block in 0..blocks {
@@ -76,6 +110,25 @@ impl Family for ResNetConfig {
 
     fn initial(&self) -> Initial {
         Initial::He
+    }
+
+    fn aliases(&self) -> Vec<Alias> {
+        aliases(&[
+            ("linear.", "fc."),
+            (".shortcut.", ".downsample."),
+            ("conv1.0.", "conv1."),
+            ("conv1.1.", "bn1."),
+            ("conv2_x.", "layer1."),
+            ("conv3_x.", "layer2."),
+            ("conv4_x.", "layer3."),
+            ("conv5_x.", "layer4."),
+            (".residual_function.0.", ".conv1."),
+            (".residual_function.1.", ".bn1."),
+            (".residual_function.3.", ".conv2."),
+            (".residual_function.4.", ".bn2."),
+            (".residual_function.6.", ".conv3."),
+            (".residual_function.7.", ".bn3."),
+        ])
     }
 }
 

@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Family, Initial, Overrides, Shortcut, set};
+use super::{Alias, Family, Initial, Overrides, Shortcut, aliases, set};
 use crate::{
     ModelError,
     graph::{Builder, Conv, Value},
@@ -112,10 +112,10 @@ impl Family for ResNetCifarConfig {
         Initial::He
     }
 
-    fn aliases(&self) -> &'static [(&'static str, &'static str)] {
-        match self.shortcut {
+    fn aliases(&self) -> Vec<Alias> {
+        aliases(match self.shortcut {
             Shortcut::A => &[("fc.", "linear.")],
             Shortcut::B => &[("linear.", "fc."), (".shortcut.", ".downsample.")],
-        }
+        })
     }
 }

@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Family, Overrides, check_dropout, set};
+use super::{Alias, Family, Overrides, aliases, check_dropout, set};
 use crate::{
     ModelError,
     graph::{Builder, Conv, Window},
@@ -184,8 +184,8 @@ impl Family for VggConfig {
         Ok(())
     }
 
-    fn aliases(&self) -> &'static [(&'static str, &'static str)] {
+    fn aliases(&self) -> Vec<Alias> {
         // The tutorial's own batch norm.
-        &[(".scale", ".weight"), (".shift", ".bias")]
+        aliases(&[(".scale", ".weight"), (".shift", ".bias")])
     }
 }

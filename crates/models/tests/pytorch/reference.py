@@ -3,19 +3,24 @@
 - `logits.json`: logits of each network of `zoo.py` with weights that both sides compute from a formula,
 - `files/`: one small network of the tutorial, saved in each way that PyTorch saves.
 
-    python3 -m venv venv && venv/bin/pip install torch torchvision safetensors
+    python3 -m venv venv && venv/bin/pip install torch torchvision timm safetensors
     venv/bin/python reference.py
 
 With `--check` nothing is written: the committed files have to say the same.
 """
 
+import argparse
+import collections
+import datetime
 import json
 import math
 import pathlib
+import pickle
 import sys
 
 import numpy
 import torch
+import torch.nn.utils.prune
 from safetensors.torch import save_file
 
 import zoo
@@ -120,7 +125,55 @@ def files():
     usual = lambda name: name.replace(".scale", ".weight").replace(".shift", ".bias")
     batch_norm = fill(small(zoo.BatchStatNorm), usual)
     torch.save(batch_norm.state_dict(), FILES / "batch-norm.pt")
-    return {"logits": logits(network, batch), "batch_norm_logits": logits(batch_norm, batch)}
+    others(state, optimizer)
+    return {"logits": logits(network, batch), "batch_norm_logits": logits(batch_norm, batch),
+            "parametrised_logits": parametrised(batch)}
+
+
+def others(state, optimizer):
+    """The same weights among things that are none, and below names of wrappers."""
+    beside = {
+        "optimizer": optimizer, "scheduler": torch.optim.lr_scheduler.StepLR(optimizer, 3),
+        "losses": collections.deque([1.0, 2.0]), "counts": collections.Counter("aab"),
+        "args": argparse.Namespace(rate=0.1, path=pathlib.PurePosixPath("data")),
+        "when": datetime.datetime(2026, 1, 1), "best": numpy.float64(3), "rng": numpy.random.get_state(),
+        "sparse": torch.eye(3).to_sparse(), "complex": torch.zeros(2, dtype=torch.complex64),
+        "quantised": torch.quantize_per_tensor(torch.ones(3), 0.1, 0, torch.qint8),
+        "float8": torch.zeros(2).to(torch.float8_e4m3fn), "criterion": torch.nn.CrossEntropyLoss(),
+    }
+    torch.save({"state_dict": state, **beside}, FILES / "beside.pt")
+    del beside["float8"]
+    torch.save({"state_dict": state, **beside}, FILES / "beside-legacy.pth", pickle_protocol=4,
+               _use_new_zipfile_serialization=False)
+    wrapped = {}
+    for name, value in state.items():
+        layer, field = name.rsplit(".", 1)
+        wrapped[f"_fsdp_wrapped_module.{layer}._checkpoint_wrapped_module._orig_mod.{field}"] = value
+    average = {"n_averaged": torch.tensor(3), **{f"module.{name}": value for name, value in state.items()}}
+    zeros = {f"teacher.{name}": torch.zeros_like(value) for name, value in state.items()}
+    torch.save({"model": wrapped, "model_ema": average, "pair": zeros}, FILES / "several.pt")
+    torch.save([wrapped, 7], FILES / "wrapped.pt")
+    backbone = {f"net.backbone.{name}": value for name, value in state.items() if not name.startswith("fc.")}
+    head = {f"net.head.1.{field}": state[f"fc.{field}"] for field in ("weight", "bias")}
+    torch.save({**backbone, **head}, FILES / "other-head.pt")
+    torch.save({**backbone, **head, "net.neck.weight": torch.eye(8)}, FILES / "neck.pt")
+    torch.save({name: value.numpy() for name, value in state.items()}, FILES / "arrays.pt")
+    with open(FILES / "plain.pkl", "wb") as file:
+        pickle.dump(state, file)
+    quantised = {**state, "fc.weight": torch.quantize_per_tensor(state["fc.weight"], 0.1, 0, torch.qint8)}
+    torch.save(quantised, FILES / "quantised.pt")
+
+
+def parametrised(batch):
+    """Logits of a network whose weights lie in parts."""
+    network = fill(small())
+    convs = [layer for layer in network.modules() if isinstance(layer, torch.nn.Conv2d)]
+    torch.nn.utils.parametrizations.weight_norm(convs[0])
+    torch.nn.utils.prune.random_unstructured(convs[1], "weight", 0.5)
+    torch.nn.utils.parametrizations.spectral_norm(network.fc)
+    network.eval()
+    torch.save(network.state_dict(), FILES / "parametrised.pt")
+    return logits(network, batch)
 
 
 def main():

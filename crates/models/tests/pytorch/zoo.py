@@ -6,6 +6,7 @@ and names are what a checkpoint of the reference has.
 
 import torch
 import torch.nn.functional as F
+import timm
 import torchvision
 from torch import nn
 
@@ -321,6 +322,12 @@ class Perceptron(nn.Module):
         return self.fc(x)
 
 
+def with_cifar_stem(network):
+    network.conv1 = nn.Conv2d(3, 64, 3, 1, 1, bias=False)
+    network.maxpool = nn.Identity()
+    return network
+
+
 LARGE = [[64, 64], [128, 128], [256] * 3, [512] * 3, [512] * 3]
 SMALL = [[32, 32], [64, 64], [128], [128], [128]]
 THIN, WIDE = [16, 16, 32, 64], [32, 64, 128, 256]
@@ -342,6 +349,10 @@ MODELS = [
     ("shufflenet-v2", [3, 32], 100, lambda: ShuffleV2(100)),
     ("resnet18", [3, 64], 1000, lambda: torchvision.models.resnet18()),
     ("resnet50", [3, 64], 1000, lambda: torchvision.models.resnet50()),
+    ("resnet18-cifar", [3, 32], 10, lambda: with_cifar_stem(torchvision.models.resnet18(num_classes=10))),
+    ("resnet50-cifar", [3, 32], 10, lambda: with_cifar_stem(torchvision.models.resnet50(num_classes=10))),
     ("mobilenet-v2", [3, 64], 1000, lambda: torchvision.models.mobilenet_v2()),
+    ("efficientnet-lite0", [3, 64], 1000, lambda: timm.create_model("tf_efficientnet_lite0")),
+    ("efficientnet-lite2", [3, 75], 1000, lambda: timm.create_model("tf_efficientnet_lite2")),
     ("mlp-800", [1, 28], 10, lambda: Perceptron(784, [800, 800], 10)),
 ]

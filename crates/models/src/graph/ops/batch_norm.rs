@@ -17,6 +17,8 @@ pub(crate) struct BatchNorm {
     pub(crate) kind: NormKind,
     /// Channels in and out.
     pub(crate) channels: usize,
+    /// Added to the variance.
+    pub(crate) epsilon: f64,
 }
 
 impl Operation for BatchNorm {
@@ -43,7 +45,7 @@ impl Operation for BatchNorm {
     }
 
     fn layer(&self, device: &Device) -> Option<Layer> {
-        Some(Layer::Norm(Norm::init(self.kind, self.channels, device)))
+        Some(Layer::Norm(Norm::init(self.kind, self.channels, self.epsilon, device)))
     }
 
     /// In single precision.
@@ -60,7 +62,7 @@ impl Operation for BatchNorm {
         let [scale, shift, mean, variance] =
             ["weight", "bias", "running_mean", "running_var"].map(|field| step.part(field));
         let inputs = [step.inputs[0], &scale, &shift, &mean, &variance];
-        let epsilon = vec![Attribute::float("epsilon", 1e-5)];
+        let epsilon = vec![Attribute::float("epsilon", self.epsilon as f32)];
         nodes.node("BatchNormalization", &inputs, step.output, epsilon)
     }
 }

@@ -50,6 +50,14 @@ impl Conv {
         Self { bias: true, ..self }
     }
 
+    /// Zeros in front of and behind a side of so many pixels, by TensorFlow's rule `SAME`.
+    pub(crate) fn same_padding(&self, side: usize) -> [usize; 2] {
+        let covered =
+            side.div_ceil(self.stride.max(1)).saturating_sub(1) * self.stride + self.kernel;
+        let missing = covered.saturating_sub(side);
+        [missing / 2, missing.div_ceil(2)]
+    }
+
     fn window(&self) -> Window {
         Window { kernel: self.kernel, stride: self.stride, padding: self.padding }
     }

@@ -17,6 +17,7 @@ mod max_pool;
 #[cfg(feature = "onnx")]
 mod onnx;
 mod operation;
+mod pad;
 mod pad_shortcut;
 mod parameter;
 mod shuffle;
@@ -39,6 +40,7 @@ pub(crate) use max_pool::MaxPool;
 #[cfg(feature = "onnx")]
 pub(crate) use onnx::{OnnxNodes, OnnxStep};
 pub(crate) use operation::{Call, Operation, Saved};
+pub(crate) use pad::Pad;
 pub(crate) use pad_shortcut::PadShortcut;
 pub(crate) use parameter::{Draw, Parameter};
 pub(crate) use shuffle::Shuffle;
@@ -83,5 +85,6 @@ operations! {
     Concat,
     Channels,
     Shuffle,
+    Pad,
     PadShortcut,
 }
