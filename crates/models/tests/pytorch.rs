@@ -178,7 +178,8 @@ fn onnx_gives_the_same_logits_in_another_runtime() {
         let data = TensorData::new(pixels.clone(), [3, channels, height, width]);
         let expected = values(network.forward(Tensor::from_data(data, &Device::flex())));
         for (precision, bound) in [(Precision::Single, 1e-4), (Precision::Half, 1e-2)] {
-            let bytes = to_onnx(&network, precision, &Default::default(), path).unwrap();
+            let bytes = to_onnx(&network, Default::default(), precision, &Default::default(), path)
+                .unwrap();
             let given = OnnxNetwork::from_bytes(bytes, path).unwrap();
             let given = given.logits(&pixels, &signature).unwrap();
             let size = expected.iter().fold(1.0, |size: f64, z| size.max(z.abs()));
@@ -192,7 +193,8 @@ fn onnx_gives_the_same_logits_in_another_runtime() {
     }
     let batch = tutorial(Some(vec![vec![4]]), NormKind::Batch);
     let network = build(&batch, SMALL, &Device::flex());
-    let error = to_onnx(&network, Precision::Single, &Default::default(), path).unwrap_err();
+    let error = to_onnx(&network, Default::default(), Precision::Single, &Default::default(), path)
+        .unwrap_err();
     assert!(error.to_string().contains("statistics of the batch"), "{error}");
 }
 

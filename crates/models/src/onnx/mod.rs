@@ -1,7 +1,9 @@
 //! ONNX, out and back.
 
+mod external;
+mod rewrite;
 mod run;
 mod write;
 
 pub use run::OnnxNetwork;
-pub use write::to_onnx;
+pub use write::{OPSETS, OnnxForm, to_onnx};
