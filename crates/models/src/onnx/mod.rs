@@ -3,6 +3,9 @@
 mod external;
 mod rewrite;
 mod run;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests;
 mod write;
 
 pub use run::OnnxNetwork;
