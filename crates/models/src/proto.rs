@@ -187,6 +187,33 @@ impl Attribute {
     }
 }
 
+impl NodeProto {
+    /// Name of an input; empty where it has none.
+    pub(crate) fn input(&self, at: usize) -> &str {
+        self.input.get(at).map_or("", String::as_str)
+    }
+
+    /// Name of the first result.
+    pub(crate) fn output(&self) -> &str {
+        self.output.first().map_or("", String::as_str)
+    }
+
+    /// Name of a value on the way to the first result.
+    pub(crate) fn part(&self, what: &str) -> String {
+        format!("{}.{what}", self.output())
+    }
+
+    /// An attribute, where it is stated.
+    pub(crate) fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attribute.iter().find(|attribute| attribute.name == name)
+    }
+
+    /// An attribute that is an integer.
+    pub(crate) fn integer(&self, name: &str) -> Option<i64> {
+        self.attribute(name)?.i
+    }
+}
+
 impl ValueInfo {
     /// Floats whose first dimension is the batch, of any size without one.
     pub(crate) fn batch(name: &str, batch: Option<usize>, dims: &[usize]) -> Self {

@@ -1,6 +1,7 @@
 //! ONNX, out and back.
 
 mod external;
+mod quantised;
 mod rewrite;
 mod run;
 #[cfg(test)]
