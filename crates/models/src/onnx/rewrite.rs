@@ -25,6 +25,7 @@ pub(super) fn rewrite(model: &mut Model) -> Result<(), Refused> {
     let version = model.opset_import.iter().find(|set| own(&set.domain)).map(|set| set.version);
     let Some(graph) = &mut model.graph else { return Ok(()) };
     let shapes = shapes(graph);
+    let is_quantised = graph.node.iter().any(|node| node.op_type.starts_with("QLinear"));
     let mut nodes = OnnxNodes::default();
     for mut node in take(&mut graph.node) {
         if node.name.is_empty() {
@@ -51,6 +52,7 @@ pub(super) fn rewrite(model: &mut Model) -> Result<(), Refused> {
             "Softmax" | "LogSoftmax" if version.is_some_and(|version| version < 13) => {
                 flat_softmax(node, &mut nodes);
             }
+            "MaxPool" if is_quantised => max_of_bytes(node, &mut nodes),
             "Cast" if node.integer("to") == Some(BOOL.into()) => is_not_zero(&node, &mut nodes),
             _ => nodes.nodes.push(node),
         }
@@ -121,6 +123,13 @@ fn flat_softmax(node: NodeProto, nodes: &mut OnnxNodes) {
     let softmax = nodes.node(&node.op_type, &[&flat], node.part("softmax"), last);
     let shape = nodes.node("Shape", &[input], node.part("shape"), Vec::new());
     nodes.node("Reshape", &[&softmax, &shape], output.to_owned(), Vec::new());
+}
+
+/// Max pooling of what may be bytes, which the runtime's does not take.
+fn max_of_bytes(node: NodeProto, nodes: &mut OnnxNodes) {
+    let float = cast(node.input(0), node.part("float"), FLOAT, nodes);
+    let largest = nodes.node("MaxPool", &[&float], node.part("max"), node.attribute.clone());
+    nodes.node("CastLike", &[&largest, node.input(0)], node.output().to_owned(), Vec::new());
 }
 
 /// A cast to truth values. The runtime's keeps numbers other than 0 and 1.

@@ -60,7 +60,8 @@ impl OnnxNetwork {
             ModelError::weights(path, problem, expected)
         })?;
         let input = input(&message).map_err(refuse)?;
-        let model = Model::load(message.encode_to_vec()).map_err(|e| refuse(e.to_string()))?;
+        let model = Model::load(message.encode_to_vec())
+            .map_err(|e| ModelError::weights(path, e, COMPUTED))?;
         let (inputs, outputs) = (model.input_ids().len(), model.output_ids().len());
         if (inputs, outputs) != (1, 1) {
             return Err(refuse(format!("{inputs} inputs and {outputs} outputs")));
@@ -120,7 +121,8 @@ impl OnnxNetwork {
     /// Logits `[batch, classes]` of a batch.
     fn batch(&self, images: NdTensor<f32, 4>, shape: [usize; 2]) -> Result<Vec<f32>, ModelError> {
         let refuse = |problem: String| ModelError::weights(&self.path, problem, EXPECTED);
-        let output = self.model.run_one(images.into(), None).map_err(|e| refuse(e.to_string()))?;
+        let output = self.model.run_one(images.into(), None);
+        let output = output.map_err(|e| ModelError::weights(&self.path, e, COMPUTED))?;
         let logits: NdTensor<f32, 2> = output
             .try_into()
             .map_err(|_| refuse("an output that is not `[batch, classes]`".into()))?;
@@ -166,6 +168,7 @@ fn shown(dims: &[Option<usize>]) -> String {
     format!("[{}]", dims.collect::<Vec<_>>().join(", "))
 }
 
+const COMPUTED: &str = "a network that the runtime (rten) can compute";
 /// One input, one output.
 const EXPECTED: &str =
     "an ONNX file with one input `[batch, channels, height, width]` and one output";

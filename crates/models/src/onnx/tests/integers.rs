@@ -122,7 +122,7 @@ fn answer(case: &Case, nodes: OnnxNodes, count: usize) -> Vec<f32> {
     logits(&file(nodes, 17, None, shape), &images, &signature).unwrap()
 }
 
-fn vector(name: &str, kind: i32, values: impl Iterator<Item = [u8; 4]>) -> TensorProto {
+pub(super) fn vector(name: &str, kind: i32, values: impl Iterator<Item = [u8; 4]>) -> TensorProto {
     let data: Vec<u8> = values.flatten().collect();
     let dims = [data.len() as i64 / 4];
     TensorProto { data_type: kind, ..bytes(name, &dims, data) }

@@ -1,6 +1,7 @@
 //! ONNX files of other programs, as small graphs with results computed by hand.
 
 mod integers;
+mod quantised;
 
 use std::{fs, path::Path};
 
