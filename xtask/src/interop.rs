@@ -19,6 +19,17 @@ const PACKAGES: [&str; 8] = [
 /// Students that are exported and read elsewhere.
 const STUDENTS: [&str; 2] = ["vgg-small", "resnet20"];
 
+/// Networks that together have every operation.
+const NETWORKS: [&str; 7] = [
+    "vgg-small",
+    "resnet20",
+    "wrn-16-2",
+    "mobilenet-v2-half",
+    "shufflenet-v1",
+    "shufflenet-v2",
+    "mlp-800",
+];
+
 pub(crate) fn run() -> anyhow::Result<()> {
     let folder = cargo::target_folder()?.join("interop");
     let python = python::environment(&folder, &PACKAGES)?;
@@ -37,6 +48,14 @@ pub(crate) fn run() -> anyhow::Result<()> {
         check.arg(recipe?.path());
     }
     cargo::run(&mut check)?;
+
+    let files = folder.join("opsets");
+    let mut write = cargo::cargo();
+    write.args(["run", "--release", "-p", "distill-models", "--features", "onnx"]);
+    write.args(["--example", "onnx_files", "--"]).arg(&files).args(NETWORKS);
+    cargo::run(&mut write)?;
+    let opsets = script("xtask/interop/opsets.py");
+    cargo::run(Command::new(&python).arg(opsets).arg(&files))?;
 
     let export = script("xtask/interop/export.py");
     cargo::run(Command::new(&python).arg(&export).arg("make").arg(&folder))?;

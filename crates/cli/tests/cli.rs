@@ -71,6 +71,33 @@ fn a_run_prints_a_table_and_its_student_can_be_used() {
     let scores = distill(&["evaluate", bare, "--dataset", "digits", "--limit", "9", "--json"]);
     assert_eq!(scores.status.code(), Some(0), "{}", stderr(&scores));
 
+    // An old operator set, and a batch of four: nine images are 4, 4 and 1.
+    for more in [["--opset", "9", "--batch", "4"], ["--opset", "12", "--batch", "free"]] {
+        let again = distill(&[&["export", out, "--formats", "onnx"], &more[..]].concat());
+        assert_eq!(again.status.code(), Some(0), "{}", stderr(&again));
+        let file = format!("{out}/export/student.onnx");
+        let limit = ["--limit", "9", "--json"];
+        let other: serde_json::Value = serde_json::from_str(&stdout(&scores)).unwrap();
+        let scores = distill(&[&["evaluate", &file], &limit[..]].concat());
+        let scores: serde_json::Value = serde_json::from_str(&stdout(&scores)).unwrap();
+        let gap = scores["nll"].as_f64().unwrap() - other["nll"].as_f64().unwrap();
+        assert!(gap.abs() < 1e-4 && scores["count"] == 9, "{more:?}: {scores}");
+        let card = fs::read_to_string(format!("{out}/export/README.md")).unwrap();
+        assert!(card.contains(&format!("opset {}", more[1])), "{card}");
+    }
+    for (more, expected) in [
+        (["--opset", "8"], "9 to 17"),
+        (["--opset", "18"], "9 to 17"),
+        (["--batch", "0"], "from 1 to 65535"),
+        (["--batch", "some"], "`free`"),
+    ] {
+        let message = refused(&[&["export", out], &more[..]].concat());
+        assert!(message.contains(expected), "{expected} in {message}");
+    }
+    let message = refused(&["export", out, "--formats", "bpk", "--opset", "12"]);
+    assert!(message.contains("--formats"), "{message}");
+    assert_eq!(distill(&["export", out]).status.code(), Some(0));
+
     // A file that is not the one that was exported is not taken for it.
     let onnx = format!("{out}/export/student.onnx");
     let good = fs::read(&onnx).unwrap();

@@ -293,7 +293,7 @@ fn exports_are_whole_and_the_students_own() {
     complete(&flex(run_folder, &[]));
     let export_to = |formats: &[ExportFormat]| {
         let precision = Precision::Half;
-        let config = ExportConfig { formats: formats.to_vec(), precision };
+        let config = ExportConfig { formats: formats.to_vec(), precision, ..Default::default() };
         export(run_folder, &config, &Device::flex())
     };
     let size = || fs::metadata(run_folder.join("export/student.bpk")).unwrap().len();

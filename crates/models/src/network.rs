@@ -328,7 +328,8 @@ mod tests {
 
         let path = Path::new("network.onnx");
         let precision = crate::weights::Precision::Single;
-        let bytes = crate::onnx::to_onnx(network, precision, &HashMap::new(), path);
+        let form = crate::onnx::OnnxForm::default();
+        let bytes = crate::onnx::to_onnx(network, form, precision, &HashMap::new(), path);
         let bytes = bytes.expect("an ONNX file");
         let read =
             crate::onnx::OnnxNetwork::from_bytes(bytes, path).expect("the file just written");

@@ -1,6 +1,6 @@
 //! The messages of an ONNX file that a network needs, by their field numbers in `onnx.proto`
-//! (IR version 8). Fields that must be told from absent ones are optional. Some are only read: other
-//! programs write them.
+//! (IR version 8 and later). Fields that must be told from absent ones are optional. Some are only read:
+//! other programs write them. What is not named here is lost when a file is read and written again.
 
 use prost::Message;
 
@@ -62,6 +62,8 @@ pub(crate) struct NodeProto {
     pub(crate) op_type: String,
     #[prost(message, repeated, tag = "5")]
     pub(crate) attribute: Vec<Attribute>,
+    #[prost(string, tag = "7")]
+    pub(crate) domain: String,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -76,6 +78,8 @@ pub(crate) struct Attribute {
     pub(crate) s: Option<Vec<u8>>,
     #[prost(message, optional, tag = "5")]
     pub(crate) t: Option<TensorProto>,
+    #[prost(message, optional, boxed, tag = "6")]
+    pub(crate) g: Option<Box<GraphProto>>,
     #[prost(float, repeated, packed = "false", tag = "7")]
     pub(crate) floats: Vec<f32>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
@@ -102,6 +106,14 @@ pub(crate) struct TensorProto {
     pub(crate) name: String,
     #[prost(bytes = "vec", optional, tag = "9")]
     pub(crate) raw_data: Option<Vec<u8>>,
+    #[prost(double, repeated, tag = "10")]
+    pub(crate) double_data: Vec<f64>,
+    #[prost(uint64, repeated, tag = "11")]
+    pub(crate) uint64_data: Vec<u64>,
+    #[prost(message, repeated, tag = "13")]
+    pub(crate) external_data: Vec<Property>,
+    #[prost(int32, optional, tag = "14")]
+    pub(crate) data_location: Option<i32>,
 }
 
 #[derive(Clone, PartialEq, Message)]
@@ -142,8 +154,11 @@ pub(crate) struct Dimension {
 
 /// `TensorProto.DataType`.
 pub(crate) const FLOAT: i32 = 1;
+pub(crate) const INT32: i32 = 6;
 pub(crate) const INT64: i32 = 7;
+pub(crate) const BOOL: i32 = 9;
 pub(crate) const FLOAT16: i32 = 10;
+pub(crate) const DOUBLE: i32 = 11;
 
 impl Attribute {
     pub(crate) fn float(name: &str, value: f32) -> Self {
@@ -164,16 +179,48 @@ impl Attribute {
     }
 
     pub(crate) fn ints(name: &str, values: impl IntoIterator<Item = usize>) -> Self {
-        let ints = values.into_iter().map(|value| value as i64).collect();
+        Self::integers(name, values.into_iter().map(|value| value as i64).collect())
+    }
+
+    pub(crate) fn integers(name: &str, ints: Vec<i64>) -> Self {
         Self { name: name.to_owned(), ints, kind: 7, ..Default::default() }
     }
 }
 
+impl NodeProto {
+    /// Name of an input; empty where it has none.
+    pub(crate) fn input(&self, at: usize) -> &str {
+        self.input.get(at).map_or("", String::as_str)
+    }
+
+    /// Name of the first result.
+    pub(crate) fn output(&self) -> &str {
+        self.output.first().map_or("", String::as_str)
+    }
+
+    /// Name of a value on the way to the first result.
+    pub(crate) fn part(&self, what: &str) -> String {
+        format!("{}.{what}", self.output())
+    }
+
+    /// An attribute, where it is stated.
+    pub(crate) fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attribute.iter().find(|attribute| attribute.name == name)
+    }
+
+    /// An attribute that is an integer.
+    pub(crate) fn integer(&self, name: &str) -> Option<i64> {
+        self.attribute(name)?.i
+    }
+}
+
 impl ValueInfo {
-    /// Floats whose first dimension is the batch.
-    pub(crate) fn batch(name: &str, dims: &[usize]) -> Self {
-        let mut dim = vec![Dimension { value: None, name: Some("batch".to_owned()) }];
-        dim.extend(dims.iter().map(|dim| Dimension { value: Some(*dim as i64), name: None }));
+    /// Floats whose first dimension is the batch, of any size without one.
+    pub(crate) fn batch(name: &str, batch: Option<usize>, dims: &[usize]) -> Self {
+        let fixed = |side: usize| Dimension { value: Some(side as i64), name: None };
+        let free = Dimension { value: None, name: Some("batch".to_owned()) };
+        let mut dim = vec![batch.map_or(free, fixed)];
+        dim.extend(dims.iter().copied().map(fixed));
         let tensor = TensorType { element: FLOAT, shape: Some(ShapeProto { dim }) };
         Self { name: name.to_owned(), kind: Some(TypeProto { tensor: Some(tensor) }) }
     }

@@ -74,7 +74,8 @@ fn mutated_onnx_files_are_errors() {
     let _turn = TURN.lock();
     let network = network();
     let path = Path::new("network.onnx");
-    let bytes = to_onnx(&network, Precision::Single, &Default::default(), path).unwrap();
+    let bytes = to_onnx(&network, Default::default(), Precision::Single, &Default::default(), path)
+        .unwrap();
     let images = vec![0.5; 3 * 8 * 8];
     let (mut refused, mut answered) = (0_u64, 0_u64);
     for round in 0..ROUNDS {

@@ -179,7 +179,8 @@ fn onnx_gives_the_same_logits_in_another_runtime() {
         let data = TensorData::new(pixels.clone(), [3, channels, height, width]);
         let expected = values(network.forward(Tensor::from_data(data, &Device::flex())));
         for (precision, bound) in [(Precision::Single, 1e-4), (Precision::Half, 1e-2)] {
-            let bytes = to_onnx(&network, precision, &Default::default(), path).unwrap();
+            let bytes = to_onnx(&network, Default::default(), precision, &Default::default(), path)
+                .unwrap();
             let given = OnnxNetwork::from_bytes(bytes, path).unwrap();
             let given = given.logits(&pixels, &signature).unwrap();
             let size = expected.iter().fold(1.0, |size: f64, z| size.max(z.abs()));
@@ -193,8 +194,43 @@ fn onnx_gives_the_same_logits_in_another_runtime() {
     }
     let batch = tutorial(Some(vec![vec![4]]), NormKind::Batch);
     let network = build(&batch, SMALL, &Device::flex());
-    let error = to_onnx(&network, Precision::Single, &Default::default(), path).unwrap_err();
+    let error = to_onnx(&network, Default::default(), Precision::Single, &Default::default(), path)
+        .unwrap_err();
     assert!(error.to_string().contains("statistics of the batch"), "{error}");
+}
+
+#[cfg(feature = "onnx")]
+#[test]
+fn each_opset_and_batch_gives_the_same_logits() {
+    use distill_models::onnx::{OPSETS, OnnxForm, OnnxNetwork, to_onnx};
+
+    let path = Path::new("network.onnx");
+    // Together they have all operations that opsets write differently.
+    for name in ["resnet20", "mobilenet-v2-half", "shufflenet-v2", "shufflenet-v1", "mlp-800"] {
+        let info = ModelInfo::named(name).unwrap();
+        let [channels, height, width] = info.signature.image().expect("images");
+        let signature = info.signature;
+        let network = build(&info.architecture(), signature, &Device::flex()).valid();
+        let pixels = uniform("image", 3 * channels * height * width);
+        let data = TensorData::new(pixels.clone(), [3, channels, height, width]);
+        let expected = values(network.forward(Tensor::from_data(data, &Device::flex())));
+        for (opset, batch) in OPSETS.flat_map(|opset| [(opset, None), (opset, Some(2))]) {
+            let form = OnnxForm { opset, batch };
+            let bytes = to_onnx(&network, form, Precision::Single, &Default::default(), path);
+            let given = OnnxNetwork::from_bytes(bytes.unwrap(), path).unwrap();
+            let given = given.logits(&pixels, &signature).unwrap();
+            let size = expected.iter().fold(1.0, |size: f64, z| size.max(z.abs()));
+            for (a, b) in expected.iter().zip(&given) {
+                assert!((a - f64::from(*b)).abs() < 1e-4 * size, "{name}, {form:?}: {a} and {b}");
+            }
+        }
+    }
+    let network = build(&tutorial(Some(vec![vec![4]]), NormKind::Running), SMALL, &Device::flex());
+    for (opset, batch, field) in [(8, None, "opset"), (18, None, "opset"), (17, Some(0), "batch")] {
+        let form = OnnxForm { opset, batch };
+        let bytes = to_onnx(&network, form, Precision::Single, &Default::default(), path);
+        assert!(bytes.unwrap_err().to_string().contains(field));
+    }
 }
 
 const SMALL: Signature = Signature::images([3, 8, 8], 10);

@@ -1,6 +1,6 @@
 //! Trained networks.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, str::FromStr};
 
 use clap::Args;
 
@@ -118,8 +118,30 @@ pub(crate) struct ExportArguments {
     /// Write weights as 16-bit floats: half the size
     #[arg(long)]
     pub(crate) half: bool,
+    /// Of the ONNX file: version of the operator set, 9 to 17 [default: 17]
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) opset: Option<u16>,
+    /// Of the ONNX file: images in a batch, or `free` [default: free]
+    #[arg(long, value_name = "N")]
+    pub(crate) batch: Option<Batch>,
     #[command(flatten)]
     pub(crate) device: DeviceArguments,
+}
+
+/// Number of images in a batch; none where it is free.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Batch(pub(crate) Option<usize>);
+
+impl FromStr for Batch {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse::<u16>() {
+            Ok(images) if images > 0 => Ok(Self(Some(images.into()))),
+            _ if text == "free" => Ok(Self(None)),
+            _ => Err("expected a number of images from 1 to 65535, or `free`"),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -1,7 +1,7 @@
 //! `distill export`: the student of a finished run as files for other programs.
 
-use distill_driver::{ExportConfig, ExportFormat, export};
-use distill_models::weights::Precision;
+use distill_driver::{DriverError, ExportConfig, ExportFormat, export};
+use distill_models::{onnx::OnnxForm, weights::Precision};
 
 use crate::{
     arguments::{ExportArguments, Format},
@@ -16,7 +16,17 @@ pub(crate) fn execute(arguments: &ExportArguments) -> anyhow::Result<()> {
         Format::Onnx => ExportFormat::Onnx,
     });
     let precision = if arguments.half { Precision::Half } else { Precision::Single };
-    let config = ExportConfig { formats: formats.collect(), precision };
+    let mut onnx = OnnxForm::default();
+    onnx.opset = arguments.opset.unwrap_or(onnx.opset);
+    onnx.batch = arguments.batch.and_then(|batch| batch.0);
+    let config = ExportConfig { formats: formats.collect(), precision, onnx };
+    let is_of_onnx = arguments.opset.is_some() || arguments.batch.is_some();
+    if is_of_onnx && !config.formats.contains(&ExportFormat::Onnx) {
+        let problem = "without `onnx`, expected it among them for `--opset` and `--batch`";
+        let (file, problem) = ("--formats".to_owned(), problem.to_owned());
+        return Err(DriverError::Recipe { file, problem }.into());
+    }
+    onnx.check().map_err(DriverError::from)?;
     let card = export(&arguments.run, &config, &device)?;
     let asked = config.formats.contains(&ExportFormat::Onnx);
     if asked && !card.model.files.contains_key(ExportFormat::Onnx.file()) {

@@ -3,7 +3,7 @@
 use std::{fmt::Write, path::Path};
 
 use distill_datasets::ImageShape;
-use distill_models::weights::Precision;
+use distill_models::{onnx::OnnxForm, weights::Precision};
 use distill_objective::{Objective, TermConfig};
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,9 @@ pub struct ExportCard {
     pub origin: Origin,
     /// Type of the weights in the files.
     pub precision: Precision,
+    /// Of an export with an ONNX file: its operator set and batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub onnx: Option<OnnxForm>,
 }
 
 /// Where a student comes from, as its own stage says: the run may have been begun anew since.
@@ -89,9 +92,14 @@ impl Origin {
 }
 
 impl ExportCard {
-    pub(super) fn new(mut model: ModelCard, origin: Origin, precision: Precision) -> Self {
+    pub(super) fn new(
+        mut model: ModelCard,
+        origin: Origin,
+        precision: Precision,
+        onnx: Option<OnnxForm>,
+    ) -> Self {
         model.transform = Some(model.transform());
-        Self { model, origin, precision }
+        Self { model, origin, precision, onnx }
     }
 
     /// The card for people.
@@ -134,6 +142,11 @@ impl ExportCard {
         }
         if let Some(name) = self.model.files.keys().next() {
             let _ = writeln!(text, "\n```\ndistill predict {name} IMAGE...\n```");
+        }
+        if let Some(OnnxForm { opset, batch }) = self.onnx {
+            let batch = batch.map_or("any number of".to_owned(), |batch| batch.to_string());
+            let file = ExportFormat::Onnx.file();
+            let _ = writeln!(text, "\n`{file}`: opset {opset}, {batch} images in a batch.");
         }
         for (format, usage) in [(ExportFormat::Safetensors, TORCH), (ExportFormat::Onnx, ONNX)] {
             if self.model.files.contains_key(format.file()) {

@@ -43,4 +43,6 @@ session = onnxruntime.InferenceSession("student.onnx")
 
 def logits(path):
     """Logits of an image file, in the order of `card["classes"]`."""
-    return session.run(["logits"], {"image": network_input(path)})[0][0]
+    batch = session.get_inputs()[0].shape[0]
+    rows = batch if isinstance(batch, int) else 1  # a file of a fixed batch wants it whole
+    return session.run(["logits"], {"image": np.repeat(network_input(path), rows, axis=0)})[0][0]

@@ -15,7 +15,7 @@ use burn::{
 use distill_datasets::keyed::{KeyedRng, Operation};
 use distill_models::{
     Network, NormKind,
-    onnx::{OnnxNetwork, to_onnx},
+    onnx::{OnnxForm, OnnxNetwork, to_onnx},
     weights::{self, Precision},
 };
 use rand_core::RngCore;
@@ -62,11 +62,17 @@ pub struct ExportConfig {
     pub formats: Vec<ExportFormat>,
     /// Type of the weights in them.
     pub precision: Precision,
+    /// Operator set and batch of the ONNX file.
+    pub onnx: OnnxForm,
 }
 
 impl Default for ExportConfig {
     fn default() -> Self {
-        Self { formats: ExportFormat::ALL.to_vec(), precision: Precision::Single }
+        Self {
+            formats: ExportFormat::ALL.to_vec(),
+            precision: Precision::Single,
+            onnx: OnnxForm::default(),
+        }
     }
 }
 
@@ -78,13 +84,14 @@ impl Default for ExportConfig {
 /// of the batch is not written as ONNX.
 ///
 /// # Errors
-/// [`DriverError::Folder`] where the run has no student yet or another process works in it,
+/// [`DriverError::Model`] for an opset that is not written, [`DriverError::Folder`] where the run has no student yet or another process works in it,
 /// [`DriverError::Export`] where a file gives other logits than the student.
 pub fn export(
     run: &Path,
     config: &ExportConfig,
     device: &Device,
 ) -> Result<ExportCard, DriverError> {
+    config.onnx.check()?;
     // Nothing is left in a folder that is no run's.
     if !run.join("run.json").is_file() {
         return Err(no_student(run));
@@ -116,7 +123,7 @@ pub(crate) fn export_locked(
     }
     let model = ModelCard::beside(&weights)?.ok_or_else(missing)?;
     let origin = Origin::of(run)?.ok_or_else(missing)?;
-    let probe = Probe::new(model, &weights, config.precision, device)?;
+    let probe = Probe::new(model, &weights, config, device)?;
 
     let writing =
         tempfile::Builder::new().prefix(WRITING).tempdir_in(run).map_err(DriverError::io(run))?;
@@ -136,7 +143,8 @@ pub(crate) fn export_locked(
         files.insert(format.file().to_owned(), file);
     }
     let model = ModelCard { files, ..probe.card };
-    let card = ExportCard::new(model, origin, config.precision);
+    let onnx = model.files.contains_key(ExportFormat::Onnx.file()).then_some(config.onnx);
+    let card = ExportCard::new(model, origin, config.precision, onnx);
     write_json(&writing.path().join("model.json"), &card)?;
     write_atomic(&writing.path().join("README.md"), card.readme().as_bytes())?;
 
@@ -218,6 +226,7 @@ struct Probe<'a> {
     images: Vec<f32>,
     logits: Vec<f32>,
     precision: Precision,
+    form: OnnxForm,
     device: &'a Device,
 }
 
@@ -225,7 +234,7 @@ impl<'a> Probe<'a> {
     fn new(
         card: ModelCard,
         weights: &Path,
-        precision: Precision,
+        config: &ExportConfig,
         device: &'a Device,
     ) -> Result<Self, DriverError> {
         let network = card.load(weights, device)?.valid();
@@ -234,7 +243,8 @@ impl<'a> Probe<'a> {
         let images: Vec<f32> = (0..IMAGES * card.shape().bytes())
             .map(|_| 4.0 * (rng.next_u32() as f32 / u32::MAX as f32) - 2.0)
             .collect();
-        let mut probe = Self { card, network, images, logits: Vec::new(), precision, device };
+        let (precision, form, logits) = (config.precision, config.onnx, Vec::new());
+        let mut probe = Self { card, network, images, logits, precision, form, device };
         probe.logits = probe.logits_of(&probe.network);
         Ok(probe)
     }
@@ -258,7 +268,7 @@ impl<'a> Probe<'a> {
             ExportFormat::Safetensors => {
                 weights::to_safetensors(&self.network, precision, metadata, path)?
             }
-            ExportFormat::Onnx => to_onnx(&self.network, precision, &metadata, path)?,
+            ExportFormat::Onnx => to_onnx(&self.network, self.form, precision, &metadata, path)?,
         })
     }
 

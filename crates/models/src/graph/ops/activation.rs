@@ -42,11 +42,7 @@ impl Operation for Activation {
         match self {
             Self::Identity => step.inputs[0].to_owned(),
             Self::Relu => nodes.node("Relu", step.inputs, step.output, Vec::new()),
-            Self::Relu6 => {
-                let low = nodes.float(&step.output, "low", 0.0);
-                let high = nodes.float(&step.output, "high", 6.0);
-                nodes.node("Clip", &[step.inputs[0], &low, &high], step.output, Vec::new())
-            }
+            Self::Relu6 => nodes.clip(step.inputs[0], step.output, [0.0, 6.0]),
         }
     }
 }

@@ -32,6 +32,6 @@ impl Operation for Channels {
     #[cfg(feature = "onnx")]
     fn onnx(&self, step: OnnxStep<'_>, nodes: &mut OnnxNodes) -> String {
         let (start, end) = (self.start as i64, (self.start + self.count) as i64);
-        nodes.slice(step.inputs[0], step.output, [&[start], &[end], &[1], &[1]])
+        nodes.channels(step.inputs[0], step.output, [start, end])
     }
 }

@@ -5,6 +5,8 @@ use crate::proto::{Attribute, FLOAT, INT64, NodeProto, TensorProto};
 /// Nodes and constants of an ONNX graph.
 #[derive(Debug, Default)]
 pub(crate) struct OnnxNodes {
+    /// Version of the operator set, which says what is an attribute and what is an input.
+    pub(crate) opset: u16,
     /// In the order of computing.
     pub(crate) nodes: Vec<NodeProto>,
     /// Weights and what operations take as constants.
@@ -46,24 +48,71 @@ impl OnnxNodes {
             name: format!("{kind}.{}", self.nodes.len()),
             op_type: kind.to_owned(),
             attribute,
+            domain: String::new(),
         });
         output
     }
 
-    /// A part of a value. Bounds are `[starts, ends, axes, steps]`.
-    pub(crate) fn slice(&mut self, input: &str, output: String, bounds: [&[i64]; 4]) -> String {
-        let mut inputs = vec![input.to_owned()];
-        for (name, values) in ["starts", "ends", "axes", "steps"].into_iter().zip(bounds) {
-            inputs.push(self.integers(&output, name, values));
+    /// Channels `start..end` of a value.
+    pub(crate) fn channels(
+        &mut self,
+        input: &str,
+        output: String,
+        [start, end]: [i64; 2],
+    ) -> String {
+        if self.opset < 10 {
+            let bounds = [("starts", start), ("ends", end), ("axes", 1)];
+            let bounds = bounds.map(|(name, value)| Attribute::integers(name, vec![value]));
+            return self.node("Slice", &[input], output, bounds.to_vec());
         }
-        let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
-        self.node("Slice", &inputs, output, Vec::new())
+        self.slice(input, output, [&[start], &[end], &[1], &[1]])
+    }
+
+    /// Every `stride`-th row and column of a value.
+    pub(crate) fn every(&mut self, input: &str, output: String, stride: usize) -> String {
+        if self.opset < 10 {
+            // A slice had no steps then; the largest value of one pixel is that pixel.
+            return self.node("MaxPool", &[input], output, Attribute::window(1, stride, 0));
+        }
+        let step = stride as i64;
+        self.slice(input, output, [&[0, 0], &[i64::MAX; 2], &[2, 3], &[step, step]])
+    }
+
+    /// Zeros around a value: before each of its dimensions, then behind each.
+    pub(crate) fn pad(&mut self, input: &str, output: String, pads: &[i64]) -> String {
+        if self.opset < 11 {
+            let pads = vec![Attribute::integers("pads", pads.to_vec())];
+            return self.node("Pad", &[input], output, pads);
+        }
+        let pads = self.integers(&output, "pads", pads);
+        self.node("Pad", &[input, &pads], output, Vec::new())
+    }
+
+    /// A value limited to `low..=high`.
+    pub(crate) fn clip(&mut self, input: &str, output: String, [low, high]: [f32; 2]) -> String {
+        if self.opset < 11 {
+            let bounds = vec![Attribute::float("min", low), Attribute::float("max", high)];
+            return self.node("Clip", &[input], output, bounds);
+        }
+        let low = self.float(&output, "low", low);
+        let high = self.float(&output, "high", high);
+        self.node("Clip", &[input, &low, &high], output, Vec::new())
     }
 
     /// The same numbers in another shape. A 0 keeps the dimension as it is.
     pub(crate) fn reshape(&mut self, input: &str, output: String, shape: &[i64]) -> String {
         let shape = self.integers(&output, "shape", shape);
         self.node("Reshape", &[input, &shape], output, Vec::new())
+    }
+
+    /// A part of a value. Bounds are `[starts, ends, axes, steps]`.
+    fn slice(&mut self, input: &str, output: String, bounds: [&[i64]; 4]) -> String {
+        let mut inputs = vec![input.to_owned()];
+        for (name, values) in ["starts", "ends", "axes", "steps"].into_iter().zip(bounds) {
+            inputs.push(self.integers(&output, name, values));
+        }
+        let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
+        self.node("Slice", &inputs, output, Vec::new())
     }
 
     /// A constant `[values]` called `of.name`.

@@ -34,12 +34,9 @@ impl Operation for PadShortcut {
 
     #[cfg(feature = "onnx")]
     fn onnx(&self, step: OnnxStep<'_>, nodes: &mut OnnxNodes) -> String {
-        let (stride, output) = (self.stride as i64, step.output);
-        let (kept, ends) = (format!("{output}.kept"), [i64::MAX, i64::MAX]);
-        let bounds: [&[i64]; 4] = [&[0, 0], &ends, &[2, 3], &[stride, stride]];
-        let kept = nodes.slice(step.inputs[0], kept, bounds);
+        let kept = format!("{}.kept", step.output);
+        let kept = nodes.every(step.inputs[0], kept, self.stride);
         let pads = [0, self.before as i64, 0, 0, 0, self.after as i64, 0, 0];
-        let pads = nodes.integers(&output, "pads", &pads);
-        nodes.node("Pad", &[&kept, &pads], output, Vec::new())
+        nodes.pad(&kept, step.output, &pads)
     }
 }
