@@ -46,7 +46,8 @@ pub(crate) fn run(gpu: &Gpu) -> anyhow::Result<()> {
         call(&["--seed", "1", "--out", &first, "--resume"])?;
         let weights = std::path::absolute(format!("{first}/teacher/last.bpk"))?;
         let weights = format!("teacher.weights={}", weights.display());
-        call(&["--seeds", "1,2,3", "--out", &all, "--set", &weights, "--resume"])?;
+        let given = ["--set", &weights, "--set", "teacher.epochs=0"];
+        call(&[&["--seeds", "1,2,3", "--out", &all, "--resume"][..], &given].concat())?;
     }
     Ok(())
 }

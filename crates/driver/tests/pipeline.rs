@@ -195,14 +195,16 @@ fn a_given_teacher_sees_the_images_in_its_own_way() {
     // The card beside its weights says how: the student's normalisation is the student's alone.
     // Its dropout is off, so it does not matter what the recipe says of it.
     let dropout = "teacher.dropout=0.3";
-    let config = flex(second.path(), &[&weights, dropout, "data.mean=[0.1, 0.1, 0.1]"]);
+    let given = "teacher.epochs=0";
+    let config = flex(second.path(), &[&weights, given, dropout, "data.mean=[0.1, 0.1, 0.1]"]);
     let other = complete(&config);
     let selected = |report: &Report, stage| report.of(stage).test.selected;
     assert_eq!(selected(&other, Stage::Teacher), selected(&report, Stage::Teacher));
     assert_ne!(selected(&other, Stage::Student), selected(&report, Stage::Student));
 
     // What the recipe says of the teacher wins, and the student is made again for it.
-    let third = flex(second.path(), &[&weights, "data.mean=[0.1, 0.1, 0.1]", "teacher.size=16"]);
+    let mean = "data.mean=[0.1, 0.1, 0.1]";
+    let third = flex(second.path(), &[&weights, given, mean, "teacher.size=16"]);
     let smaller = complete(&third);
     assert_ne!(selected(&smaller, Stage::Teacher), selected(&report, Stage::Teacher));
     assert_ne!(selected(&smaller, Stage::Student), selected(&other, Stage::Student));
@@ -213,7 +215,7 @@ fn a_given_teacher_sees_the_images_in_its_own_way() {
         ("teacher.mean=[0.1]", "`teacher.mean` is `[0.1]`"),
         ("teacher.size=1", "2 blocks on a 1x1 image"),
     ] {
-        let config = flex(second.path(), &[&weights, setting]);
+        let config = flex(second.path(), &[&weights, given, setting]);
         let error = run(&config, &mut Silent, &AtomicBool::new(false)).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().contains(expected), "{error}");

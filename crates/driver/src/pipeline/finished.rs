@@ -29,7 +29,9 @@ impl RunConfig {
         let mut given = Vec::new();
         for (stage, _) in self.recipe.singles() {
             let Some(path) = given::find(&offline, stage, &mut Silent)? else { continue };
-            if StageRecord::of_run(&self.out, stage)?.inputs["weights"] != hash_file(&path)? {
+            let inputs = StageRecord::of_run(&self.out, stage)?.inputs;
+            let weights = inputs.get("weights").unwrap_or(&inputs["init"]["weights"]);
+            if *weights != hash_file(&path)? {
                 return Ok(false);
             }
             given.push((stage, path));
@@ -50,7 +52,8 @@ impl RunConfig {
         for (stage, weights) in given {
             let section = match stage {
                 Stage::Network(name) => recipe.networks.get_mut(name).expect("one of them"),
-                _ => &mut recipe.teacher,
+                Stage::Teacher => &mut recipe.teacher,
+                Stage::Baseline | Stage::Student => &mut recipe.student,
             };
             let path = std::path::absolute(weights).map_err(DriverError::io(weights))?;
             section.weights = Some(path);

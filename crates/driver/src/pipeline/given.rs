@@ -1,4 +1,4 @@
-//! A network that is not trained here: found, and fetched if need be.
+//! Trained weights that a recipe names: found, and fetched if need be.
 
 use std::path::{Path, PathBuf};
 
@@ -9,10 +9,10 @@ use distill_datasets::{
 };
 use distill_models::weights::{self, Precision};
 
-use super::{Pipeline, RunConfig};
+use super::{Pipeline, RunConfig, initial::pretrained};
 use crate::{
     DriverError, Observer, Stage,
-    records::{StageRecord, check_size},
+    records::StageRecord,
     store::{fingerprint, hash_file, write_atomic},
 };
 
@@ -24,16 +24,17 @@ pub(super) fn find(
 ) -> Result<Option<PathBuf>, DriverError> {
     let recipe = &config.recipe;
     let Some(single) = recipe.single(stage) else { return Ok(None) };
-    let Some(beside) = single.weights() else { return Ok(None) };
+    let Some(beside) = single.given().map(|given| given.file.as_path()) else { return Ok(None) };
     let section = match stage {
         Stage::Network(name) => recipe.recipe.networks.get(name),
-        _ => Some(&recipe.recipe.teacher),
+        Stage::Teacher => Some(&recipe.recipe.teacher),
+        Stage::Baseline | Stage::Student => Some(&recipe.recipe.student),
     };
     let Some(written) = section.and_then(|section| section.weights.as_ref()) else {
         return Ok(Some(beside.to_owned()));
     };
     let below = config.data.join(written);
-    if let Some(path) = [beside, below.as_path()].into_iter().find(|path| path.is_file()) {
+    if let Some(path) = [beside, &below].into_iter().find(|path| path.is_file()) {
         return Ok(Some(path.to_owned()));
     }
     let Some(file) = published(written) else {
@@ -68,14 +69,12 @@ fn published(path: &Path) -> Option<&'static RemoteFile> {
 pub(super) fn adopt(
     pipeline: &Pipeline<'_>,
     stage: Stage,
-    path: &Path,
     inputs: &serde_json::Value,
     folder: &Path,
 ) -> Result<StageRecord, DriverError> {
     let config = pipeline.network(stage);
     let cost = config.architecture.cost(&pipeline.signature(stage))?;
-    check_size(path, cost.parameters)?;
-    let network = weights::load_from(pipeline.initial(stage)?, path, config.weights_key())?;
+    let network = pretrained(pipeline, stage)?;
     let selected = folder.join("selected.bpk");
     let bytes = weights::to_bytes(&network, Precision::Single, &selected)?;
     write_atomic(&selected, &bytes)?;

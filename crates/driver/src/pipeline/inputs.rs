@@ -1,15 +1,9 @@
 //! What the result of a stage depends on: its fingerprint is the hash of it.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 
-use super::{Pipeline, peers::place};
-use crate::{
-    DriverError, Stage,
-    recipe::Start,
-    store::{hash_file, sha256},
-};
+use super::{Pipeline, initial, peers::place};
+use crate::{DriverError, Stage, recipe::Start, store::sha256};
 
 /// Names and layout of the numbers in files of weights; stages with files of another one are made again.
 const WEIGHTS_FORMAT: u32 = 2;
@@ -60,18 +54,19 @@ impl Pipeline<'_> {
     }
 
     /// Everything that a given network's record and scores depend on.
-    pub(super) fn given_inputs(&self, stage: Stage, weights: &Path) -> Result<Value, DriverError> {
+    pub(super) fn given_inputs(&self, stage: Stage) -> Result<Value, DriverError> {
         let mut inputs = json!({
             "weights_format": WEIGHTS_FORMAT,
             "backend": self.config.backend,
-            "weights": hash_file(weights)?,
             "dataset": self.task.sha256(),
             "classes": self.task.classes(),
             "signature": self.signature(stage),
             "model": self.network(stage).architecture,
         });
-        if let Some(key) = self.network(stage).weights_key() {
-            inputs["weights_key"] = key.into();
+        if let (Some(all), Value::Object(own)) =
+            (inputs.as_object_mut(), initial::inputs(self, stage)?)
+        {
+            all.extend(own);
         }
         self.add_task(stage, &mut inputs);
         Ok(inputs)

@@ -11,6 +11,7 @@ use super::{
     Pipeline,
     ensemble::{gathered_record, teacher_identity},
     given::adopt,
+    initial,
     own_classes::own_classes,
     peers::take_peer,
     reuse::{reuse, weights_are_whole},
@@ -42,11 +43,10 @@ pub(super) fn make_stage(
     };
     match &single.origin {
         Origin::Trained(training) => make_trained(pipeline, stage, training, observer),
-        Origin::Pretrained { .. } => {
-            let path = &pipeline.given[&stage];
-            let inputs = pipeline.given_inputs(stage, path)?;
+        Origin::Pretrained(_) => {
+            let inputs = pipeline.given_inputs(stage)?;
             run_stage(pipeline, stage, &inputs, observer, |folder, _| {
-                adopt(pipeline, stage, path, &inputs, folder)
+                adopt(pipeline, stage, &inputs, folder)
             })
         }
         Origin::Peer(lead) => {
@@ -65,6 +65,12 @@ fn make_trained(
     observer: &mut dyn Observer,
 ) -> Result<(), DriverError> {
     let mut inputs = pipeline.inputs(stage);
+    if training.init.is_some() {
+        inputs["init"] = initial::inputs(pipeline, stage)?;
+    }
+    if training.freeze_epochs > 0 {
+        inputs["freeze_epochs"] = training.freeze_epochs.into();
+    }
     if let Start::Generalist(specialist) = training.start {
         let own = own_classes(pipeline, stage, specialist, observer)?;
         observer.on(Event::Note(format!("{}: its classes are {}", stage.name(), own.names())));

@@ -6,6 +6,7 @@ mod evaluate;
 mod finished;
 mod forecast;
 mod given;
+mod initial;
 mod inputs;
 mod make;
 mod memory;
@@ -24,10 +25,7 @@ use std::{
 };
 
 use burn::tensor::Device;
-use distill_datasets::{
-    Dataset, Loader, Source,
-    keyed::{KeyedRng, Operation},
-};
+use distill_datasets::{Dataset, Loader, Source};
 use distill_models::{Network, Signature, weights};
 
 use crate::{
@@ -120,7 +118,7 @@ struct Pipeline<'a> {
     task: Box<dyn Task>,
     /// What the student minimises, with the pairs of features that it compares.
     formula: String,
-    /// The files of those that are not trained here.
+    /// The files of trained weights that stages are, or start from.
     given: BTreeMap<Stage, PathBuf>,
     validation: Loader,
     test: Loader,
@@ -186,14 +184,6 @@ impl<'a> Pipeline<'a> {
             },
         )?;
         write_atomic(&config.out.join("recipe.toml"), text.as_bytes())
-    }
-
-    /// The network before training.
-    fn initial(&self, stage: Stage) -> Result<Network, DriverError> {
-        let role = u64::from(self.is_paired(stage));
-        let mut rng = KeyedRng::new(self.seed(stage), 0, role, Operation::Weights);
-        let architecture = &self.network(stage).architecture;
-        Ok(architecture.init(&self.signature(stage), &mut rng, &self.config.device)?)
     }
 
     /// A network with weights that its stage has made.

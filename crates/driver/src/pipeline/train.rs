@@ -10,6 +10,7 @@ use distill_objective::{Negatives, Objective};
 use super::{
     Pipeline,
     ensemble::load_teacher,
+    initial::fine_tuned,
     peers::peer_records,
     specialists::{as_generalist, begun_with, relabelled, specialist_set},
     teacher_outputs::teacher_outputs,
@@ -90,6 +91,9 @@ fn build_learner(
     let (seed, device) = (pipeline.seed(stage), &pipeline.config.device);
     let precision = training.optimizer.precision.dtype();
     let mut network = pipeline.initial(stage)?.computing_in(precision);
+    if training.init.is_some() {
+        network = fine_tuned(pipeline, stage, network, observer)?;
+    }
     if let Start::Generalist(specialist) = training.start {
         network = as_generalist(pipeline, network, specialist)?;
     }
@@ -127,6 +131,7 @@ fn training_config(pipeline: &Pipeline<'_>, stage: Stage) -> TrainingConfig {
         log_every: recipe.log_every,
         checkpoint_every: recipe.checkpoint_every,
         keep: training.keep.clone(),
+        freeze_epochs: training.freeze_epochs,
     }
 }
 

@@ -34,8 +34,8 @@ pub use builtin::{BUILTIN, Builtin};
 pub use data_section::{DataSection, Fit, Validation};
 pub use network::{EnsembleSection, SpecialistSection, SpecialistsSection, StageSection};
 pub use network_plan::{
-    EnsemblePlan, LearnsFrom, NetworkPlan, Origin, SinglePlan, SpecialistPlan, SpecialistsPlan,
-    Start, TrainingPlan,
+    EnsemblePlan, GivenWeights, LearnsFrom, NetworkPlan, Origin, SinglePlan, SpecialistPlan,
+    SpecialistsPlan, Start, TrainingPlan,
 };
 pub use objective::StageObjective;
 pub use optimizer::OptimizerSection;

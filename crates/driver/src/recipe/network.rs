@@ -18,17 +18,24 @@ pub struct StageSection {
     /// Name of the network. Not of an ensemble.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub model: String,
-    /// Passes over the training images, at least 1.
+    /// Passes over the training images, at least 1; 0 beside `weights` takes these as they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub epochs: Option<usize>,
-    /// Not the student: trained weights (`.bpk`, safetensors, PyTorch) in place of `epochs`, relative to
-    /// the recipe's file, or else below the data folder.
+    /// Trained weights (`.bpk`, safetensors, PyTorch), relative to the recipe's file, or else below the data folder.
+    /// Without `epochs` the network is taken as it is, with them it is fine-tuned. The student has `epochs`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub weights: Option<PathBuf>,
     /// Beside `weights`: of a file that holds the network several times, which one is meant, a part of the names in
     /// front of its own: `model_ema`, `student`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights_key: Option<String>,
+    /// Beside `weights`: class names in the order of the logits, of which the data's classes may be some. Default
+    /// those of a `model.json` or `config.json` beside the file, else the data's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
+    /// Beside `weights` and `epochs`: first epochs in which the last layer alone is trained. Default 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freeze_epochs: Option<usize>,
     /// The network that this one learns from: `NAME` for its selected weights, `NAME@EPOCH` or `NAME@last`.
     /// Default `teacher` for the student, and labels alone for all others.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,9 +1,6 @@
 //! What a stage makes: one network and where its weights come from, or several whose outputs are combined.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, path::PathBuf};
 
 use distill_datasets::Augment;
 use distill_models::Architecture;
@@ -45,18 +42,24 @@ pub struct SinglePlan {
     pub origin: Origin,
 }
 
+/// A file of trained weights.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenWeights {
+    /// The file.
+    pub file: PathBuf,
+    /// Which network of the file, where it holds several.
+    pub key: Option<String>,
+    /// Class names in the order of its logits; empty where the recipe does not say them.
+    pub classes: Vec<String>,
+}
+
 /// Where the weights of a network come from.
 #[derive(Debug, Clone)]
 pub enum Origin {
     /// Training in its own stage.
     Trained(Box<TrainingPlan>),
     /// A file of trained weights.
-    Pretrained {
-        /// The file.
-        file: PathBuf,
-        /// Which network of the file, where it holds several.
-        key: Option<String>,
-    },
+    Pretrained(GivenWeights),
     /// The stage of its lead, in which it is trained as the lead is.
     Peer(Stage),
 }
@@ -68,6 +71,10 @@ pub struct TrainingPlan {
     pub epochs: usize,
     /// Its initial weights.
     pub start: Start,
+    /// Trained weights that its initial weights are replaced by.
+    pub init: Option<GivenWeights>,
+    /// First epochs in which the last layer alone is trained. Default 0.
+    pub freeze_epochs: usize,
     /// What it learns from.
     pub learns_from: LearnsFrom,
     /// What it minimises.
@@ -170,23 +177,16 @@ impl SinglePlan {
     pub fn training(&self) -> Option<&TrainingPlan> {
         match &self.origin {
             Origin::Trained(training) => Some(training),
-            Origin::Pretrained { .. } | Origin::Peer(_) => None,
+            Origin::Pretrained(_) | Origin::Peer(_) => None,
         }
     }
 
-    /// The file that its weights are loaded from.
-    pub fn weights(&self) -> Option<&Path> {
+    /// The trained weights that it is, or that its training starts from.
+    pub fn given(&self) -> Option<&GivenWeights> {
         match &self.origin {
-            Origin::Pretrained { file, .. } => Some(file),
-            Origin::Trained(_) | Origin::Peer(_) => None,
-        }
-    }
-
-    /// Which network of that file is meant, where it holds several.
-    pub fn weights_key(&self) -> Option<&str> {
-        match &self.origin {
-            Origin::Pretrained { key, .. } => key.as_deref(),
-            Origin::Trained(_) | Origin::Peer(_) => None,
+            Origin::Pretrained(given) => Some(given),
+            Origin::Trained(training) => training.init.as_ref(),
+            Origin::Peer(_) => None,
         }
     }
 
@@ -201,7 +201,7 @@ impl SinglePlan {
     fn needs(&self) -> Option<Reference> {
         let training = match &self.origin {
             Origin::Trained(training) => training,
-            Origin::Pretrained { .. } => return None,
+            Origin::Pretrained(_) => return None,
             Origin::Peer(lead) => return Some(Reference::selected(*lead)),
         };
         match (training.start, &training.learns_from) {

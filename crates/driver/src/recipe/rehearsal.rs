@@ -33,6 +33,7 @@ impl Plan {
 
 fn cut(training: &mut TrainingPlan, train: usize) {
     training.epochs = 1;
+    training.freeze_epochs = 0;
     training.keep.clear();
     training.train = training.train.map(|own| own.min(train));
     if let LearnsFrom::Teacher(teacher) = &mut training.learns_from {

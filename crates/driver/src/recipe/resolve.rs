@@ -25,7 +25,7 @@ impl Plan {
         let sections = Sections::of(&recipe, file)?;
         let teacher = single::reference_teacher(&sections.student.learns_from);
         let table = Table { name: Stage::Student.name(), file };
-        let student = single::student(&sections.student, &recipe, table)?;
+        let student = single::student(&sections.student, &recipe, table, source)?;
         let baseline = single::baseline(&student, baseline);
         let mut networks = BTreeMap::from([
             (Stage::Baseline, NetworkPlan::Single(Box::new(baseline))),
@@ -67,7 +67,10 @@ fn network(
             let all = several::specialists(all, sections, table);
             return all.map(NetworkPlan::Specialists);
         }
-        NetworkSection::Trained(trained) => single::trained(trained, recipe, table)?,
+        NetworkSection::Trained(trained) => {
+            let student = networks.get(&Stage::Student).and_then(NetworkPlan::single);
+            single::trained(trained, student, recipe, table, source)?
+        }
         NetworkSection::Pretrained(given) => single::pretrained(given, recipe, table, source)?,
         NetworkSection::Peer(lead, model) => single::peer(*lead, model, table)?,
         NetworkSection::Specialist(own, training) => {

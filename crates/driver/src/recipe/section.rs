@@ -52,6 +52,16 @@ pub(super) struct TrainingSection {
     pub(super) augment: Option<Vec<Augment>>,
     pub(super) optimizer: OptimizerSection,
     pub(super) schedule: ScheduleConfig,
+    pub(super) init: Option<GivenSection>,
+    pub(super) freeze_epochs: usize,
+}
+
+/// A file of trained weights.
+#[derive(Debug)]
+pub(super) struct GivenSection {
+    pub(super) weights: PathBuf,
+    pub(super) key: Option<String>,
+    pub(super) classes: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -63,13 +73,11 @@ pub(super) struct TrainedSection {
     pub(super) without: Vec<String>,
 }
 
-/// Given weights win over what a recipe has for training: `epochs` and `schedule` do not count beside them,
-/// optimizer and augmentation are checked and do not count.
+/// Weights that are taken as they are: optimizer and augmentation are checked and do not count.
 #[derive(Debug)]
 pub(super) struct PretrainedSection {
     pub(super) model: ModelSection,
-    pub(super) weights: PathBuf,
-    pub(super) weights_key: Option<String>,
+    pub(super) given: GivenSection,
     pub(super) optimizer: OptimizerSection,
     pub(super) augment: Option<Vec<Augment>>,
 }
@@ -109,11 +117,11 @@ impl NetworkSection {
             alone("ensemble", section, table)?;
             return Ok(Self::Ensemble(ensemble.clone()));
         }
-        Ok(match weights {
-            Some(weights) => {
+        Ok(match (weights, section.epochs.unwrap_or(0)) {
+            (Some(weights), 0) => {
                 Self::Pretrained(Box::new(PretrainedSection::of(section, weights, table)?))
             }
-            None => Self::Trained(Box::new(TrainedSection::of(section, table)?)),
+            _ => Self::Trained(Box::new(TrainedSection::of(section, table)?)),
         })
     }
 
@@ -156,9 +164,33 @@ impl TrainingSection {
         let StageSection { epochs, objective, train, augment, optimizer, schedule, .. } =
             section.clone();
         let Some(epochs) = epochs else {
-            return Err(table.problem(format!("`{}` needs `epochs` or `weights`", table.name)));
+            let or = if table.name == "student" { "" } else { " or `weights`" };
+            return Err(table.problem(format!("`{}` needs `epochs`{or}", table.name)));
         };
-        Ok(Self { epochs, objective, train, augment, optimizer, schedule })
+        let init = section.weights.as_deref().map(|weights| GivenSection::of(section, weights));
+        let beside = "to be left out: it counts beside `weights`";
+        if let (None, Some(class)) = (&init, section.classes.first()) {
+            return Err(table.refuse("classes", class, beside));
+        }
+        if let (None, Some(key)) = (&init, &section.weights_key) {
+            return Err(table.refuse("weights_key", key, beside));
+        }
+        let freeze_epochs = section.freeze_epochs.unwrap_or(0);
+        if init.is_none() && freeze_epochs > 0 {
+            return Err(table.refuse("freeze_epochs", freeze_epochs, beside));
+        }
+        if freeze_epochs >= epochs && freeze_epochs > 0 {
+            let expected = format!("below the {epochs} epochs");
+            return Err(table.refuse("freeze_epochs", freeze_epochs, &expected));
+        }
+        Ok(Self { epochs, objective, train, augment, optimizer, schedule, init, freeze_epochs })
+    }
+}
+
+impl GivenSection {
+    fn of(section: &StageSection, weights: &Path) -> Self {
+        let StageSection { weights_key, classes, .. } = section.clone();
+        Self { weights: weights.to_owned(), key: weights_key, classes }
     }
 }
 
@@ -179,10 +211,6 @@ impl TrainedSection {
             let expected = "to be left out: a student is one network";
             return Err(table.refuse("ensemble", "given", expected));
         }
-        if let Some(weights) = &section.weights {
-            let expected = "to be left out: a student is trained";
-            return Err(table.refuse("weights", weights.display(), expected));
-        }
         if section.objective.is_some() {
             let expected = "to be left out: the recipe's `[[objective]]` is the student's";
             return Err(table.refuse("objective", "given", expected));
@@ -200,10 +228,6 @@ impl TrainedSection {
     fn of(section: &StageSection, table: Table<'_>) -> Result<Self, DriverError> {
         let model = ModelSection::of(section, table)?;
         let training = TrainingSection::of(section, table)?;
-        if let Some(key) = &section.weights_key {
-            let expected = "to be left out: it chooses among the networks of a file of `weights`";
-            return Err(table.refuse("weights_key", key, expected));
-        }
         let StageSection { from, peers, paired, without, .. } = section.clone();
         let from = from.map(|from| table.reference("from", &from)).transpose()?;
         let learns_from = match (from, peers.first()) {
@@ -233,7 +257,7 @@ impl PretrainedSection {
             return Err(table.refuse("from", table.reference("from", from)?, expected));
         }
         let fields = given(section);
-        let of_training = ["train", "paired", "objective", "without"];
+        let of_training = ["train", "paired", "objective", "without", "freeze_epochs"];
         if let Some(field) = of_training.into_iter().find(|field| fields.contains(*field)) {
             return Err(table.refuse(field, "given", expected));
         }
@@ -241,8 +265,8 @@ impl PretrainedSection {
             let expected = format!("to be left out: it learns together with `{peer}`");
             return Err(table.refuse("weights", weights.display(), &expected));
         }
-        let StageSection { optimizer, augment, weights_key, .. } = section.clone();
-        Ok(Self { model, weights: weights.to_owned(), weights_key, optimizer, augment })
+        let StageSection { optimizer, augment, .. } = section.clone();
+        Ok(Self { model, given: GivenSection::of(section, weights), optimizer, augment })
     }
 }
 

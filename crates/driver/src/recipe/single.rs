@@ -6,11 +6,11 @@ use distill_models::Architecture;
 use distill_objective::TermConfig;
 
 use super::{
-    LearnsFrom, Origin, Recipe, Reference, SinglePlan, Source, SpecialistPlan, SpecialistSection,
-    StageObjective, Start, TrainingPlan,
+    GivenWeights, LearnsFrom, Origin, Recipe, Reference, SinglePlan, Source, SpecialistPlan,
+    SpecialistSection, StageObjective, Start, TrainingPlan,
     checks::{check_doubled, check_size},
     objective::label_terms,
-    section::{ModelSection, PretrainedSection, TrainedSection, TrainingSection},
+    section::{GivenSection, ModelSection, PretrainedSection, TrainedSection, TrainingSection},
     table::Table,
 };
 use crate::{DriverError, Stage};
@@ -23,8 +23,10 @@ pub(super) fn student(
     section: &TrainedSection,
     recipe: &Recipe,
     table: Table<'_>,
+    source: &Source,
 ) -> Result<SinglePlan, DriverError> {
     let mut training = training(&section.training, recipe.objective.clone(), recipe, table)?;
+    training.init = given(section.training.init.as_ref(), source);
     training.start = Start::Student;
     training.without.clone_from(&section.without);
     let objective = training.objective.built();
@@ -67,8 +69,10 @@ pub(super) fn baseline(student: &SinglePlan, objective: StageObjective) -> Singl
 /// [`DriverError`] for values that are out of range, and for an objective that does not fit what it learns from.
 pub(super) fn trained(
     section: &TrainedSection,
+    student: Option<&SinglePlan>,
     recipe: &Recipe,
     table: Table<'_>,
+    source: &Source,
 ) -> Result<SinglePlan, DriverError> {
     let terms = match (&section.training.objective, &section.learns_from) {
         (Some(terms), _) => terms.clone(),
@@ -76,8 +80,12 @@ pub(super) fn trained(
         (None, LearnsFrom::Teacher(_) | LearnsFrom::Peers(_)) => recipe.objective.clone(),
     };
     let mut training = training(&section.training, terms, recipe, table)?;
+    training.init = given(section.training.init.as_ref(), source);
     if section.paired {
         training.start = Start::Student;
+        // What starts as the student does starts from the same file.
+        let alike = student.filter(|student| student.model == section.model.model);
+        training.init = training.init.or_else(|| alike?.given().cloned());
     }
     training.without.clone_from(&section.without);
     training.learns_from.clone_from(&section.learns_from);
@@ -118,8 +126,8 @@ pub(super) fn pretrained(
     optimizer.resolve().map_err(|refusal| table.refuse_inherited("optimizer", refusal))?;
     check_doubled(section.augment.as_deref().unwrap_or_default(), table)?;
     check_size(section.model.size, table)?;
-    let (file, key) = (source.folder.join(&section.weights), section.weights_key.clone());
-    model(&section.model, Origin::Pretrained { file, key }, table)
+    let given = given(Some(&section.given), source).expect("a file");
+    model(&section.model, Origin::Pretrained(given), table)
 }
 
 /// A network that is trained in the stage of its lead, where all is checked but its model.
@@ -173,6 +181,13 @@ pub(super) fn specialist(
     })
 }
 
+/// The file that a recipe names beside itself.
+fn given(section: Option<&GivenSection>, source: &Source) -> Option<GivenWeights> {
+    let GivenSection { weights, key, classes } = section?;
+    let file = source.folder.join(weights);
+    Some(GivenWeights { file, key: key.clone(), classes: classes.clone() })
+}
+
 fn model(
     section: &ModelSection,
     origin: Origin,
@@ -216,6 +231,8 @@ fn training(
     Ok(TrainingPlan {
         epochs,
         start: Start::Own,
+        init: None,
+        freeze_epochs: section.freeze_epochs,
         learns_from: LearnsFrom::Labels,
         objective,
         keep: BTreeSet::new(),

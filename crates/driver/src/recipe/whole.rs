@@ -74,7 +74,7 @@ mod tests {
             assert_eq!(order(&again), order(&plan));
             for (stage, single) in plan.singles() {
                 let own = again.single(stage).unwrap();
-                assert_eq!(own.weights(), single.weights());
+                assert_eq!(own.given(), single.given());
                 let Some(training) = single.training() else { continue };
                 let own = own.training().unwrap();
                 assert_eq!(own.epochs, training.epochs);

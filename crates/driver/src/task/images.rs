@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{Samples, Task};
 use crate::{
-    DriverError, ImagePreprocessing, Preprocessing, Stage,
+    DriverError, ForeignPreprocessing, ImagePreprocessing, Preprocessing, Stage,
     recipe::{Origin, Plan, SinglePlan},
     records::ModelCard,
 };
@@ -225,9 +225,14 @@ fn preprocessing(
 ) -> Result<ImagePreprocessing, DriverError> {
     let mut single = single.clone();
     let card = weights.map(ModelCard::beside).transpose()?.flatten();
+    let foreign = weights.map(ForeignPreprocessing::beside).transpose()?.flatten();
+    if let (None, Some(foreign)) = (&card, foreign) {
+        single.size = single.size.or(Some(foreign.transform.shape.height));
+        single.mean = single.mean.or(Some(foreign.mean));
+        single.std = single.std.or(Some(foreign.std));
+    }
     if let (Some(card), Some(weights)) = (card, weights) {
         let pairs = [
-            ("classes", json!(card.classes), json!(dataset.classes)),
             (
                 "architecture",
                 in_evaluation(&card.architecture),

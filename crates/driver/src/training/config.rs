@@ -23,6 +23,9 @@ pub struct TrainingConfig {
     pub checkpoint_every: Option<usize>,
     /// Epochs whose weights are kept, each in a file of its own.
     pub keep: BTreeSet<usize>,
+    /// First epochs in which the last layer alone is trained. Running statistics of norms are updated all the same.
+    /// Default 0.
+    pub freeze_epochs: usize,
 }
 
 impl TrainingConfig {
@@ -53,6 +56,7 @@ impl Default for TrainingConfig {
             log_every: 50,
             checkpoint_every: None,
             keep: BTreeSet::new(),
+            freeze_epochs: 0,
         }
     }
 }

@@ -8,6 +8,7 @@ mod context;
 mod epoch;
 mod epoch_end;
 mod forward;
+mod freeze;
 mod learner;
 mod loss_scale;
 mod max_norm;

@@ -11,6 +11,7 @@ use super::{
     backward::{StepOutput, forward_backward},
     clip::{clip_by_global_norm, global_norm, scale},
     forward::Forward,
+    freeze::freeze_body,
     loss_scale::LossScale,
     max_norm::bound_weights,
     non_finite,
@@ -61,6 +62,9 @@ pub(super) fn step(
     if loss_scale.is_some() {
         let inverse = Tensor::full([1], 1.0 / factor, context.device);
         scale(&mut gradients, &state.learner, inverse);
+    }
+    if epoch <= setup.config.freeze_epochs {
+        freeze_body(&mut gradients, &state.learner.network);
     }
     update(setup, state, gradients, learning_rate);
     Ok(())

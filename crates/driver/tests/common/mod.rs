@@ -9,7 +9,7 @@ use std::{
 use burn::tensor::Device;
 use distill_driver::{
     Capabilities, RunConfig, Silent, Stage,
-    recipe::{self, NetworkPlan, Origin, Plan},
+    recipe::{self, GivenWeights, NetworkPlan, Origin, Plan},
     run,
 };
 
@@ -77,7 +77,8 @@ pub(crate) fn give_teacher(plan: &mut Plan, weights: PathBuf) {
     let teacher = plan.stages.iter_mut().find(|plan| plan.stage == Stage::Teacher);
     match teacher.map(|teacher| &mut teacher.makes) {
         Some(NetworkPlan::Single(teacher)) => {
-            teacher.origin = Origin::Pretrained { file: weights, key: None }
+            let given = GivenWeights { file: weights, key: None, classes: Vec::new() };
+            teacher.origin = Origin::Pretrained(given);
         }
         _ => panic!("the tiny recipe has one teacher"),
     }

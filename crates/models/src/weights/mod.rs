@@ -4,6 +4,7 @@
 //! `.bpk` and safetensors. Every file holds PyTorch's names and PyTorch's layout.
 
 mod fit;
+mod head;
 mod hints;
 mod names;
 mod parametrised;
@@ -16,6 +17,7 @@ use std::path::Path;
 
 use burn::tensor::TensorData;
 
+pub use head::{Loaded, load_body, select_classes};
 pub use read::{Container, container};
 pub use write::{Precision, to_bytes, to_safetensors};
 #[cfg(feature = "onnx")]
@@ -23,7 +25,7 @@ pub(crate) use write::{is_half, number_bytes};
 
 use serde::Serialize;
 
-use crate::{Graph, ModelError, Network};
+use crate::{Graph, ModelError, Network, state::Entry};
 use fit::Source;
 use tensor::Contents;
 
@@ -55,21 +57,32 @@ pub fn load_from(network: Network, path: &Path, key: Option<&str>) -> Result<Net
     let contents = contents(path)?;
     let mut sources = names::find(&contents, network.graph(), key, path)?.into_iter();
     network.with_state(|entry| {
-        let key = match sources.next().expect("a source for each entry") {
-            Source::Key(key) => key,
-            Source::Zeros => {
-                let zeros = vec![0.0_f32; entry.shape.iter().product()];
-                return Ok(TensorData::new(zeros, entry.shape.clone()));
-            }
-        };
-        let refuse = |problem: String| ModelError::weights(path, problem, "finite numbers");
-        let values = contents.tensors[&key].numbers();
-        let values = values.map_err(|problem| refuse(format!("`{key}`: {problem}")))?;
-        if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-            return Err(refuse(format!("`{key}` holds {value}")));
-        }
-        Ok(TensorData::new(values, entry.shape.clone()))
+        let source = sources.next().expect("a source for each entry");
+        numbers(&contents, &source, entry, path)
     })
+}
+
+/// The numbers of one entry.
+fn numbers(
+    contents: &Contents,
+    source: &Source,
+    entry: &Entry,
+    path: &Path,
+) -> Result<TensorData, ModelError> {
+    let key = match source {
+        Source::Key(key) => key,
+        Source::Zeros => {
+            let zeros = vec![0.0_f32; entry.shape.iter().product()];
+            return Ok(TensorData::new(zeros, entry.shape.clone()));
+        }
+    };
+    let refuse = |problem: String| ModelError::weights(path, problem, "finite numbers");
+    let values = contents.tensors[key].numbers();
+    let values = values.map_err(|problem| refuse(format!("`{key}`: {problem}")))?;
+    if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+        return Err(refuse(format!("`{key}` holds {value}")));
+    }
+    Ok(TensorData::new(values, entry.shape.clone()))
 }
 
 /// Checks the names, shapes and types of a file against a network's, and looks at no number.

@@ -6,7 +6,8 @@ use std::{
 };
 
 use super::{
-    fit::{Fit, Reshaped, Source, is_wrapper, renamed},
+    fit::{Fit, Reshaped, Source, head, is_wrapper, renamed},
+    head::{OfFile, is_of_head},
     hints::hint,
     tensor::Contents,
 };
@@ -23,13 +24,68 @@ pub(super) fn find(
 ) -> Result<Vec<Source>, ModelError> {
     let entries = graph.entries();
     let places = places(contents, graph, &entries);
+    let fit = best(contents, graph, &entries, &places, key, path)?;
+    if fit.is_whole() {
+        return Ok(fit.sources.into_iter().flatten().collect());
+    }
+    Err(mismatch(fit, graph, contents, path))
+}
+
+/// As [`find`], for all but the last layer: that has a source where the file's fits, and its names are given where
+/// not. What else the file has is another network's last layers.
+pub(super) fn find_body(
+    contents: &Contents,
+    graph: &Graph,
+    key: Option<&str>,
+    with_head: bool,
+    path: &Path,
+) -> Result<(Vec<OfFile>, Vec<String>), ModelError> {
+    let entries = graph.entries();
+    let places = places(contents, graph, &entries);
+    if let (None, [(first, votes), (second, others), ..]) = (key, &places[..])
+        && votes == others
+    {
+        let (first, second) = (list(&[*first]), list(&[*second]));
+        let problem = format!("this network's weights under {first} and {second}");
+        let all: Vec<&str> = places.iter().map(|(prefix, _)| *prefix).collect();
+        return Err(ModelError::weights(path, problem, format!("them once\n{}", choice(&all))));
+    }
+    let mut fit = best(contents, graph, &entries, &places, key, path)?;
+    let head = head(graph);
+    let reshaped: Vec<String> = fit.shapes.iter().map(|shape| shape.name.clone()).collect();
+    let differ = fit.missing.iter().chain(&reshaped);
+    if differ.clone().any(|name| !is_of_head(head, name)) || fit.sources.iter().all(Option::is_none)
+    {
+        return Err(mismatch(fit, graph, contents, path));
+    }
+    // Half of a last layer is none.
+    let keeps = !with_head || differ.count() > 0;
+    let mut kept = Vec::new();
+    for (entry, source) in entries.into_iter().zip(&mut fit.sources) {
+        if keeps && is_of_head(head, &entry.name) {
+            *source = None;
+            kept.push(entry.name);
+        }
+    }
+    Ok((fit.sources, kept))
+}
+
+/// The fit of the place that is meant: the one that is whole, else the one with most names.
+fn best(
+    contents: &Contents,
+    graph: &Graph,
+    entries: &[Entry],
+    places: &[Place<'_>],
+    key: Option<&str>,
+    path: &Path,
+) -> Result<Fit, ModelError> {
     let chosen = match key {
-        None => places.clone(),
-        Some(key) => chosen(&places, key, path)?,
+        None => places.to_vec(),
+        Some(key) => chosen(places, key, path)?,
     };
     let fits: Vec<(&str, Fit)> = chosen
         .iter()
-        .map(|(prefix, _)| (*prefix, Fit::of(graph, &entries, &contents.tensors, prefix)))
+        .map(|(prefix, _)| (*prefix, Fit::of(graph, entries, &contents.tensors, prefix)))
         .collect();
     let mut whole: Vec<&str> =
         fits.iter().filter(|(_, fit)| fit.is_whole()).map(|(prefix, _)| *prefix).collect();
@@ -45,7 +101,7 @@ pub(super) fn find(
     let at = fits.iter().position(|(_, fit)| fit.is_whole()).unwrap_or(0);
     let fit = match fits.into_iter().nth(at) {
         Some((_, fit)) => fit,
-        None => Fit::of(graph, &entries, &contents.tensors, ""),
+        None => Fit::of(graph, entries, &contents.tensors, ""),
     };
     for key in fit.sources.iter().flatten() {
         if let Source::Key(key) = key
@@ -57,16 +113,18 @@ pub(super) fn find(
             return Err(ModelError::weights(path, problem, expected));
         }
     }
-    if fit.is_whole() {
-        return Ok(fit.sources.into_iter().flatten().collect());
-    }
+    Ok(fit)
+}
+
+/// The error with all names where the weights are not the network's.
+fn mismatch(fit: Fit, graph: &Graph, contents: &Contents, path: &Path) -> ModelError {
     let hint = hint(&fit, graph, contents.hint);
     let Fit { missing, unused, shapes, .. } = fit;
     let shapes = shapes.into_iter().map(|Reshaped { name, held, expected }| {
         format!("{name} is {held:?}, expected {expected:?}")
     });
     let shapes = shapes.collect();
-    Err(ModelError::Mismatch { path: path.to_owned(), missing, unused, shapes, hint })
+    ModelError::Mismatch { path: path.to_owned(), missing, unused, shapes, hint }
 }
 
 /// A prefix and how many of the network's names stand below it.
