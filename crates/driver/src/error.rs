@@ -73,7 +73,8 @@ pub enum DriverError {
     /// A teacher output that cannot be cached.
     #[error(
         "the teacher's output for image {sample} in view {view} is `{value}`, expected a finite number that \
-         `{precision}` can hold\nhint: check the teacher's weights, or set `cache.precision = \"f32\"`"
+         {} can hold\nhint: check the teacher's weights, or set `cache.precision = \"f32\"`",
+        precision.to_uppercase()
     )]
     TeacherOutput {
         /// The logit or feature.

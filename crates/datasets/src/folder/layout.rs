@@ -44,7 +44,7 @@ pub(super) fn find(root: &Path, config: &FolderConfig) -> Result<Layout, DataErr
             (Some(test), _) => Ok(Layout { train, validation: None, test: Some(test) }),
             (None, Some(_)) => Ok(Layout { train, validation: None, test: None }),
             (None, None) => {
-                Err(refused(root, &folders, "test images in `test/CLASS` or `val/CLASS`"))
+                Err(refused(root, &folders, "test", "test images in `test/CLASS` or `val/CLASS`"))
             }
         };
     }
@@ -53,9 +53,12 @@ pub(super) fn find(root: &Path, config: &FolderConfig) -> Result<Layout, DataErr
             (Some(_), true) => {
                 Ok(Layout { train: Some(root.to_owned()), validation: None, test: None })
             }
-            _ => {
-                Err(refused(root, &folders, "`train/CLASS` and `test/CLASS` or `val/CLASS` in it"))
-            }
+            _ => Err(refused(
+                root,
+                &folders,
+                "train",
+                "`train/CLASS` and `test/CLASS` or `val/CLASS`",
+            )),
         };
     };
     let own = match &config.validation {
@@ -80,7 +83,9 @@ pub(super) fn find(root: &Path, config: &FolderConfig) -> Result<Layout, DataErr
             value: split.to_string(),
             expected: format!("to be left out: {} has test images", root.display()),
         }),
-        (None, None) => Err(refused(root, &folders, "`test/CLASS` or `val/CLASS` beside `train`")),
+        (None, None) => {
+            Err(refused(root, &folders, "test", "`test/CLASS` or `val/CLASS` beside `train`"))
+        }
         _ => Ok(layout),
     }
 }
@@ -97,16 +102,16 @@ fn given(root: &Path, name: &Path) -> Result<PathBuf, DataError> {
     }
 }
 
-/// The error with what was found, and how it can be used.
-fn refused(root: &Path, folders: &[PathBuf], expected: &str) -> DataError {
-    let names: Vec<_> = folders.iter().take(8).filter_map(|path| path.file_name()).collect();
-    let names: Vec<_> = names.iter().map(|name| name.to_string_lossy()).collect();
+/// The error with the folder that is missing, what was found, and how it can be used.
+fn refused(root: &Path, folders: &[PathBuf], missing: &str, expected: &str) -> DataError {
+    let names = folders.iter().take(8).filter_map(|path| path.file_name());
+    let names: Vec<_> = names.map(|name| name.to_string_lossy()).collect();
     let problem = match folders.len() {
-        0 => "no folders in it".to_owned(),
+        0 => format!("no folder `{missing}`"),
         count if count > names.len() => {
-            format!("{count} folders in it ({}, ...)", names.join(", "))
+            format!("no folder `{missing}` among {count} ({}, ...)", names.join(", "))
         }
-        _ => format!("no test images among its folders ({})", names.join(", ")),
+        _ => format!("no folder `{missing}` among {}", names.join(", ")),
     };
     let inside = folders.iter().find(|folder| {
         subfolders(folder).iter().any(|path| TRAIN.iter().any(|name| is_named(path, name)))
