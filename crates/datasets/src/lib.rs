@@ -38,6 +38,7 @@ pub use loader::{Epoch, Loader};
 pub use normalisation::Normalisation;
 pub use order::Order;
 pub use part::Part;
+pub use places::is_there;
 pub use shape::ImageShape;
 pub use source::Source;
 pub use subset::Relabelled;

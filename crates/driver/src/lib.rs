@@ -22,6 +22,7 @@ mod store;
 mod task;
 pub mod teacher;
 pub mod training;
+mod usual;
 
 pub use capabilities::Capabilities;
 pub use class_names::match_classes;
@@ -44,3 +45,4 @@ pub use records::{
 pub use report::{ClassReport, ModelReport, Models, ObjectiveReport, Report, TestReport};
 pub use stage::Stage;
 pub use store::{Weights, write_atomic};
+pub use usual::UsualPreprocessing;

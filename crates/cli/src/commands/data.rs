@@ -1,10 +1,8 @@
 //! `distill data`: datasets in the data folder.
 
-use distill_datasets::{
-    DATASETS, DataError, LoadConfig,
-    catalogue::{self, sha256_of},
-    load, unknown,
-};
+use std::path::Path;
+
+use distill_datasets::{DATASETS, DataError, LoadConfig, catalogue, is_there, load, unknown};
 use distill_driver::{DriverError, Observer};
 
 use super::data_folder;
@@ -28,7 +26,7 @@ fn list(data: &DataArguments) -> anyhow::Result<()> {
     for info in DATASETS {
         let (there, size, licence) = match catalogue::entry(info.name) {
             Some(entry) => {
-                let there = entry.files.iter().all(|file| folder.join(&file.path).is_file());
+                let there = is_there(&folder, info.name);
                 let bytes: u64 = entry.files.iter().map(|file| file.bytes).sum();
                 let size = format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20));
                 (if there { "yes" } else { "no" }, size, entry.licence.as_str())
@@ -62,17 +60,18 @@ fn verify(name: &str, data: &DataArguments) -> anyhow::Result<()> {
         dataset.classes.len(),
         dataset.sha256
     ));
-    let folder = data_folder(data)?;
     for file in catalogue::entry(name).into_iter().flat_map(|entry| &entry.files) {
-        let path = folder.join(&file.path);
-        let verdict = match path.is_file() {
-            false => "not there as published".to_owned(),
-            true => match sha256_of(&path).map_err(DriverError::from)? == file.sha256 {
-                true => "as published".to_owned(),
-                false => "good, but not the published bytes".to_owned(),
-            },
+        let published = Path::new(&file.path).file_name();
+        let own = dataset.files.iter().find(|own| own.path.file_name() == published);
+        let verdict = match own {
+            None => "not there as published, but in another form".to_owned(),
+            Some(own) if own.sha256 == file.sha256 => "as published".to_owned(),
+            Some(_) => "good, but not the published bytes".to_owned(),
         };
         result(format!("{}: {verdict}", file.path));
+    }
+    for file in &dataset.files {
+        result(format!("read: {}", file.path.display()));
     }
     Ok(())
 }

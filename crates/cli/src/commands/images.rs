@@ -3,19 +3,13 @@
 use std::path::Path;
 
 use distill_datasets::{ImageShape, ImageTransform, Normalisation, transform::Fit};
-use distill_driver::{DriverError, ForeignPreprocessing, ModelCard};
-use distill_models::ModelInfo;
+use distill_driver::{DriverError, ForeignPreprocessing, ModelCard, UsualPreprocessing};
 
 use super::network::{missing, refused};
 use crate::{
     arguments::{FitArgument, ImageArguments, NetworkArguments},
     output,
 };
-
-/// Mean and deviation of ImageNet, which networks of its size are trained with.
-const IMAGENET: [[f32; 3]; 2] = [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]];
-/// Networks of this size and above are ImageNet's.
-const IMAGENET_SIDE: usize = 224;
 
 /// What is known of a network's images and classes before its weights are read.
 #[derive(Debug)]
@@ -49,29 +43,29 @@ impl ImageSettings {
             None => ForeignPreprocessing::beside(weights)?,
         };
         let usual = match &network.model {
-            Some(model) => ModelInfo::named(model)?.signature.image(),
+            Some(model) => Some(UsualPreprocessing::of(model)?),
             None => None,
         };
-        let base = match (card, &foreign) {
-            (Some(card), _) => card.transform(),
-            (None, Some(foreign)) => foreign.transform,
-            (None, None) => {
-                let given = network.mean.as_ref().map(Vec::len);
-                let [channels, height, width] = usual.unwrap_or([3, 32, 32]);
-                let channels = given.unwrap_or(channels);
-                ImageTransform::squeeze(ImageShape { channels, height, width })
+        let mut base = match (card, &foreign, &usual) {
+            (Some(card), ..) => card.transform(),
+            (None, Some(foreign), _) => foreign.transform,
+            (None, None, Some(usual)) => usual.transform,
+            (None, None, None) => {
+                ImageTransform::squeeze(ImageShape { channels: 3, height: 32, width: 32 })
             }
         };
+        if let (None, Some(mean)) = (card, &network.mean) {
+            base.shape.channels = mean.len();
+        }
+        let own =
+            |mean: &[f32], std: &[f32]| Normalisation { mean: mean.to_vec(), std: std.to_vec() };
         let normalisation = match (&network.mean, &network.std, card, &foreign, usual) {
-            (Some(mean), Some(std), ..) => Some((mean.clone(), std.clone())),
-            (_, _, Some(card), ..) => Some((card.mean.clone(), card.std.clone())),
-            (_, _, _, Some(foreign), _) => Some((foreign.mean.clone(), foreign.std.clone())),
-            (.., Some([3, side, _])) if side >= IMAGENET_SIDE => {
-                Some((IMAGENET[0].to_vec(), IMAGENET[1].to_vec()))
-            }
+            (Some(mean), Some(std), ..) => Some(own(mean, std)),
+            (_, _, Some(card), ..) => Some(own(&card.mean, &card.std)),
+            (_, _, _, Some(foreign), _) => Some(own(&foreign.mean, &foreign.std)),
+            (.., Some(usual)) => usual.normalisation,
             _ => None,
         };
-        let normalisation = normalisation.map(|(mean, std)| Normalisation { mean, std });
         let side = images.crop.or(network.size.filter(|_| card.is_none()));
         let transform = images.over(base, side.map(usize::from))?;
         let classes = match (card, classes) {
@@ -113,7 +107,7 @@ impl ImageArguments {
         if let Some(side) = side {
             (transform.shape.height, transform.shape.width) = (side, side);
         }
-        let side = transform.shape.height;
+        let [before, side] = [base.shape.height, transform.shape.height];
         if let Some(share) = self.crop_pct.filter(|share| !(0.01..=1.0).contains(share)) {
             let problem = format!("it is {share}, expected from 0.01 to 1");
             return Err(DriverError::Recipe { file: "--crop-pct".to_owned(), problem });
@@ -131,7 +125,13 @@ impl ImageArguments {
         transform.fit = match self.fit {
             Some(FitArgument::Squeeze) => Fit::Squeeze,
             Some(FitArgument::Pad) => Fit::Pad,
-            None if !cuts => base.fit,
+            None if !cuts => match base.fit {
+                // As much is cut out of a smaller image, in proportion.
+                Fit::Crop { resize } => {
+                    Fit::crop(side, Some(resize as usize * side / before), None)
+                }
+                other => other,
+            },
             Some(FitArgument::Crop) | None => Fit::crop(side, resize, self.crop_pct),
         };
         transform.interpolation = self.interpolation.map_or(base.interpolation, Into::into);
