@@ -208,8 +208,8 @@ fn each_opset_and_batch_gives_the_same_logits() {
     // Together they have all operations that opsets write differently.
     for name in ["resnet20", "mobilenet-v2-half", "shufflenet-v2", "shufflenet-v1", "mlp-800"] {
         let info = ModelInfo::named(name).unwrap();
-        let [channels, height, width] = info.signature.image().expect("images");
         let signature = info.signature;
+        let [channels, height, width] = signature.image().expect("images");
         let network = build(&info.architecture(), signature, &Device::flex()).valid();
         let pixels = uniform("image", 3 * channels * height * width);
         let data = TensorData::new(pixels.clone(), [3, channels, height, width]);
@@ -217,8 +217,8 @@ fn each_opset_and_batch_gives_the_same_logits() {
         for (opset, batch) in OPSETS.flat_map(|opset| [(opset, None), (opset, Some(2))]) {
             let form = OnnxForm { opset, batch };
             let bytes = to_onnx(&network, form, Precision::Single, &Default::default(), path);
-            let given = OnnxNetwork::from_bytes(bytes.unwrap(), path).unwrap();
-            let given = given.logits(&pixels, &signature).unwrap();
+            let read = OnnxNetwork::from_bytes(bytes.unwrap(), path).unwrap();
+            let given = read.logits(&pixels, &signature).unwrap();
             let size = expected.iter().fold(1.0, |size: f64, z| size.max(z.abs()));
             for (a, b) in expected.iter().zip(&given) {
                 assert!((a - f64::from(*b)).abs() < 1e-4 * size, "{name}, {form:?}: {a} and {b}");
@@ -228,8 +228,8 @@ fn each_opset_and_batch_gives_the_same_logits() {
     let network = build(&tutorial(Some(vec![vec![4]]), NormKind::Running), SMALL, &Device::flex());
     for (opset, batch, field) in [(8, None, "opset"), (18, None, "opset"), (17, Some(0), "batch")] {
         let form = OnnxForm { opset, batch };
-        let bytes = to_onnx(&network, form, Precision::Single, &Default::default(), path);
-        assert!(bytes.unwrap_err().to_string().contains(field));
+        let error = to_onnx(&network, form, Precision::Single, &Default::default(), path);
+        assert!(error.unwrap_err().to_string().contains(field));
     }
 }
 

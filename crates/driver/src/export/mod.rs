@@ -1,6 +1,7 @@
 //! The student alone, ready to be used elsewhere.
 
 mod card;
+mod config;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -19,62 +20,15 @@ use distill_models::{
     weights::{self, Precision},
 };
 use rand_core::RngCore;
-use serde::{Deserialize, Serialize};
 
 pub use card::{ExportCard, Origin};
+pub use config::{ExportConfig, ExportFormat};
 
 use crate::{
     DriverError, Stage,
     records::{ExportedFile, ModelCard, lock},
     store::{WRITING, read_json, remove_unfinished, sha256, write_atomic, write_json},
 };
-
-/// A kind of file that a student leaves as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ExportFormat {
-    /// Burn's `.bpk`.
-    Bpk,
-    /// For PyTorch and everything else that reads safetensors.
-    Safetensors,
-    /// For inference runtimes.
-    Onnx,
-}
-
-impl ExportFormat {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Bpk, Self::Safetensors, Self::Onnx];
-
-    /// Name of the student's file.
-    pub fn file(self) -> &'static str {
-        match self {
-            Self::Bpk => "student.bpk",
-            Self::Safetensors => "student.safetensors",
-            Self::Onnx => "student.onnx",
-        }
-    }
-}
-
-/// How a student leaves.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExportConfig {
-    /// Which files are written, without those that the student cannot be written as.
-    pub formats: Vec<ExportFormat>,
-    /// Type of the weights in them.
-    pub precision: Precision,
-    /// Operator set and batch of the ONNX file.
-    pub onnx: OnnxForm,
-}
-
-impl Default for ExportConfig {
-    fn default() -> Self {
-        Self {
-            formats: ExportFormat::ALL.to_vec(),
-            precision: Precision::Single,
-            onnx: OnnxForm::default(),
-        }
-    }
-}
 
 /// Puts the student of a run's selected epoch, and nothing of the teacher, into `RUN/export`: its
 /// weights in each format, `model.json` with all that is needed to use them, and a `README.md`.
