@@ -66,8 +66,8 @@ fn classes(fit: &Fit, graph: &Graph) -> Option<String> {
     }
     let (held, expected) = (held.first()?, expected.first()?);
     Some(format!(
-        "hint: it tells {held} classes apart and {expected} were asked for: name data with as many, or train \
-         a last layer for these"
+        "hint: it tells {held} classes apart and {expected} were asked for: name its classes in the order of its \
+         logits (`classes` beside `weights`, `--classes`), or train a new last layer (`epochs` beside `weights`)"
     ))
 }
 
