@@ -55,6 +55,8 @@ fn what_is_wrong_is_named_with_file_field_and_value() {
         ("student.epochs=0", "`student.epochs` is `0`"),
         ("student.epochs=-1", "-1"),
         ("student.weights=x.bpk", "student.weights` is `x.bpk`"),
+        ("teacher.weights_key=ema", "teacher.weights_key` is `ema`, expected to be left out"),
+        ("student.weights_key=ema", "student.weights_key` is `ema`, expected to be left out"),
         ("data.augment=[\"flip\", \"flip\"]", "each change once"),
         ("schedule.milestones=[3]", "schedule.milestones` is `[3]`"),
         ("optimizer.epsilon=1e-60", "optimizer.epsilon` is"),
