@@ -138,7 +138,7 @@ fn classifier(
         return Err(refused(weights, problem).into());
     }
     let key = arguments.network.weights_key.as_deref();
-    Ok((Classifier::load(&card, weights, key, device)?, card.model))
+    Ok((Classifier::load_from(&card, weights, key, device)?, card.model))
 }
 
 fn can_be_written(path: &Path) -> bool {

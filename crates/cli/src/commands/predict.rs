@@ -113,6 +113,6 @@ fn network(arguments: &PredictArguments, device: &Device) -> Result<Network, Dri
              train it with `norm = \"running\"` to use it",
         );
     }
-    let classifier = Classifier::load(&card, weights, network.weights_key.as_deref(), device)?;
+    let classifier = Classifier::load_from(&card, weights, network.weights_key.as_deref(), device)?;
     Ok(Network { classifier, shape: card.shape(), classes: card.classes })
 }
