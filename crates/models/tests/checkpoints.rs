@@ -31,7 +31,9 @@ struct Files {
 #[test]
 fn weights_are_found_among_anything_and_below_any_wrapper() {
     let expected = reference().logits;
-    for file in ["beside.pt", "beside-legacy.pth", "wrapped.pt", "other-head.pt"] {
+    for file in
+        ["beside.pt", "beside-legacy.pth", "wrapped.pt", "other-head.pt", "parts.pt", "script.pt"]
+    {
         assert_logits(load(file, None).unwrap(), &expected, file);
     }
 }
