@@ -5,9 +5,10 @@ use std::{fs, process::Command};
 
 use crate::{cargo, distill, python};
 
-const PACKAGES: [&str; 8] = [
+const PACKAGES: [&str; 9] = [
     "torch",
     "torchvision",
+    "timm",
     "numpy",
     "pillow",
     "onnx",

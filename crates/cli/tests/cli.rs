@@ -291,6 +291,20 @@ fn networks_and_files_are_inspected() {
     let twice = twice.to_str().unwrap();
     let places = refused(&[&["inspect", twice], &small[..], &["blocks=[[4],[8]]"]].concat());
     assert!(places.contains("under `ema.` and `model.`"), "{places}");
+    assert!(
+        places.contains("`--weights-key model`, or in a recipe with `weights_key ="),
+        "{places}"
+    );
+    let of = |key| ["inspect", twice, "--model", "vgg-large", "--size", "8", "--weights-key", key];
+    let blocks = ["--set", "blocks=[[4],[8]]"];
+    assert!(stdout(&distill(&[&of("ema")[..], &blocks].concat())).contains("it is this network's"));
+    let unknown = refused(&[&of("head")[..], &blocks].concat());
+    assert!(
+        unknown.contains("under the key `head`, expected one of `ema.`, `model.`"),
+        "{unknown}"
+    );
+    assert!(refused(&["inspect", twice, "--weights-key", "ema"]).contains("without `--model`"));
+    assert!(refused(&["inspect", "resnet20", "--weights-key", "ema"]).contains("alone"));
     let text = Path::new(env!("CARGO_TARGET_TMPDIR")).join("text.onnx");
     fs::write(&text, "hello").unwrap();
     assert!(

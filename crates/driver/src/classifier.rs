@@ -26,12 +26,19 @@ enum Kind {
 
 impl Classifier {
     /// The network of `card` from a file: `.onnx` in a runtime of its own on the CPU, everything else
-    /// on `device`. Of a file that holds several networks `key` says which is meant.
+    /// on `device`.
     ///
     /// # Errors
-    /// [`DriverError::Model`] for a file that cannot be read or does not fit, [`DriverError::Recipe`] for a key of an
-    /// ONNX file, which holds one network.
-    pub fn load(
+    /// [`DriverError::Model`] for a file that cannot be read or does not fit.
+    pub fn load(card: &ModelCard, weights: &Path, device: &Device) -> Result<Self, DriverError> {
+        Self::load_from(card, weights, None, device)
+    }
+
+    /// As [`load`](Self::load), of a file that holds several networks the one that `key` names.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), and [`DriverError::Recipe`] for a key of an ONNX file, which holds one network.
+    pub fn load_from(
         card: &ModelCard,
         weights: &Path,
         key: Option<&str>,

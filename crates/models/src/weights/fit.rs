@@ -190,17 +190,21 @@ fn only_head(
         .filter(|(key, tensor)| {
             key.starts_with(parent)
                 && !key.starts_with(prefix)
-                && tensor.table <= parent.len()
                 && tensor.is_floats()
                 && !is_count(key)
         })
         .map(|(key, _)| key)
         .collect();
     let fitting: Vec<&&String> = beside.iter().filter(|key| fits(key)).collect();
-    match fitting[..] {
-        [key] if within.is_empty() => Some(((*key).clone(), beside.into_iter().cloned().collect())),
-        _ => None,
-    }
+    let ([key], []) = (&fitting[..], &within[..]) else { return None };
+    let key = (**key).clone();
+    // Tables that are neither its own nor around it are of something else, such as an optimizer.
+    let around = beside.into_iter().filter(|other| {
+        let table = tensors[*other].table;
+        table <= parent.len() || (table == tensors[&key].table && other[..table] == key[..table])
+    });
+    let around = around.cloned().collect();
+    Some((key, around))
 }
 
 fn is_count(key: &str) -> bool {

@@ -8,6 +8,7 @@ pub(super) fn hint(fit: &Fit, graph: &Graph, of_file: Option<&str>) -> String {
     let hints = [
         norm(fit),
         parametrised(fit),
+        shortcuts(fit),
         channels(fit, graph),
         stem(fit),
         classes(fit, graph),
@@ -30,6 +31,21 @@ fn norm(fit: &Fit) -> Option<String> {
         _ => return None,
     };
     Some(format!("hint: its norms keep {held}, set `norm` to `{set}`"))
+}
+
+/// Shortcuts of the other kind, of residual networks for CIFAR.
+fn shortcuts(fit: &Fit) -> Option<String> {
+    let of_shortcuts = |names: &[String]| {
+        let is_one = |name: &String| name.contains(".downsample.") || name.contains(".shortcut.");
+        !names.is_empty() && names.iter().all(is_one)
+    };
+    let (held, set) = match fit {
+        fit if !fit.shapes.is_empty() => return None,
+        fit if fit.missing.is_empty() && of_shortcuts(&fit.unused) => ("weights", "b"),
+        fit if fit.unused.is_empty() && of_shortcuts(&fit.missing) => ("no weights", "a"),
+        _ => return None,
+    };
+    Some(format!("hint: its shortcuts have {held}, set `shortcut` to `{set}`"))
 }
 
 /// A first layer for grey images, or for colours.

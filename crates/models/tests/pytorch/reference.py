@@ -126,6 +126,7 @@ def files():
     batch_norm = fill(small(zoo.BatchStatNorm), usual)
     torch.save(batch_norm.state_dict(), FILES / "batch-norm.pt")
     others(state, optimizer)
+    torch.jit.save(torch.jit.script(network), FILES / "script.pt")
     return {"logits": logits(network, batch), "batch_norm_logits": logits(batch_norm, batch),
             "parametrised_logits": parametrised(batch)}
 
@@ -156,6 +157,10 @@ def others(state, optimizer):
     backbone = {f"net.backbone.{name}": value for name, value in state.items() if not name.startswith("fc.")}
     head = {f"net.head.1.{field}": state[f"fc.{field}"] for field in ("weight", "bias")}
     torch.save({**backbone, **head}, FILES / "other-head.pt")
+    parts = {"backbone": {name.removeprefix("net.backbone."): value for name, value in backbone.items()},
+             "head": {field: state[f"fc.{field}"] for field in ("weight", "bias")},
+             "optimizer": optimizer.state_dict()}
+    torch.save(parts, FILES / "parts.pt")
     torch.save({**backbone, **head, "net.neck.weight": torch.eye(8)}, FILES / "neck.pt")
     torch.save({name: value.numpy() for name, value in state.items()}, FILES / "arrays.pt")
     with open(FILES / "plain.pkl", "wb") as file:

@@ -6,7 +6,6 @@ and names are what a checkpoint of the reference has.
 
 import torch
 import torch.nn.functional as F
-import timm
 import torchvision
 from torch import nn
 
@@ -322,6 +321,12 @@ class Perceptron(nn.Module):
         return self.fc(x)
 
 
+def of_timm(name):
+    import timm  # Only these need it.
+
+    return timm.create_model(name)
+
+
 def with_cifar_stem(network):
     network.conv1 = nn.Conv2d(3, 64, 3, 1, 1, bias=False)
     network.maxpool = nn.Identity()
@@ -352,7 +357,7 @@ MODELS = [
     ("resnet18-cifar", [3, 32], 10, lambda: with_cifar_stem(torchvision.models.resnet18(num_classes=10))),
     ("resnet50-cifar", [3, 32], 10, lambda: with_cifar_stem(torchvision.models.resnet50(num_classes=10))),
     ("mobilenet-v2", [3, 64], 1000, lambda: torchvision.models.mobilenet_v2()),
-    ("efficientnet-lite0", [3, 64], 1000, lambda: timm.create_model("tf_efficientnet_lite0")),
-    ("efficientnet-lite2", [3, 75], 1000, lambda: timm.create_model("tf_efficientnet_lite2")),
+    ("efficientnet-lite0", [3, 64], 1000, lambda: of_timm("tf_efficientnet_lite0")),
+    ("efficientnet-lite2", [3, 75], 1000, lambda: of_timm("tf_efficientnet_lite2")),
     ("mlp-800", [1, 28], 10, lambda: Perceptron(784, [800, 800], 10)),
 ]
