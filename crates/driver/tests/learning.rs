@@ -73,6 +73,7 @@ fn perceptrons_read_real_numerals() {
         cache: folder.path().join("cache"),
         workers: 1,
         reuse: Vec::new(),
+        decoded: None,
     };
     let report = run(&config, &mut Silent, &AtomicBool::new(false)).unwrap();
     assert_eq!(report.models.teacher.parameters, 2_395_210);

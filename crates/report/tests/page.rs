@@ -38,6 +38,7 @@ fn tiny(out: &Path, seed: u64) -> Report {
         cache: out.join("cache"),
         workers: 1,
         reuse: Vec::new(),
+        decoded: None,
     };
     run(&config, &mut Silent, &AtomicBool::new(false)).unwrap()
 }

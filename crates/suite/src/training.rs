@@ -123,6 +123,7 @@ fn losses(
         cache: out.join("cache"),
         workers: 1,
         reuse: Vec::new(),
+        decoded: None,
     };
     let stop = AtomicBool::new(false);
     match run_recipe(&config, &mut BeforeEvaluation(&stop), &stop) {

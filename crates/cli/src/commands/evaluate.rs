@@ -16,7 +16,7 @@ use distill_driver::{
 use serde_json::json;
 
 use super::{
-    data_folder,
+    data_folder, decoded_folder,
     images::ImageSettings,
     network::{Images, missing, refused},
     print_json,
@@ -119,6 +119,7 @@ fn dataset(
         splits: Splits::Test,
         take: Take { test: arguments.limit.map(|limit| limit as usize), ..Take::default() },
         free_memory,
+        decoded: decoded_folder(),
         ..FolderConfig::new(settings.transform.shape)
     };
     let mut progress = output::Progress::new();

@@ -87,6 +87,11 @@ fn cache_folder(argument: Option<&Path>) -> anyhow::Result<PathBuf> {
     folder(argument, "DISTILL_CACHE", "cache")
 }
 
+/// `DISTILL_DECODED`, then the user's cache folder; `None` where there is neither.
+fn decoded_folder() -> Option<PathBuf> {
+    folder(None, "DISTILL_DECODED", "decoded").ok()
+}
+
 /// What the command line names, or a variable, or the folder `name` in the user's cache folder.
 fn folder(argument: Option<&Path>, variable: &str, name: &str) -> anyhow::Result<PathBuf> {
     if let Some(folder) = argument {

@@ -12,7 +12,7 @@ use anyhow::Context;
 use distill_backends::Backend;
 use distill_driver::{Capabilities, Comparison, Report, RunConfig, RunRecord, recipe};
 
-use super::{cache_folder, compare, data_folder, print_report, watched::Watched};
+use super::{cache_folder, compare, data_folder, decoded_folder, print_report, watched::Watched};
 use crate::{arguments::RunArguments, output};
 
 pub(crate) fn execute(arguments: &RunArguments) -> anyhow::Result<()> {
@@ -85,6 +85,7 @@ pub(crate) fn configure(arguments: &RunArguments) -> anyhow::Result<Configured> 
         cache,
         workers: arguments.workers.into(),
         reuse: arguments.reuse.clone(),
+        decoded: decoded_folder(),
     };
     Ok(Configured { config, seeds })
 }

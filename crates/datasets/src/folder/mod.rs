@@ -6,6 +6,7 @@
 //! are ordered so that the first or last so many of a split hold the classes in the proportions of the whole.
 
 mod decode;
+mod decoded;
 mod layout;
 mod listing;
 mod read;
@@ -40,6 +41,8 @@ pub struct FolderConfig {
     pub split: Option<f64>,
     /// Numbers of images that are decoded. Default all.
     pub take: Take,
+    /// Folder of decoded images, which the next reader of the same files takes. Default none.
+    pub decoded: Option<PathBuf>,
     /// Bytes of memory that are free; more is refused before any image is decoded. Default no limit.
     pub free_memory: Option<u64>,
 }
@@ -150,6 +153,7 @@ impl FolderConfig {
             validation: None,
             split: None,
             take: Take::default(),
+            decoded: None,
             free_memory: None,
         }
     }

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::{
     FolderConfig, FolderSummary, ImageFolder, Splits, Take, Unreadable,
     decode::decode,
+    decoded::{Decoded, Outcome},
     listing::{Listing, Sample, list},
 };
 use crate::{DataError, ImageSet, ImageTransform, LoadEvent, LoadProgress, SourceFile};
@@ -89,9 +90,6 @@ struct Reading<'a> {
     total: usize,
 }
 
-/// A file that was read: its sha256 and its width and height, or what is wrong with it.
-type Outcome = (usize, Result<(String, [u32; 2]), String>);
-
 impl Reading<'_> {
     fn check_memory(&self, root: &Path) -> Result<(), DataError> {
         let needs = self.total as u64 * self.config.transform.shape.bytes() as u64;
@@ -113,10 +111,25 @@ impl Reading<'_> {
         let shape = self.config.transform.shape;
         let size = shape.bytes();
         let mut bytes = vec![0; samples.len() * size];
-        let mut outcomes = self.decode_all(samples, &mut bytes, progress);
-        outcomes.sort_by_key(|(index, _)| *index);
+        let decoded = self.config.decoded.as_deref();
+        let decoded =
+            decoded.and_then(|folder| Decoded::of(folder, samples, &self.config.transform));
+        let outcomes = match decoded.as_ref().and_then(|decoded| decoded.read(&mut bytes)) {
+            Some(outcomes) if outcomes.len() == samples.len() => {
+                self.done += samples.len();
+                outcomes
+            }
+            _ => {
+                let started = Instant::now();
+                let outcomes = self.decode_all(samples, &mut bytes, progress);
+                if let Some(decoded) = decoded {
+                    decoded.store(&bytes, outcomes.clone(), started.elapsed());
+                }
+                outcomes
+            }
+        };
         let mut labels = Vec::with_capacity(samples.len());
-        for (index, outcome) in outcomes {
+        for (index, outcome) in outcomes.into_iter().enumerate() {
             let (path, label) = &samples[index];
             match outcome {
                 Ok((sha256, dimensions)) => {
@@ -144,7 +157,7 @@ impl Reading<'_> {
         let workers = thread::available_parallelism().map_or(1, usize::from);
         let share = samples.len().div_ceil(workers).max(1);
         let (sender, receiver) = channel();
-        let mut outcomes = Vec::with_capacity(samples.len());
+        let mut outcomes: Vec<Outcome> = vec![Err(String::new()); samples.len()];
         thread::scope(|scope| {
             let shares = samples.chunks(share).zip(bytes.chunks_mut(share * size));
             for (worker, (samples, bytes)) in shares.enumerate() {
@@ -160,8 +173,8 @@ impl Reading<'_> {
             }
             drop(sender);
             let mut reported = Instant::now();
-            for outcome in receiver {
-                outcomes.push(outcome);
+            for (index, outcome) in receiver {
+                outcomes[index] = outcome;
                 self.done += 1;
                 if reported.elapsed() >= PACE {
                     progress(LoadEvent::Reading { done: self.done, total: self.total });
@@ -173,11 +186,7 @@ impl Reading<'_> {
     }
 }
 
-fn read_into(
-    place: &mut [u8],
-    path: &Path,
-    transform: &ImageTransform,
-) -> Result<(String, [u32; 2]), String> {
+fn read_into(place: &mut [u8], path: &Path, transform: &ImageTransform) -> Outcome {
     let file = whole(path)?;
     let (pixels, dimensions) = decode(&file, transform)?;
     place.copy_from_slice(&pixels);

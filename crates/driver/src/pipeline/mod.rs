@@ -70,6 +70,8 @@ pub struct RunConfig {
     pub device: Device,
     /// Where teacher outputs are cached, if the recipe says so.
     pub cache: PathBuf,
+    /// Folder of decoded images, which later runs on the same files read. `None` decodes each time.
+    pub decoded: Option<PathBuf>,
     /// Threads that prepare batches; no result depends on it.
     pub workers: usize,
     /// Folders of other runs, whose finished stages are copied where they were made from the same inputs.

@@ -14,6 +14,7 @@ impl RunConfig {
         if self.capabilities.host_memory {
             load_config.folder.free_memory = self.capabilities.free_memory.and_then(|ask| ask());
         }
+        load_config.folder.decoded.clone_from(&self.decoded);
         let dataset = load(&load_config, &mut |event| observer.on(event.into()))?;
         for note in dataset.summary.iter().flat_map(FolderSummary::notes) {
             observer.on(Event::Note(note));

@@ -126,6 +126,7 @@ impl DataSection {
             validation,
             split: self.split,
             take: Take { train: self.train, validation: held_out, test: None },
+            decoded: None,
             free_memory: None,
         }
     }

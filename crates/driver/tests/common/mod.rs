@@ -49,6 +49,7 @@ pub(crate) fn config(out: &Path, device: Device, backend: &str, more: &[&str]) -
         cache: out.join("cache"),
         workers: 2,
         reuse: Vec::new(),
+        decoded: None,
     }
 }
 

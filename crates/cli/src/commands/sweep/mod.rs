@@ -148,7 +148,9 @@ impl Grid {
 fn read_data(grid: &mut [Grid], asked: usize) -> anyhow::Result<()> {
     let config = |point: &Grid| {
         let config = &point.config;
-        config.recipe.load_config(config.data.clone(), config.offline)
+        let mut load = config.recipe.load_config(config.data.clone(), config.offline);
+        load.folder.decoded.clone_from(&config.decoded);
+        load
     };
     let mut by_data: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (at, point) in grid.iter().enumerate() {
