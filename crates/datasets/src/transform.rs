@@ -275,6 +275,10 @@ mod tests {
     fn shrinking_looks_at_every_pixel() {
         let stripes = grey(64, 64, |x, _| if x % 2 == 0 { 0 } else { 200 });
         let small = transform(Fit::Squeeze, 8, 8).apply(stripes, 100).unwrap();
-        assert!(small.iter().all(|value| value.abs_diff(100) <= 2), "{small:?}");
+        // Pillow's; the first and the last pixel have half a filter.
+        for row in small.chunks_exact(8) {
+            let gaps = row.iter().zip([96_u8, 100, 100, 100, 100, 100, 100, 104]);
+            assert!(gaps.into_iter().all(|(ours, pillow)| ours.abs_diff(pillow) <= 1), "{row:?}");
+        }
     }
 }
