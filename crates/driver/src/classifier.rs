@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use burn::{module::Module, tensor::Device};
-use distill_datasets::Input;
+use distill_datasets::{ImageShape, Input};
 use distill_models::{Network, NetworkInput, Signature, onnx::OnnxNetwork};
 
 use crate::{DriverError, ImagePreprocessing, Preprocessing, records::ModelCard};
@@ -103,6 +103,15 @@ impl Classifier {
         let rows = logits.chunks_exact(self.signature.output.width());
         Ok(rows.flat_map(|row| selected.iter().map(|class| row[*class])).collect())
     }
+}
+
+/// Size of the images that an ONNX file takes; `None` where it does not say so.
+///
+/// # Errors
+/// [`DriverError::Model`] for a file that cannot be read.
+pub fn onnx_image(file: &Path) -> Result<Option<ImageShape>, DriverError> {
+    let image = OnnxNetwork::load(file)?.image();
+    Ok(image.map(|[channels, height, width]| ImageShape { channels, height, width }))
 }
 
 /// Whether a file is an ONNX file, by its name: the format has no mark of its own.

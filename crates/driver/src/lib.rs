@@ -26,7 +26,7 @@ mod usual;
 
 pub use capabilities::Capabilities;
 pub use class_names::match_classes;
-pub use classifier::{Classifier, is_onnx};
+pub use classifier::{Classifier, is_onnx, onnx_image};
 pub use compare::{
     ClassFigures, Comparison, Difference, Figure, Group, MissingFigures, ModelFigures, Over,
 };

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use distill_datasets::{ImageShape, ImageTransform, Normalisation, transform::Fit};
-use distill_driver::{DriverError, ForeignPreprocessing, ModelCard, UsualPreprocessing};
+use distill_driver::{
+    DriverError, ForeignPreprocessing, ModelCard, UsualPreprocessing, is_onnx, onnx_image,
+};
 
 use super::network::{missing, refused};
 use crate::{
@@ -51,7 +53,9 @@ impl ImageSettings {
             (None, Some(foreign), _) => foreign.transform,
             (None, None, Some(usual)) => usual.transform,
             (None, None, None) => {
-                ImageTransform::squeeze(ImageShape { channels: 3, height: 32, width: 32 })
+                let own = if is_onnx(weights) { onnx_image(weights)? } else { None };
+                let small = ImageShape { channels: 3, height: 32, width: 32 };
+                ImageTransform::squeeze(own.unwrap_or(small))
             }
         };
         if let (None, Some(mean)) = (card, &network.mean) {
