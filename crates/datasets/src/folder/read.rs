@@ -59,9 +59,9 @@ pub(super) fn read(
         test = test.first(config.take.test.unwrap_or(usize::MAX).min(test.len()));
         available = train.len();
     }
-    let is_left = |class: u32| config.splits == Splits::Test || train.labels().contains(&class);
-    let all_left = (0..classes.len() as u32).all(is_left) && !test.is_empty();
-    if !summary.unreadable.is_empty() && (!skip || !all_left) {
+    let mut classes_left = config.splits == Splits::Test;
+    classes_left |= (0..classes.len() as u32).all(|class| train.labels().contains(&class));
+    if !summary.unreadable.is_empty() && (!skip || !classes_left || test.is_empty()) {
         return Err(DataError::Unreadable { files: summary.unreadable, skip });
     }
     Ok(ImageFolder { train, validation, test, available, classes, files, summary })
