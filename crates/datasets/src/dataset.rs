@@ -1,22 +1,8 @@
-//! A dataset: its splits, its classes and the files that it was read from.
+//! A dataset: its splits and its classes.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
-use crate::{FolderSummary, ImageSet, Normalisation};
-
-/// A file that a dataset was read from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceFile {
-    /// Where it lies.
-    pub path: PathBuf,
-    /// sha256 of its bytes, in hexadecimal.
-    pub sha256: String,
-}
+use crate::{FolderSummary, ImageSet, Normalisation, SourceFile};
 
 /// A train split, a test split and what is known of both.
 #[derive(Debug, Clone)]
@@ -42,18 +28,4 @@ pub struct Dataset {
     pub files: Vec<SourceFile>,
     /// Of a folder of images: what was found in it.
     pub summary: Option<FolderSummary>,
-}
-
-/// One identity for several files, as [`Dataset::sha256`] says.
-pub(crate) fn identity(files: &[SourceFile], root: &Path) -> String {
-    if let [file] = files {
-        return file.sha256.clone();
-    }
-    let mut hash = Sha256::new();
-    for file in files {
-        let place = file.path.strip_prefix(root).unwrap_or(&file.path);
-        let parts: Vec<_> = place.iter().map(|part| part.to_string_lossy()).collect();
-        hash.update(format!("{}  {}\n", file.sha256, parts.join("/")));
-    }
-    hex::encode(hash.finalize())
 }

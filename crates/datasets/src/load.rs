@@ -9,11 +9,11 @@ use crate::{
     DataError, Dataset, FolderConfig, ImageShape, LoadProgress, Normalisation, SourceFile,
     catalogue::{self, RemoteFile, sha256_of},
     cifar::{CIFAR10, CIFAR100, CifarLayout},
-    dataset::identity,
     digits::{DigitsConfig, digits},
     fetch::fetch,
     folder::read_folder,
     idx, places,
+    source_file::identity,
 };
 
 /// What a dataset is called and what it holds, for a list.

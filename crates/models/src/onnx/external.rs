@@ -49,8 +49,8 @@ fn read(
     };
     let location = value("location")
         .ok_or_else(|| refuse(format!("`{name}` lies in another file that is not named")))?;
-    let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
-    if !Path::new(location).components().all(inside) {
+    let mut parts = Path::new(location).components();
+    if !parts.all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
         let problem = format!("`{name}` lies in `{location}`, outside the folder of the file");
         return Err(refuse(problem));
     }

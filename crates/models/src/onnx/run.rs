@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     ModelError, Signature,
-    proto::{self, DOUBLE, FLOAT, FLOAT16, ValueInfo},
+    proto::{self, DOUBLE, FLOAT, FLOAT16},
 };
 
 /// A network read from an ONNX file, run by [rten](https://docs.rs/rten) on the CPU.
@@ -120,12 +120,11 @@ impl OnnxNetwork {
 
     /// Logits `[batch, classes]` of a batch.
     fn batch(&self, images: NdTensor<f32, 4>, shape: [usize; 2]) -> Result<Vec<f32>, ModelError> {
-        let refuse = |problem: String| ModelError::weights(&self.path, problem, EXPECTED);
         let output = self.model.run_one(images.into(), None);
         let output = output.map_err(|e| ModelError::weights(&self.path, e, COMPUTED))?;
-        let logits: NdTensor<f32, 2> = output
-            .try_into()
-            .map_err(|_| refuse("an output that is not `[batch, classes]`".into()))?;
+        let logits: NdTensor<f32, 2> = output.try_into().map_err(|_| {
+            ModelError::weights(&self.path, "an output that is not `[batch, classes]`", EXPECTED)
+        })?;
         if logits.shape() != shape {
             let problem = format!("an output of {:?}", logits.shape());
             return Err(ModelError::weights(&self.path, problem, format!("{shape:?}")));
@@ -138,8 +137,8 @@ impl OnnxNetwork {
 fn input(model: &proto::Model) -> Result<Vec<Option<usize>>, String> {
     let Some(graph) = &model.graph else { return Ok(Vec::new()) };
     // Old files list their weights among the inputs.
-    let is_weight = |it: &ValueInfo| graph.initializer.iter().any(|own| own.name == it.name);
-    let Some(input) = graph.input.iter().find(|input| !is_weight(input)) else {
+    let weights: Vec<&str> = graph.initializer.iter().map(|own| own.name.as_str()).collect();
+    let Some(input) = graph.input.iter().find(|it| !weights.contains(&it.name.as_str())) else {
         return Ok(Vec::new());
     };
     let Some(tensor) = input.kind.as_ref().and_then(|kind| kind.tensor.as_ref()) else {

@@ -133,8 +133,8 @@ impl Fit {
     ) {
         let Some(head) = head(graph) else { return };
         let [weight, bias] = ["weight", "bias"].map(|field| format!("{head}.{field}"));
-        let is_of_head = |name: &String| *name == weight || *name == bias;
-        if self.missing.is_empty() || !self.missing.iter().all(is_of_head) {
+        let mut missing = self.missing.iter();
+        if missing.len() == 0 || !missing.all(|name| [&weight, &bias].contains(&name)) {
             return;
         }
         let place = |name: &str| entries.iter().position(|entry| entry.name == *name);
@@ -167,6 +167,11 @@ impl Fit {
 pub(super) fn head(graph: &Graph) -> Option<&str> {
     let last = graph.nodes.iter().rev().find(|node| matches!(node.op, Op::Linear(_)))?;
     Some(&last.name)
+}
+
+/// Whether the parameter is one of the last layer.
+pub(super) fn is_of_head(head: Option<&str>, name: &str) -> bool {
+    head.is_some_and(|head| name.strip_prefix(head).is_some_and(|rest| rest.starts_with('.')))
 }
 
 /// The one weight of this shape that is no other layer's: below the prefix, else beside it, as `head.weight` is

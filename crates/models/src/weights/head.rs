@@ -6,7 +6,7 @@ use burn::{module::ParamId, tensor::TensorData};
 
 use super::{
     contents,
-    fit::{Source, head},
+    fit::{head, is_of_head},
     names,
 };
 use crate::{ModelError, Network, state::Item};
@@ -70,18 +70,9 @@ pub fn select_classes(from: &Network, into: Network, rows: &[usize]) -> Network 
 impl Network {
     /// Identities of all parameters but those of the last layer.
     pub fn body(&self) -> Vec<ParamId> {
-        let head = head(self.graph()).map(|name| format!("{name}."));
+        let head = head(self.graph());
         let entries = self.graph().entries().into_iter();
-        let body =
-            entries.filter(|entry| head.as_ref().is_none_or(|head| !entry.name.starts_with(head)));
+        let body = entries.filter(|entry| !is_of_head(head, &entry.name));
         body.map(|entry| entry.id()).collect()
     }
 }
-
-/// Whether the parameter is one of the last layer.
-pub(super) fn is_of_head(head: Option<&str>, name: &str) -> bool {
-    head.is_some_and(|head| name.strip_prefix(head).is_some_and(|rest| rest.starts_with('.')))
-}
-
-/// The source of an entry that the file has.
-pub(super) type OfFile = Option<Source>;

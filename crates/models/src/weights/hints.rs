@@ -1,6 +1,6 @@
 //! What to do about weights of another network.
 
-use super::fit::{Fit, head};
+use super::fit::{Fit, head, is_of_head};
 use crate::{Graph, graph::Op};
 
 /// The hint that fits what is missing, left over and of another shape; without one that of the file.
@@ -36,8 +36,9 @@ fn norm(fit: &Fit) -> Option<String> {
 /// Shortcuts of the other kind, of residual networks for CIFAR.
 fn shortcuts(fit: &Fit) -> Option<String> {
     let of_shortcuts = |names: &[String]| {
-        let is_one = |name: &String| name.contains(".downsample.") || name.contains(".shortcut.");
-        !names.is_empty() && names.iter().all(is_one)
+        let kinds = [".downsample.", ".shortcut."];
+        let mut names = names.iter();
+        names.len() > 0 && names.all(|name| kinds.iter().any(|kind| name.contains(kind)))
     };
     let (held, set) = match fit {
         fit if !fit.shapes.is_empty() => return None,
@@ -90,8 +91,8 @@ fn classes(fit: &Fit, graph: &Graph) -> Option<String> {
 /// A last layer that is more than one.
 fn layers(fit: &Fit, graph: &Graph) -> Option<String> {
     let head = head(graph)?;
-    let of_head = |name: &String| name.strip_prefix(head).is_some_and(|rest| rest.starts_with('.'));
-    if fit.missing.is_empty() || !fit.missing.iter().all(of_head) || !fit.shapes.is_empty() {
+    let of_head = fit.missing.iter().all(|name| is_of_head(Some(head), name));
+    if fit.missing.is_empty() || !of_head || !fit.shapes.is_empty() {
         return None;
     }
     if fit.unused.is_empty() {
@@ -112,8 +113,8 @@ fn layers(fit: &Fit, graph: &Graph) -> Option<String> {
 }
 
 fn parametrised(fit: &Fit) -> Option<String> {
-    let is_parametrised = |key: &String| key.split('.').any(|part| part == "parametrizations");
-    fit.unused.iter().any(is_parametrised).then(|| {
+    let mut parts = fit.unused.iter().flat_map(|key| key.split('.'));
+    parts.any(|part| part == "parametrizations").then(|| {
         "hint: its layers are parametrised; call \
          `torch.nn.utils.parametrize.remove_parametrizations(layer, \"weight\")` and save again"
             .to_owned()

@@ -6,8 +6,7 @@ use std::{
 };
 
 use super::{
-    fit::{Fit, Reshaped, Source, head, is_wrapper, renamed},
-    head::{OfFile, is_of_head},
+    fit::{Fit, Reshaped, Source, head, is_of_head, is_wrapper, renamed},
     hints::hint,
     tensor::Contents,
 };
@@ -39,7 +38,7 @@ pub(super) fn find_body(
     key: Option<&str>,
     with_head: bool,
     path: &Path,
-) -> Result<(Vec<OfFile>, Vec<String>), ModelError> {
+) -> Result<(Vec<Option<Source>>, Vec<String>), ModelError> {
     let entries = graph.entries();
     let places = places(contents, graph, &entries);
     if let (None, [(first, votes), (second, others), ..]) = (key, &places[..])

@@ -147,9 +147,9 @@ fn sizes(pickle: &Pickle, value: &Value) -> Option<Vec<usize>> {
         Object::Call(call) => pickle.sequence(pickle.sequence(&call.arguments)?.first()?)?,
         _ => return None,
     };
-    let size = |value: &Value| match value {
+    let sizes = values.iter().map(|value| match value {
         Value::Int(size) => usize::try_from(*size).ok(),
         _ => None,
-    };
-    values.iter().map(size).collect()
+    });
+    sizes.collect()
 }
