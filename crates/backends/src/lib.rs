@@ -3,6 +3,7 @@
 mod memory;
 
 use burn::tensor::Device;
+pub use memory::host as free_host_memory;
 
 /// A backend of the toolkit.
 #[derive(Debug)]

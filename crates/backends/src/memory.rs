@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Free bytes of the host's memory, within the limits of the process's control groups.
-pub(crate) fn host() -> Option<u64> {
+pub fn host() -> Option<u64> {
     let mut system = sysinfo::System::new();
     system.refresh_memory();
     let limit = system.cgroup_limits().map(|limits| limits.free_memory);

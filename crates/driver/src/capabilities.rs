@@ -11,4 +11,6 @@ pub struct Capabilities {
     pub fused_norm: bool,
     /// Asks for the free bytes of the memory that it computes in; the answer is `None` where that cannot be known.
     pub free_memory: Option<fn() -> Option<u64>>,
+    /// Asks for the free bytes of the host's memory, where data lies whatever the backend.
+    pub free_host_memory: Option<fn() -> Option<u64>>,
 }

@@ -81,6 +81,7 @@ fn capabilities(backend: &Backend) -> Capabilities {
         tf32: can.tf32,
         fused_norm: can.fused_norm,
         free_memory: Some(can.free_memory),
+        free_host_memory: Some(distill_backends::free_host_memory),
     }
 }
 

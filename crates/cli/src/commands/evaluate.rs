@@ -24,16 +24,12 @@ use super::{
 use crate::{arguments::EvaluateArguments, output};
 
 pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
-    let (backend, device) = distill_backends::choose(arguments.device.backend.as_deref())?;
+    let (_, device) = distill_backends::choose(arguments.device.backend.as_deref())?;
     check_early(&arguments)?;
     let card = ModelCard::beside(&arguments.weights)?;
     let EvaluateArguments { weights, network, images, classes, .. } = &arguments;
     let settings = ImageSettings::of(weights, card.as_ref(), network, images, classes)?;
-    let free_memory = match backend.capabilities.host_memory {
-        true => (backend.capabilities.free_memory)(),
-        false => None,
-    };
-    let dataset = dataset(&arguments, card.as_ref(), &settings, free_memory)?;
+    let dataset = dataset(&arguments, card.as_ref(), &settings)?;
     for note in dataset.summary.iter().flat_map(FolderSummary::notes) {
         output::note(&note);
     }
@@ -88,7 +84,6 @@ fn dataset(
     arguments: &EvaluateArguments,
     card: Option<&ModelCard>,
     settings: &ImageSettings,
-    free_memory: Option<u64>,
 ) -> anyhow::Result<Dataset> {
     let name = match (&arguments.dataset, &arguments.path, card) {
         (Some(name), ..) => name.clone(),
@@ -118,7 +113,7 @@ fn dataset(
         unreadable: arguments.unreadable.map_or(Unreadable::Refuse, Into::into),
         splits: Splits::Test,
         take: Take { test: arguments.limit.map(|limit| limit as usize), ..Take::default() },
-        free_memory,
+        free_memory: distill_backends::free_host_memory(),
         decoded: decoded_folder(),
         ..FolderConfig::new(settings.transform.shape)
     };

@@ -1,6 +1,6 @@
 //! What shows before any stage is made: the data, and whether each stage can compare features.
 
-use distill_datasets::{Dataset, FolderSummary, load};
+use distill_datasets::{Dataset, FolderSummary, LoadConfig, load};
 
 use super::RunConfig;
 use crate::{
@@ -8,14 +8,17 @@ use crate::{
 };
 
 impl RunConfig {
+    /// What to load, how much memory is free for it, and where decoded images are stored.
+    pub fn load_config(&self) -> LoadConfig {
+        let mut config = self.recipe.load_config(self.data.clone(), self.offline);
+        config.folder.free_memory = self.capabilities.free_host_memory.and_then(|ask| ask());
+        config.folder.decoded.clone_from(&self.decoded);
+        config
+    }
+
     /// The data, which recipe and device are compared with.
     pub(super) fn read_data(&self, observer: &mut dyn Observer) -> Result<Dataset, DriverError> {
-        let mut load_config = self.recipe.load_config(self.data.clone(), self.offline);
-        if self.capabilities.host_memory {
-            load_config.folder.free_memory = self.capabilities.free_memory.and_then(|ask| ask());
-        }
-        load_config.folder.decoded.clone_from(&self.decoded);
-        let dataset = load(&load_config, &mut |event| observer.on(event.into()))?;
+        let dataset = load(&self.load_config(), &mut |event| observer.on(event.into()))?;
         for note in dataset.summary.iter().flat_map(FolderSummary::notes) {
             observer.on(Event::Note(note));
         }

@@ -146,19 +146,16 @@ impl Grid {
 /// Reads the data of the points, each once, and compares the points with it. Those behind the first `asked` are of
 /// earlier calls, and not run.
 fn read_data(grid: &mut [Grid], asked: usize) -> anyhow::Result<()> {
-    let config = |point: &Grid| {
-        let config = &point.config;
-        let mut load = config.recipe.load_config(config.data.clone(), config.offline);
-        load.folder.decoded.clone_from(&config.decoded);
-        load
-    };
     let mut by_data: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (at, point) in grid.iter().enumerate() {
-        by_data.entry(format!("{:?}", config(point))).or_default().push(at);
+        let config = &point.config;
+        let load = config.recipe.load_config(config.data.clone(), config.offline);
+        by_data.entry(format!("{load:?}")).or_default().push(at);
     }
     for points in by_data.values().filter(|points| points[0] < asked) {
         let mut progress = output::Progress::new();
-        let loaded = load(&config(&grid[points[0]]), &mut |event| progress.on(event.into()));
+        let loaded =
+            load(&grid[points[0]].config.load_config(), &mut |event| progress.on(event.into()));
         progress.finish();
         let dataset = loaded.map_err(DriverError::Data)?;
         for at in points {
