@@ -29,7 +29,7 @@ pub(crate) fn execute(
     };
     let data = match (images, dataset) {
         (None, None) => include_str!("data-digits.toml").to_owned(),
-        (None, Some(name)) if name == "folder" => {
+        (None, Some("folder")) => {
             return Err(refuse(
                 "`--dataset folder` needs `--path`, expected the folder".to_owned(),
             )
