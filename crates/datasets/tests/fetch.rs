@@ -4,7 +4,7 @@
 use std::{fs, io::Cursor, sync::Arc, thread};
 
 use distill_datasets::catalogue::{RemoteFile, sha256_of};
-use distill_datasets::fetch;
+use distill_datasets::{LoadEvent, fetch};
 use tiny_http::{Header, Response, Server};
 
 /// What the server does with the first request; later ones are answered well.
@@ -70,7 +70,11 @@ fn a_file_arrives_whole_with_progress() {
     let (file, _) = serve(First::Good);
     let folder = tempfile::tempdir().unwrap();
     let mut last = 0;
-    fetch(&file, folder.path(), &mut |_, have| last = have).unwrap();
+    fetch(&file, folder.path(), &mut |event| {
+        if let LoadEvent::Fetching { have, .. } = event {
+            last = have;
+        }
+    }).unwrap();
     assert_eq!(last, BYTES as u64);
     assert_eq!(fs::read(folder.path().join("sub/data.bin")).unwrap(), content());
     assert!(!folder.path().join("sub/data.bin.part").exists());

@@ -76,7 +76,9 @@ fn transformers(
             let crop = square(crop).ok_or_else(|| refuse("crop_size", "a square"))?;
             (crop, Fit::crop(crop, Some(side), None))
         }
-        None if share.is_some() => (side, Fit::crop(side, None, share)),
+        // From 384 pixels on they squeeze the whole image.
+        None if share.is_some() && side < 384 => (side, Fit::crop(side, None, share)),
+        None if share.is_some() => (side, Fit::Squeeze),
         None if size.get("shortest_edge").is_some() => (side, Fit::crop(side, None, None)),
         None => (side, Fit::Squeeze),
     };
@@ -93,6 +95,13 @@ fn transformers(
         _ if !normalises => (vec![0.0; 3], vec![1.0; 3]),
         _ => return Err(refuse("image_mean", "mean and `image_std` of each channel")),
     };
+    // EfficientNet's processors divide by the deviation once more.
+    let kind = value.get("image_processor_type").and_then(Value::as_str).unwrap_or_default();
+    let twice = is_on("include_top").unwrap_or(kind.starts_with("EfficientNet")) && normalises;
+    let std = if twice { std.iter().map(|std| std * std).collect() } else { std };
+    if is_on("rescale_offset") == Some(true) {
+        return Err(refuse("rescale_offset", "`false`: pixels from 0"));
+    }
     let factor = value.get("rescale_factor").and_then(Value::as_f64).unwrap_or(1.0 / 255.0);
     if is_on("do_rescale") == Some(false) || (factor * 255.0 - 1.0).abs() > 1e-3 {
         return Err(refuse("rescale_factor", "1/255: pixels as fractions in [0, 1]"));
@@ -219,6 +228,16 @@ mod tests {
             (own.transform.fit, own.transform.shape.width),
             (Fit::Crop { resize: 256 }, 224)
         );
+
+        let mut larger = convnext.clone();
+        larger["size"]["shortest_edge"] = 384.into();
+        let own = read("preprocessor_config.json", &larger).unwrap().unwrap();
+        assert_eq!((own.transform.fit, own.transform.shape.width), (Fit::Squeeze, 384));
+
+        let mut twice = vit.clone();
+        twice["include_top"] = true.into();
+        let own = read("preprocessor_config.json", &twice).unwrap().unwrap();
+        assert_eq!(own.std, [0.25; 3]);
 
         let timm = json!({
             "architecture": "resnet18", "label_names": ["cat", "dog"],
