@@ -3,7 +3,7 @@
 #          by the content and reads both.
 # Version: image 0.25.10 (beside Pillow 13.0.0).
 # Matters: collected photos are often misnamed. What PyTorch trains on for years fails, or is skipped, in Rust.
-# Here:    the first bytes decide, never the name.
+# Here:    the first bytes decide how a file is decoded.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -11,7 +11,7 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 python3 -m venv env
 env/bin/pip install --quiet onnx==1.23.2 onnxruntime==1.32.0 numpy==2.4.6
-env/bin/python - 2>messages <<'PY'
+env/bin/python - 2>messages <<'PY' || { tail -n 1 messages; exit 1; }
 import numpy, onnx, onnxruntime
 from onnx import TensorProto, helper
 from onnxruntime.quantization import quantize_dynamic

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# What:    ConvInteger with a padded 3x3 window, or with two images, gives other sums than integer arithmetic.
-#          A 1x1 window is right.
+# What:    ConvInteger with a padded 3x3 window, or with two images, gives wrong sums; a 1x1 window is right.
 # Version: rten 0.27.0 (beside onnxruntime 1.32.0, onnx 1.23.2).
 # Matters: quantize_dynamic of onnxruntime writes ConvInteger; such a teacher runs without an error and guesses.
 # Here:    integer convolutions are rewritten as float ones, which are exact below 2^24, before rten sees them.
@@ -49,7 +48,6 @@ def both(nodes, image, out, opset, weights=()):
     return theirs, numpy.array(lines, numpy.float32).reshape(out)
 
 def sums(images, side, pad):
-    """Outputs of both runtimes, and the sums by their definition in Python's integers."""
     image = (numpy.arange(images * 32) * 7 % 16).astype(numpy.float32).reshape(images, 2, 4, 4)
     weight = ((numpy.arange(2 * side * side) * 5 % 7) - 3).astype(numpy.int8).reshape(1, 2, side, side)
     size = 5 - side + 2 * pad

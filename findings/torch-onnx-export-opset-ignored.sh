@@ -9,7 +9,7 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 python3 -m venv env
 env/bin/pip install --quiet torch==2.15.0 onnx==1.23.2 onnxscript==0.7.2
-env/bin/python - 2>messages <<'PY'
+env/bin/python - 2>messages <<'PY' || { tail -n 1 messages; exit 1; }
 import onnx, torch
 
 class Mean(torch.nn.Module):

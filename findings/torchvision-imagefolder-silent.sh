@@ -3,7 +3,7 @@
 #          own loader reads them; classes are ordered as text, so that class 10 comes before class 2.
 # Version: torchvision 0.29.2, torch 2.15.0, Pillow 13.0.0.
 # Matters: teacher and student trained by two programs see different images, and output 1 is not the class named 1.
-# Here:    these files are read, what is left out is counted and named, and class names are kept beside the weights.
+# Here:    these endings are read, what is left out is counted, and class names are kept beside the weights.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -11,7 +11,7 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 python3 -m venv env
 env/bin/pip install --quiet transformers==5.24.0 Pillow==13.0.0 numpy==2.4.6
-env/bin/python - 2>messages <<'PY'
+env/bin/python - 2>messages <<'PY' || { tail -n 1 messages; exit 1; }
 import numpy, transformers
 from PIL import Image
 from transformers import ConvNextImageProcessor
