@@ -74,7 +74,8 @@ fn a_file_arrives_whole_with_progress() {
         if let LoadEvent::Fetching { have, .. } = event {
             last = have;
         }
-    }).unwrap();
+    })
+    .unwrap();
     assert_eq!(last, BYTES as u64);
     assert_eq!(fs::read(folder.path().join("sub/data.bin")).unwrap(), content());
     assert!(!folder.path().join("sub/data.bin.part").exists());

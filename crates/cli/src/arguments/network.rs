@@ -128,7 +128,7 @@ pub(crate) struct ExportArguments {
     pub(crate) device: DeviceArguments,
 }
 
-/// Number of images in a batch; none where it is free.
+/// Number of images in a batch; `None` for a free one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Batch(pub(crate) Option<usize>);
 
