@@ -9,7 +9,18 @@ pub(crate) fn idx(data: &Path, dataset: &str, name: &str) -> Option<PathBuf> {
     // Some mirrors write `train-images.idx3-ubyte`.
     let dotted = name.replace("-idx", ".idx");
     let names = [format!("{name}.gz"), name.to_owned(), format!("{dotted}.gz"), dotted];
-    let places = [data.join(dataset), data.join(torchvision(dataset)).join("raw"), data.to_owned()];
+    let theirs = torchvision(dataset);
+    let mut places = vec![
+        data.join(dataset),
+        data.join(dataset).join("raw"),
+        data.join(dataset).join(theirs).join("raw"),
+        data.join(theirs).join("raw"),
+        data.join(theirs),
+    ];
+    // Loose files of these names are MNIST's: its successors have the same.
+    if dataset == "mnist" {
+        places.push(data.to_owned());
+    }
     let paths = places.iter().flat_map(|place| names.iter().map(|name| place.join(name)));
     paths.into_iter().find_map(file_of)
 }

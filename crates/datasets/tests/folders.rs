@@ -175,6 +175,53 @@ fn the_usual_layouts_are_found() {
 }
 
 #[test]
+fn names_as_they_are_written_come_first_and_other_folders_are_told() {
+    let root = folder_of(&["train", "test", "TEST", "Train", "valid", "val", "extra"]);
+    fs::remove_file(root.path().join("TEST/cat/a.png")).unwrap();
+    fs::remove_file(root.path().join("Train/cat/a.png")).unwrap();
+    let read = plain(root.path());
+    assert_eq!((read.train.len(), read.test.len()), (4, 4));
+    assert_eq!(read.summary.folders[1], Some("val".into()));
+    let notes = read.summary.notes().join("\n");
+    for name in ["TEST", "Train", "valid", "extra"] {
+        assert!(notes.contains(&format!("`{name}`")), "{notes}");
+    }
+    // Tiny ImageNet as it is published: test images without classes.
+    let root = folder_of(&["train", "val"]);
+    save(&root.path().join("test/images/test_0.png"), [1, 2, 3], 4);
+    let read = plain(root.path());
+    assert_eq!((read.test.len(), read.summary.folders[2].clone()), (4, Some("val".into())));
+    assert_eq!(read.summary.unused, [root.path().join("test")]);
+    // Images beside the class folders are of no class.
+    save(&root.path().join("train/stray.png"), [1, 2, 3], 4);
+    let left_out = plain(root.path()).summary.left_out;
+    assert_eq!(
+        left_out.into_iter().collect::<Vec<_>>(),
+        [("png beside class folders".to_owned(), 1)]
+    );
+}
+
+#[test]
+fn splits_are_no_classes_and_test_images_do_not_select_the_epoch() {
+    for extra in ["test", "val", "Validation"] {
+        let root = folder_of(&[""]);
+        save(&root.path().join(extra).join("a.png"), [1, 2, 3], 4);
+        let config = FolderConfig { split: Some(0.5), ..FolderConfig::new(SHAPE) };
+        assert!(error(root.path(), &config).contains("a folder of a split"), "{extra}");
+    }
+    let root = folder();
+    for name in ["test", "train", ""] {
+        let config = FolderConfig { validation: Some(name.into()), ..FolderConfig::new(SHAPE) };
+        assert!(error(root.path(), &config).contains("`data.validation`"), "{name}");
+    }
+    // Test images of one class alone: the network knows the others.
+    fs::remove_dir_all(root.path().join("test/dog")).unwrap();
+    fs::remove_dir_all(root.path().join("train")).unwrap();
+    let config = FolderConfig { splits: Splits::Test, ..FolderConfig::new(SHAPE) };
+    assert_eq!(read(root.path(), &config).unwrap().classes, ["cat"]);
+}
+
+#[test]
 fn validation_images_have_a_folder_of_any_name() {
     let root = folder_of(&["train", "held", "test"]);
     let config = FolderConfig { validation: Some("held".into()), ..FolderConfig::new(SHAPE) };
@@ -214,6 +261,10 @@ fn tiny_imagenets_list_gives_the_classes_of_its_validation_images() {
     let read = plain(root.path());
     assert_eq!(read.test.labels(), [0, 1]);
     assert_eq!([read.test.image(0)[0], read.test.image(1)[0]], [200, 10]);
+    save(&root.path().join("val/images/val_2.png"), [1, 2, 3], 4);
+    assert_eq!(plain(root.path()).summary.left_out.values().sum::<usize>(), 1);
+    fs::write(&list, "val_0.png\tdog\nval_0.png\tdog\n").unwrap();
+    assert!(error(root.path(), &FolderConfig::new(SHAPE)).contains("line 2 is"));
     fs::write(&list, "val_0.png\temu\n").unwrap();
     assert!(error(root.path(), &FolderConfig::new(SHAPE)).contains("line 1 is `val_0.png\temu`"));
 }
@@ -272,10 +323,12 @@ fn no_more_is_decoded_than_is_used_or_than_the_memory_holds() {
     assert_eq!(some.train.image(0), all.train.image(0));
     assert_eq!(some.train.image(4), all.train.image(19));
 
-    let config = FolderConfig { free_memory: Some(24 * 48 - 1), ..FolderConfig::new(SHAPE) };
+    let config =
+        FolderConfig { free_memory: Some((64 << 20) + 24 * 48 - 1), ..FolderConfig::new(SHAPE) };
     let message = error(root.path(), &config);
-    assert!(message.contains("24 images take 0 MB of memory"), "{message}");
-    let config = FolderConfig { free_memory: Some(24 * 48), ..FolderConfig::new(SHAPE) };
+    assert!(message.contains("24 images take 67 MB of memory"), "{message}");
+    let config =
+        FolderConfig { free_memory: Some((64 << 20) + 24 * 48), ..FolderConfig::new(SHAPE) };
     assert!(read(root.path(), &config).is_ok());
 }
 

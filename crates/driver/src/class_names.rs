@@ -11,6 +11,11 @@ pub fn match_classes(data: &[String], network: &[String]) -> Result<Option<Vec<u
     }
     let places: Vec<Option<usize>> =
         data.iter().map(|class| network.iter().position(|own| own == class)).collect();
+    for class in data {
+        if network.iter().filter(|own| *own == class).count() > 1 {
+            return Err(format!("the network has `{class}` twice, expected each class once"));
+        }
+    }
     if let Some(places) = places.iter().copied().collect::<Option<Vec<usize>>>() {
         return Ok(Some(places));
     }
@@ -44,6 +49,8 @@ mod tests {
         let network = names("cat dog ship");
         assert_eq!(match_classes(&network, &network), Ok(None));
         assert_eq!(match_classes(&names("ship cat"), &network), Ok(Some(vec![2, 0])));
+        let doubled = match_classes(&names("cat dog"), &names("cat cat dog")).unwrap_err();
+        assert!(doubled.contains("`cat` twice"), "{doubled}");
         let error = match_classes(&names("boat cat dog"), &network).unwrap_err();
         assert!(error.contains("1 of the data's 3 classes (boat)"), "{error}");
     }

@@ -14,7 +14,11 @@ pub(crate) fn html(run: &Finished) -> Markup {
         title: &report.recipe,
         subtitle: html! {
             (report.models.teacher.architecture) " teaches " (report.models.student.architecture) " on "
-            (report.dataset.name) " (" (thousands(report.dataset.train as u64)) " training images), "
+            (report.dataset.name) " (" (thousands(report.dataset.train as u64)) " training images"
+            @if report.dataset.unreadable > 0 {
+                ", " (report.dataset.unreadable) " files that do not decode left out"
+            }
+            "), "
             (report.backend) ", seed " (report.seed) "."
         },
         sections: &sections(run).collect::<Vec<_>>(),

@@ -134,6 +134,13 @@ fn classifier(
     let weights = &arguments.weights;
     let names = settings.classes.clone().unwrap_or_else(|| dataset.classes.clone());
     let selected = match_classes(&dataset.classes, &names).map_err(|p| refused(weights, p))?;
+    if selected.is_some() && names.len() > dataset.classes.len() {
+        output::note(&format!(
+            "the data has {} of the network's {} classes; the logits of the others are left out",
+            dataset.classes.len(),
+            names.len()
+        ));
+    }
     let normalisation = match (&settings.normalisation, dataset.name.as_str()) {
         (Some(own), _) => own.clone(),
         (None, "folder") => settings.normalised()?,

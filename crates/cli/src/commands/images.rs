@@ -75,7 +75,7 @@ impl ImageSettings {
         let classes = match (card, classes) {
             (Some(card), _) => Some(card.classes.clone()),
             (None, []) => foreign.as_ref().and_then(|foreign| foreign.classes.clone()),
-            (None, names) => Some(names.to_vec()),
+            (None, names) => Some(names.iter().map(|name| name.trim().to_owned()).collect()),
         };
         if let Some(foreign) = &foreign {
             output::note(&format!("preprocessing of `{}`", foreign.file));

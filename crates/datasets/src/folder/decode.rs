@@ -26,7 +26,8 @@ pub(super) fn decode(
         _ => other(file, format).map_err(undecodable)?,
     };
     let size = [image.width(), image.height()];
-    if transform.orientation == ExifOrientation::Exif {
+    // Pillow turns TIFFs by their own tag whatever it is asked for.
+    if transform.orientation == ExifOrientation::Exif || format == ImageFormat::Tiff {
         image.apply_orientation(orientation);
     }
     let pixels = pixels(image, transform.shape.channels, transform.sixteen_bit);

@@ -51,7 +51,7 @@ impl Decoded {
             let meta = fs::metadata(path).ok()?;
             let time = meta.modified().ok()?.duration_since(UNIX_EPOCH).ok()?.as_nanos();
             let path = std::path::absolute(path).ok()?;
-            hash.update(format!("{} {time} {}\n", meta.len(), path.display()));
+            hash.update(format!("{} {time} {} {}\n", meta.len(), changed(&meta), path.display()));
         }
         let name = hex::encode(hash.finalize());
         let file = folder.join(&name[..32]).with_extension(ENDING);
@@ -103,6 +103,18 @@ impl Decoded {
         part.persist(&self.file)?;
         Ok(())
     }
+}
+
+/// What changes when a file takes another one's place, whatever its time says.
+#[cfg(unix)]
+fn changed(meta: &fs::Metadata) -> String {
+    use std::os::unix::fs::MetadataExt;
+    format!("{} {} {}", meta.ino(), meta.ctime(), meta.ctime_nsec())
+}
+
+#[cfg(not(unix))]
+fn changed(meta: &fs::Metadata) -> String {
+    format!("{:?}", meta.created().ok())
 }
 
 /// Removes what was not used for longest until all is small enough; `new` stays.

@@ -8,9 +8,9 @@ use std::{
 use super::{FolderConfig, Splits};
 use crate::DataError;
 
-const TRAIN: &[&str] = &["train", "training"];
-const TEST: &[&str] = &["test", "testing"];
-const VALIDATION: &[&str] = &["val", "valid", "validation", "dev"];
+const TRAIN: &[&str] = &["train", "training", "train_set", "training_set"];
+const TEST: &[&str] = &["test", "testing", "test_set"];
+const VALIDATION: &[&str] = &["val", "valid", "validation", "dev", "val_set", "validation_set"];
 
 /// Folders of the splits, each with a folder for each class.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub(super) struct Layout {
     pub(super) validation: Option<PathBuf>,
     /// Test images; `None` where a share of the training images becomes the test split.
     pub(super) test: Option<PathBuf>,
+    /// Folders beside these that are not read.
+    pub(super) unused: Vec<PathBuf>,
 }
 
 /// Finds the splits below `root`.
@@ -29,77 +31,134 @@ pub(super) struct Layout {
 /// [`DataError`] for a folder that is not there or holds no layout that is known, with the layouts that are.
 pub(super) fn find(root: &Path, config: &FolderConfig) -> Result<Layout, DataError> {
     let folders = folders(root)?;
-    let named = |names: &[&str]| {
-        let found = names.iter().find_map(|name| folders.iter().find(|path| is_named(path, name)));
-        found.cloned()
-    };
-    let train = named(TRAIN);
+    let train = named(&folders, TRAIN);
+    let test = named(&folders, TEST).filter(|test| has_classes(test));
+    let validation = named(&folders, VALIDATION).filter(|validation| has_classes(validation));
     // A competition's test images have no classes, and their labels are not given away.
-    let test = named(TEST).filter(|test| has_classes(test));
-    let validation = named(VALIDATION).filter(|validation| has_classes(validation));
-    if config.splits == Splits::Test {
-        let test = test.or(validation).or_else(|| train.is_none().then(|| root.to_owned()));
-        let test = test.filter(|test| has_classes(test) || config.split.is_some());
-        return match (test, config.split) {
-            (Some(test), _) => Ok(Layout { train, validation: None, test: Some(test) }),
-            (None, Some(_)) => Ok(Layout { train, validation: None, test: None }),
-            (None, None) => {
-                Err(refused(root, &folders, "test", "test images in `test/CLASS` or `val/CLASS`"))
-            }
-        };
-    }
-    let Some(train) = train else {
-        return match (config.split, has_classes(root)) {
-            (Some(_), true) => {
-                Ok(Layout { train: Some(root.to_owned()), validation: None, test: None })
-            }
-            _ => Err(refused(
-                root,
-                &folders,
-                "train",
-                "`train/CLASS` and `test/CLASS` or `val/CLASS`",
-            )),
-        };
+    let test = test.filter(|test| validation.is_none() || shares_classes(test, train.as_deref()));
+    let mut layout = match (config.splits, train) {
+        (Splits::Test, train) => test_alone(root, &folders, config, (train, test.or(validation)))?,
+        (Splits::All, None) => classes_alone(root, &folders, config)?,
+        (Splits::All, Some(train)) => all(root, &folders, config, (train, test, validation))?,
     };
+    if layout.train.as_deref() != Some(root) && layout.test.as_deref() != Some(root) {
+        let used = [&layout.train, &layout.validation, &layout.test];
+        let unused = folders.into_iter().filter(|path| !used.contains(&&Some(path.clone())));
+        layout.unused = unused.collect();
+    }
+    Ok(layout)
+}
+
+/// The test images, or class folders alone.
+fn test_alone(
+    root: &Path,
+    folders: &[PathBuf],
+    config: &FolderConfig,
+    (train, test): (Option<PathBuf>, Option<PathBuf>),
+) -> Result<Layout, DataError> {
+    let test = test.or_else(|| train.is_none().then(|| root.to_owned()));
+    let test = test.filter(|test| has_classes(test) || config.split.is_some());
+    if test.is_none() && config.split.is_none() {
+        return Err(refused(root, folders, "test", "test images in `test/CLASS` or `val/CLASS`"));
+    }
+    Ok(Layout { train, validation: None, test, unused: Vec::new() })
+}
+
+/// Class folders without splits, of which a share becomes the test split.
+fn classes_alone(
+    root: &Path,
+    folders: &[PathBuf],
+    config: &FolderConfig,
+) -> Result<Layout, DataError> {
+    let expected = "`train/CLASS` and `test/CLASS` or `val/CLASS`";
+    if config.split.is_none() || !has_classes(root) {
+        return Err(refused(root, folders, "train", expected));
+    }
+    let splits = [TRAIN, TEST, VALIDATION].concat();
+    if let Some(split) = folders.iter().find(|path| splits.iter().any(|name| is_named(path, name)))
+    {
+        let problem = "a folder of a split among class folders, without `train`";
+        return Err(DataError::malformed(split, problem, expected));
+    }
+    if let Some(name) = &config.validation {
+        let expected = "a number: class folders alone have no folder of validation images";
+        return Err(setting("data.validation", name.display(), expected));
+    }
+    Ok(Layout { train: Some(root.to_owned()), validation: None, test: None, unused: Vec::new() })
+}
+
+/// A folder of training images with what lies beside it.
+fn all(
+    root: &Path,
+    folders: &[PathBuf],
+    config: &FolderConfig,
+    (train, test, validation): (PathBuf, Option<PathBuf>, Option<PathBuf>),
+) -> Result<Layout, DataError> {
     let own = match &config.validation {
         Some(name) => Some(given(root, name)?),
         None => None,
     };
-    // A number of images is held out of the training images, whatever lies beside them.
-    let beside = validation.clone().filter(|_| config.take.validation.is_none());
-    let layout = match (test, validation, own) {
-        // Of three splits each has its name; of two the second one is for the end.
-        (Some(test), _, own) => {
-            Layout { train: Some(train), validation: own.or(beside), test: Some(test) }
-        }
-        (None, Some(validation), own) if own.as_ref() != Some(&validation) => {
-            Layout { train: Some(train), validation: own, test: Some(validation) }
-        }
-        (None, _, own) => Layout { train: Some(train), validation: own, test: None },
+    // Of three splits each has its name; of two the second one is for the end.
+    let second = validation.clone().filter(|path| own.as_ref() != Some(path));
+    let (test, validation) = match (test, own) {
+        (Some(test), Some(own)) => (Some(test), Some(own)),
+        // A number of images is held out of the training images, whatever lies beside them.
+        (Some(test), None) => (Some(test), validation.filter(|_| config.take.validation.is_none())),
+        (None, own) => (second, own),
     };
-    match (&layout.test, config.split) {
-        (Some(_), Some(split)) => Err(DataError::Setting {
-            field: "data.split",
-            value: split.to_string(),
-            expected: format!("to be left out: {} has test images", root.display()),
-        }),
-        (None, None) => {
-            Err(refused(root, &folders, "test", "`test/CLASS` or `val/CLASS` beside `train`"))
+    if let (Some(name), Some(own)) = (&config.validation, &validation)
+        && (*own == train || Some(own) == test.as_ref())
+    {
+        let expected = "a folder that is neither the training nor the test images";
+        return Err(setting("data.validation", name.display(), expected));
+    }
+    match (&test, config.split) {
+        (Some(_), Some(split)) => {
+            let expected = format!("to be left out: {} has test images", root.display());
+            Err(setting("data.split", split, &expected))
         }
-        _ => Ok(layout),
+        (None, None) => {
+            Err(refused(root, folders, "test", "`test/CLASS` or `val/CLASS` beside `train`"))
+        }
+        _ => Ok(Layout { train: Some(train), validation, test, unused: Vec::new() }),
     }
 }
 
 fn given(root: &Path, name: &Path) -> Result<PathBuf, DataError> {
     let path = root.join(name);
-    match has_classes(&path) {
+    match !name.as_os_str().is_empty() && has_classes(&path) {
         true => Ok(path),
-        false => Err(DataError::malformed(
-            path,
-            "no folder with class folders",
-            "`data.validation`: validation images in CLASS folders",
-        )),
+        false => {
+            let expected =
+                "the name of a folder with CLASS folders beside `train`, or a number of images";
+            Err(setting("data.validation", name.display(), expected))
+        }
     }
+}
+
+fn setting(
+    field: &'static str,
+    value: impl std::fmt::Display,
+    expected: impl Into<String>,
+) -> DataError {
+    DataError::Setting { field, value: value.to_string(), expected: expected.into() }
+}
+
+/// The folder of the first of these names, as it is written before any other spelling.
+fn named(folders: &[PathBuf], names: &[&str]) -> Option<PathBuf> {
+    let exact = |path: &&PathBuf, name: &str| path.file_name().is_some_and(|own| own == name);
+    let found = names.iter().find_map(|name| folders.iter().find(|path| exact(path, name)));
+    let any = || names.iter().find_map(|name| folders.iter().find(|path| is_named(path, name)));
+    found.or_else(any).cloned()
+}
+
+/// Whether one of the folders in `test` has the name of a class of `train`.
+fn shares_classes(test: &Path, train: Option<&Path>) -> bool {
+    let Some(train) = train else { return true };
+    let known = subfolders(train);
+    let mut names = subfolders(test).into_iter();
+    names.any(|path| known.iter().any(|own| own.file_name() == path.file_name()))
+        || super::annotations(test).is_some()
 }
 
 /// The error with the folder that is missing, what was found, and how it can be used.
@@ -148,6 +207,21 @@ pub(super) fn folders(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
     }
     folders.sort();
     Ok(folders)
+}
+
+/// Files in `folder` that are not hidden.
+///
+/// # Errors
+/// [`DataError::Io`] where it cannot be read.
+pub(super) fn files(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(DataError::io(folder))? {
+        let path = entry.map_err(DataError::io(folder))?.path();
+        if path.is_file() && !super::is_hidden(&path) {
+            files.push(path);
+        }
+    }
+    Ok(files)
 }
 
 fn subfolders(folder: &Path) -> Vec<PathBuf> {

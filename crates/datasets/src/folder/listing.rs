@@ -1,7 +1,7 @@
 //! Files of a folder's splits, before any is read.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -9,7 +9,7 @@ use std::{
 use walkdir::WalkDir;
 
 use super::{
-    FolderConfig,
+    FolderConfig, Splits,
     layout::{self, Layout},
 };
 use crate::DataError;
@@ -32,6 +32,8 @@ pub(super) struct Listing {
     pub(super) test: Vec<Sample>,
     /// Folders of training, validation and test images, below the root.
     pub(super) folders: [Option<PathBuf>; 3],
+    /// Folders beside these that are not read.
+    pub(super) unused: Vec<PathBuf>,
     /// Files that are no images of a known kind, by ending.
     pub(super) left_out: BTreeMap<String, usize>,
 }
@@ -43,14 +45,16 @@ pub(super) struct Listing {
 /// [`DataError`] for a layout that is not known, fewer than two classes, a class without training images and a class
 /// that training does not know.
 pub(super) fn list(root: &Path, config: &FolderConfig) -> Result<Listing, DataError> {
-    let Layout { train, validation, test } = layout::find(root, config)?;
-    let mut listing = Listing::default();
+    let Layout { train, validation, test, unused } = layout::find(root, config)?;
+    let mut listing = Listing { unused, ..Listing::default() };
     let first = train.as_deref().or(test.as_deref()).unwrap_or(root);
     listing.classes = class_names(first)?;
     let classes = listing.classes.len();
-    if !(2..=i32::MAX as usize).contains(&classes) {
+    // Test images may be of one class: the network knows the others.
+    let fewest = if config.splits == Splits::Test { 1 } else { 2 };
+    if !(fewest..=i32::MAX as usize).contains(&classes) {
         let problem = format!("{classes} class folders");
-        return Err(DataError::malformed(first, problem, "from 2 to 2147483647"));
+        return Err(DataError::malformed(first, problem, format!("at least {fewest}")));
     }
     let below = |path: &Option<PathBuf>| {
         let path = path.as_deref()?.strip_prefix(root).ok()?;
@@ -124,6 +128,12 @@ impl Listing {
                 "the same",
             ));
         }
+        for path in layout::files(folder)? {
+            let ending = ending(&path);
+            if ENDINGS.contains(&ending.as_str()) {
+                *self.left_out.entry(format!("{ending} beside class folders")).or_default() += 1;
+            }
+        }
         let mut of_classes = Vec::new();
         for class in &self.classes {
             let folder = folder.join(class);
@@ -140,22 +150,31 @@ impl Listing {
     }
 
     /// Tiny ImageNet's list of its validation images: file, class and a box in each line, with tabs between.
-    fn annotated(&self, folder: &Path, file: &Path) -> Result<Vec<Vec<PathBuf>>, DataError> {
+    fn annotated(&mut self, folder: &Path, file: &Path) -> Result<Vec<Vec<PathBuf>>, DataError> {
         let text = fs::read_to_string(file).map_err(DataError::io(file))?;
         let mut of_classes = vec![Vec::new(); self.classes.len()];
+        let mut listed = HashSet::new();
         for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let mut fields = line.split('\t').map(str::trim);
             let (name, class) = (fields.next().unwrap_or(""), fields.next().unwrap_or(""));
             let index = self.classes.iter().position(|known| known == class);
             let places = [folder.join("images").join(name), folder.join(name)];
             match (index, places.into_iter().find(|path| path.is_file())) {
-                (Some(index), Some(path)) => of_classes[index].push(path),
+                (Some(index), Some(path)) if listed.insert(path.clone()) => {
+                    of_classes[index].push(path);
+                }
                 _ => {
                     let problem = format!("line {} is `{line}`", at + 1);
-                    let expected = "an image that is there, a tab and a class of `train`";
+                    let expected = "an image that is there, once, a tab and a class of `train`";
                     return Err(DataError::malformed(file, problem, expected));
                 }
             }
+        }
+        let there = images(folder, &mut BTreeMap::new())?;
+        let unlisted = there.iter().filter(|path| !listed.contains(*path)).count();
+        if unlisted > 0 {
+            self.left_out
+                .insert("image that val_annotations.txt does not list".to_owned(), unlisted);
         }
         Ok(of_classes)
     }

@@ -104,6 +104,8 @@ pub struct ImageFolder {
 pub struct FolderSummary {
     /// Folders of training, validation and test images, below the root; `None` for a split without one of its own.
     pub folders: [Option<PathBuf>; 3],
+    /// Folders beside these that are not read.
+    pub unused: Vec<PathBuf>,
     /// Number of files that are no images of a known kind, by ending.
     pub left_out: BTreeMap<String, usize>,
     /// Files that do not decode, and why.
@@ -119,14 +121,22 @@ impl FolderSummary {
         let mut notes = Vec::new();
         let [_, validation, test] = &self.folders;
         for (split, folder) in [("validation", validation), ("test", test)] {
-            if let Some(folder) = folder.as_deref().filter(|folder| *folder != Path::new(split)) {
+            let other =
+                |folder: &&Path| **folder != *Path::new(split) && **folder != *Path::new("");
+            if let Some(folder) = folder.as_deref().filter(other) {
                 notes.push(format!("{split} images: those in `{}`", folder.display()));
             }
+        }
+        if !self.unused.is_empty() {
+            let names = self.unused.iter().filter_map(|path| path.file_name());
+            let names: Vec<_> = names.map(|name| name.to_string_lossy()).collect();
+            notes.push(format!("not read: folders `{}`", names.join("`, `")));
         }
         if !self.left_out.is_empty() {
             let count: usize = self.left_out.values().sum();
             let endings = self.left_out.iter().map(|(ending, count)| match ending.as_str() {
                 "" => format!("{count} without an ending"),
+                what if what.starts_with("image ") => format!("{count} {what}"),
                 _ => format!("{count} .{ending}"),
             });
             let endings = endings.collect::<Vec<_>>().join(", ");

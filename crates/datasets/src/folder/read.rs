@@ -20,6 +20,8 @@ use crate::{DataError, ImageSet, ImageTransform, LoadEvent, LoadProgress, Source
 
 /// Larger files are no images: bytes.
 const LARGEST_FILE: u64 = 1 << 30;
+/// Bytes that decoding takes beside the images.
+const WORKING: u64 = 64 << 20;
 /// Time between two reports of progress.
 const PACE: Duration = Duration::from_millis(100);
 
@@ -28,7 +30,7 @@ pub(super) fn read(
     config: &FolderConfig,
     progress: LoadProgress<'_>,
 ) -> Result<ImageFolder, DataError> {
-    let Listing { classes, mut train, validation, mut test, folders, left_out } =
+    let Listing { classes, mut train, validation, mut test, folders, unused, left_out } =
         list(root, config)?;
     let mut available = train.len();
     let skip = config.unreadable == Unreadable::Skip;
@@ -43,7 +45,7 @@ pub(super) fn read(
     let mut reading = Reading {
         config,
         files: Vec::new(),
-        summary: FolderSummary { folders, left_out, ..FolderSummary::default() },
+        summary: FolderSummary { folders, unused, left_out, ..FolderSummary::default() },
         done: 0,
         total: train.len() + validation.as_ref().map_or(0, Vec::len) + test.len(),
     };
@@ -73,7 +75,7 @@ fn taken(mut train: Vec<Sample>, take: &Take, validation_folder: bool) -> Vec<Sa
     let all = train.len();
     let last = match validation_folder {
         true => 0,
-        false => take.validation.unwrap_or(all / 10).min(all),
+        false => take.validation.unwrap_or((all / 10).max(1)).min(all),
     };
     if first.checked_add(last).is_some_and(|used| used < all) {
         train.drain(first..all - last);
@@ -92,7 +94,8 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn check_memory(&self, root: &Path) -> Result<(), DataError> {
-        let needs = self.total as u64 * self.config.transform.shape.bytes() as u64;
+        let images = self.total as u64 * self.config.transform.shape.bytes() as u64;
+        let needs = images + WORKING;
         match self.config.free_memory.filter(|free| needs > *free) {
             Some(free) => {
                 let (path, images) = (root.to_owned(), self.total);

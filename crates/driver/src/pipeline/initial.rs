@@ -1,15 +1,21 @@
 //! Initial weights of a network: random numbers, or those of a file with its own classes.
 
-use std::path::Path;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
-use distill_datasets::keyed::{KeyedRng, Operation};
+use distill_datasets::{
+    Dataset, ImageTransform,
+    keyed::{KeyedRng, Operation},
+};
 use distill_models::{
     Network,
     weights::{Loaded, load_body, load_from, select_classes},
 };
 use serde_json::{Value, json};
 
-use super::Pipeline;
+use super::{Pipeline, RunConfig};
 use crate::{
     DriverError, Event, ForeignPreprocessing, ModelCard, Observer, Stage,
     class_names::match_classes, recipe::GivenWeights, records::check_size, store::hash_file,
@@ -114,6 +120,33 @@ pub(super) fn inputs(pipeline: &Pipeline<'_>, stage: Stage) -> Result<Value, Dri
         inputs["weights_classes"] = names.into();
     }
     Ok(inputs)
+}
+
+/// Warnings where trained weights saw images that were made in another way than `[data]` makes them.
+pub(super) fn other_preprocessing(
+    config: &RunConfig,
+    dataset: &Dataset,
+    given: &BTreeMap<Stage, PathBuf>,
+) -> Result<Vec<String>, DriverError> {
+    let mut warnings = Vec::new();
+    if dataset.summary.is_none() {
+        return Ok(warnings);
+    }
+    let data = config.recipe.transform(dataset);
+    for (stage, path) in given {
+        let own = match ModelCard::beside(path)? {
+            Some(card) => card.transform,
+            None => ForeignPreprocessing::beside(path)?.map(|foreign| foreign.transform),
+        };
+        let Some(own) = own else { continue };
+        if (ImageTransform { shape: data.shape, ..own }) != data {
+            warnings.push(format!(
+                "warning: {}: its weights were trained on images that are {own}; `[data]` makes them {data}",
+                stage.name()
+            ));
+        }
+    }
+    Ok(warnings)
 }
 
 /// The whole network of the file, of so many classes.

@@ -29,7 +29,7 @@ use distill_datasets::{Dataset, Loader, Source};
 use distill_models::{Network, Signature, weights};
 
 use crate::{
-    Capabilities, DriverError, ExportConfig, Observer, Preprocessing, Report, Stage, export,
+    Capabilities, DriverError, Event, ExportConfig, Observer, Preprocessing, Report, Stage, export,
     recipe::{Plan, Reference, SinglePlan, TrainingPlan},
     records::{self, BURN, DatasetRecord, Host, RunRecord, StageRecord, device_name},
     store::{read_json, write_atomic, write_json},
@@ -124,6 +124,8 @@ struct Pipeline<'a> {
     given: BTreeMap<Stage, PathBuf>,
     validation: Loader,
     test: Loader,
+    /// Image files that do not decode and were left out.
+    unreadable: usize,
 }
 
 impl<'a> Pipeline<'a> {
@@ -144,7 +146,11 @@ impl<'a> Pipeline<'a> {
             Loader::in_order(source, EVALUATION_BATCH).with_workers(config.workers)
         };
         let (validation, test) = (loader(task.validation()), loader(task.test()));
-        Ok(Self { config, interrupt, task, formula, given, validation, test })
+        for note in initial::other_preprocessing(config, dataset, &given)? {
+            observer.on(Event::Note(note));
+        }
+        let unreadable = dataset.summary.as_ref().map_or(0, |summary| summary.unreadable.len());
+        Ok(Self { config, interrupt, task, formula, given, validation, test, unreadable })
     }
 
     /// Room for weights and three checkpoints with optimizer state (two kept, one being written), generously.
@@ -178,6 +184,7 @@ impl<'a> Pipeline<'a> {
                     train: task.train(),
                     validation: self.validation.samples(),
                     test: self.test.samples(),
+                    unreadable: self.unreadable,
                     classes: task.classes().len(),
                     sha256: task.sha256().to_owned(),
                 },

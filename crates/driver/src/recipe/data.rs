@@ -130,7 +130,7 @@ impl Plan {
         let (validation, held_out) = match (&section.validation, own) {
             (Some(Validation::Images(images)), _) => (*images, *images),
             (_, Some(own)) => (own, 0),
-            (_, None) => (all / 10, all / 10),
+            (_, None) => ((all / 10).max(1), (all / 10).max(1)),
         };
         if validation == 0 || held_out >= all {
             let expected = format!("from 1 to {} of the {all} training images", all - 1);

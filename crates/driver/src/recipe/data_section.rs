@@ -94,7 +94,7 @@ pub enum Fit {
 /// Validation images.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a number of images or the name of a folder")]
 pub enum Validation {
     /// The last so many training images.
     Images(usize),

@@ -71,7 +71,22 @@ fn transformers(
     // ConvNeXt's processors resize by a share that is cut out afterwards.
     let share = value.get("crop_pct").and_then(Value::as_f64);
     let cuts = is_on("do_center_crop").unwrap_or(share.is_some());
+    if is_on("do_resize") == Some(false) {
+        return Err(refuse("do_resize", "`true`"));
+    }
+    // A number is the short side for CLIP, both sides for others.
+    let kind = ["image_processor_type", "feature_extractor_type"];
+    let kind = kind.iter().find_map(|field| value.get(field)?.as_str()).unwrap_or_default();
+    let is_short =
+        size.get("shortest_edge").is_some() || (size.is_u64() && kind.starts_with("CLIP"));
     let (side, fit) = match value.get("crop_size").filter(|_| cuts) {
+        Some(crop) if !is_short && square(crop) != Some(side) => {
+            return Err(refuse(
+                "size",
+                "`shortest_edge` beside `do_center_crop`: both sides are not resized and cut",
+            ));
+        }
+        Some(_) if !is_short => (side, Fit::Squeeze),
         Some(crop) => {
             let crop = square(crop).ok_or_else(|| refuse("crop_size", "a square"))?;
             (crop, Fit::crop(crop, Some(side), None))
@@ -96,7 +111,6 @@ fn transformers(
         _ => return Err(refuse("image_mean", "mean and `image_std` of each channel")),
     };
     // EfficientNet's processors divide by the deviation once more.
-    let kind = value.get("image_processor_type").and_then(Value::as_str).unwrap_or_default();
     let twice = is_on("include_top").unwrap_or(kind.starts_with("EfficientNet")) && normalises;
     let std = if twice { std.iter().map(|std| std * std).collect() } else { std };
     if is_on("rescale_offset") == Some(true) {
@@ -132,13 +146,16 @@ fn timm(
     }
     let share = value.get("test_crop_pct").and_then(Value::as_f64);
     let share = share.or_else(|| value.get("crop_pct").and_then(Value::as_f64)).unwrap_or(0.875);
+    if !(0.01..=1.0).contains(&share) {
+        return Err(refuse("crop_pct", "from 0.01 to 1"));
+    }
     let fit = match value.get("crop_mode").and_then(Value::as_str).unwrap_or("center") {
         "center" => Fit::crop(height, None, Some(share)),
         "squash" if share == 1.0 => Fit::Squeeze,
         _ => return Err(refuse("crop_mode", "`center`, or `squash` with `crop_pct` 1")),
     };
     let interpolation =
-        match value.get("interpolation").and_then(Value::as_str).unwrap_or("bilinear") {
+        match value.get("interpolation").and_then(Value::as_str).unwrap_or("bicubic") {
             "bilinear" => Interpolation::Bilinear,
             "bicubic" => Interpolation::Bicubic,
             _ => return Err(refuse("interpolation", "`bilinear` or `bicubic`")),
@@ -266,9 +283,15 @@ mod tests {
             ("rescale_factor", json!(1.0)),
             ("size", json!({"height": 3, "width": 4})),
             ("image_mean", json!("half")),
+            ("do_resize", json!(false)),
         ] {
             assert!(own(field, value).contains(&format!("`{field}`")), "{field}");
         }
+        let deit = json!({
+            "size": 256, "do_center_crop": true, "crop_size": 224,
+            "image_mean": [0.5, 0.5, 0.5], "image_std": [0.5, 0.5, 0.5],
+        });
+        assert!(read("preprocessor_config.json", &deit).unwrap_err().contains("`shortest_edge`"));
         assert!(own("size", json!(100_000)).contains("from 1 to 4096"));
     }
 }

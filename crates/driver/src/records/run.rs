@@ -61,10 +61,17 @@ pub struct DatasetRecord {
     pub validation: usize,
     /// Images of the final evaluation.
     pub test: usize,
+    /// Image files that do not decode and were left out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unreadable: usize,
     /// Number of classes.
     pub classes: usize,
     /// Identity of its bytes.
     pub sha256: String,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl RunRecord {

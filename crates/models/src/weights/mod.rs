@@ -55,7 +55,11 @@ pub fn load(network: Network, path: &Path) -> Result<Network, ModelError> {
 /// As [`load`], and for a key under which the network is not.
 pub fn load_from(network: Network, path: &Path, key: Option<&str>) -> Result<Network, ModelError> {
     let contents = contents(path)?;
-    let mut sources = names::find(&contents, network.graph(), key, path)?.into_iter();
+    let sources = names::find(&contents, network.graph(), key, path)?;
+    if sources.contains(&Source::Zeros) {
+        tracing::warn!("{}: its last layer has no bias, which is taken as zeros", path.display());
+    }
+    let mut sources = sources.into_iter();
     network.with_state(|entry| {
         let source = sources.next().expect("a source for each entry");
         numbers(&contents, &source, entry, path)
