@@ -20,6 +20,8 @@ pub struct OnnxNetwork {
     model: Model,
     /// Dimensions of the input, none where the file leaves them free.
     input: Vec<Option<usize>>,
+    /// Whether its output is a softmax: probabilities, whose logarithms are logits.
+    probabilities: bool,
     path: std::path::PathBuf,
 }
 
@@ -56,6 +58,11 @@ impl OnnxNetwork {
             proto::Model::decode(bytes.as_slice()).map_err(|e| refuse(e.to_string()))?;
         drop(bytes);
         inline(&mut message, path)?;
+        let last = last_operator(&message).unwrap_or_default().to_owned();
+        if last == "Sigmoid" {
+            let problem = "a sigmoid in the end, which gives each class a probability of its own";
+            return Err(ModelError::weights(path, problem, "logits, or a softmax"));
+        }
         rewrite(&mut message).map_err(|Refused { problem, expected }| {
             ModelError::weights(path, problem, expected)
         })?;
@@ -66,7 +73,8 @@ impl OnnxNetwork {
         if (inputs, outputs) != (1, 1) {
             return Err(refuse(format!("{inputs} inputs and {outputs} outputs")));
         }
-        Ok(Self { model, input, path: path.to_owned() })
+        let probabilities = last == "Softmax";
+        Ok(Self { model, input, probabilities, path: path.to_owned() })
     }
 
     /// `[channels, height, width]` of the images, where the file states them.
@@ -75,7 +83,7 @@ impl OnnxNetwork {
         Some([(*channels)?, (*height)?, (*width)?])
     }
 
-    /// Logits of normalised images, `classes` of them an image. A file with a fixed batch gets batches of that
+    /// Logits of normalised images, `classes` of them an image; of a file that ends in a softmax their logarithms. A file with a fixed batch gets batches of that
     /// size, the last one filled up with its first image.
     ///
     /// # Shapes
@@ -115,6 +123,9 @@ impl OnnxNetwork {
             let rows = self.batch(images, [batch, classes])?;
             logits.extend_from_slice(&rows[..own * classes]);
         }
+        if self.probabilities {
+            logits.iter_mut().for_each(|value| *value = value.max(f32::MIN_POSITIVE).ln());
+        }
         Ok(logits)
     }
 
@@ -131,6 +142,14 @@ impl OnnxNetwork {
         }
         Ok(logits.to_vec())
     }
+}
+
+/// The operator that makes the first output.
+fn last_operator(model: &proto::Model) -> Option<&str> {
+    let graph = model.graph.as_ref()?;
+    let output = &graph.output.first()?.name;
+    let node = graph.node.iter().find(|node| node.output.contains(output))?;
+    Some(&node.op_type)
 }
 
 /// Dimensions of the only input, none where they are free.

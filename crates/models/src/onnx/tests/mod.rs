@@ -205,3 +205,21 @@ fn weights_in_another_file_are_read_or_it_is_named() {
         assert!(error.contains(expected), "{expected} in {error}");
     }
 }
+
+#[test]
+fn a_softmax_in_the_end_gives_probabilities_and_a_sigmoid_is_refused() {
+    let ending = |kind: &str| {
+        let mut nodes = OnnxNodes::default();
+        nodes.node("Flatten", &["image"], "flat".to_owned(), vec![Attribute::int("axis", 1)]);
+        nodes.node(kind, &["flat"], "logits".to_owned(), Vec::new());
+        file(nodes, 13, None, [1, 1, 3])
+    };
+    let signature = Signature::images([1, 1, 3], 3);
+    let rows = logits(&ending("Softmax"), &[1.0, 2.0, 4.0], &signature).unwrap();
+    let sum: f32 = [1.0_f32, 2.0, 4.0].iter().map(|value| value.exp()).sum();
+    for (ours, value) in rows.iter().zip([1.0, 2.0, 4.0]) {
+        assert!((ours - (value - sum.ln())).abs() < 1e-5, "{rows:?}");
+    }
+    let error = logits(&ending("Sigmoid"), &[1.0, 2.0, 4.0], &signature).unwrap_err();
+    assert!(error.to_string().contains("a sigmoid in the end"), "{error}");
+}
