@@ -66,6 +66,11 @@ pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
 /// Refuses what needs no data, before any is read or fetched.
 fn check_early(arguments: &EvaluateArguments) -> anyhow::Result<()> {
     let weights = &arguments.weights;
+    if weights.is_dir() {
+        let problem =
+            "it is a folder, expected a file of weights, such as `export/student.bpk` of a run";
+        return Err(refused(weights, problem.to_owned()).into());
+    }
     if !weights.is_file() {
         return Err(refused(weights, "no such file, expected weights".to_owned()).into());
     }
@@ -134,6 +139,11 @@ fn classifier(
     let weights = &arguments.weights;
     let names = settings.classes.clone().unwrap_or_else(|| dataset.classes.clone());
     let selected = match_classes(&dataset.classes, &names).map_err(|p| refused(weights, p))?;
+    if settings.classes.is_none() && dataset.name == "folder" {
+        output::note(
+            "classes: the network's logits are taken to be in the order of the folders' names; `--classes` says another",
+        );
+    }
     if selected.is_some() && names.len() > dataset.classes.len() {
         output::note(&format!(
             "the data has {} of the network's {} classes; the logits of the others are left out",

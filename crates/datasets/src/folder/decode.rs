@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use image::{
-    DynamicImage, ImageBuffer, ImageDecoder, ImageFormat, ImageReader, Limits,
+    DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits,
     metadata::Orientation,
 };
 use jpeg_decoder::PixelFormat;
@@ -23,7 +23,13 @@ pub(super) fn decode(
     let format = image::guess_format(file).map_err(|_| "no image of a known kind".to_owned())?;
     let (mut image, orientation) = match format {
         ImageFormat::Jpeg => jpeg(file).map_err(undecodable)?,
-        _ => other(file, format).map_err(undecodable)?,
+        _ => other(file, format).map_err(|error| match error {
+            ImageError::Limits(_) => format!(
+                "an image of more than {LARGEST_SIDE} pixels a side or {} MB",
+                LARGEST_DECODED / 1_000_000
+            ),
+            error => undecodable(error),
+        })?,
     };
     let size = [image.width(), image.height()];
     // Pillow turns TIFFs by their own tag whatever it is asked for.

@@ -18,7 +18,10 @@ use serde_json::{Value, json};
 use super::{Pipeline, RunConfig};
 use crate::{
     DriverError, Event, ForeignPreprocessing, ModelCard, Observer, Stage,
-    class_names::match_classes, recipe::GivenWeights, records::check_size, store::hash_file,
+    class_names::match_classes,
+    recipe::{GivenWeights, SinglePlan},
+    records::check_size,
+    store::hash_file,
 };
 
 impl Pipeline<'_> {
@@ -122,8 +125,9 @@ pub(super) fn inputs(pipeline: &Pipeline<'_>, stage: Stage) -> Result<Value, Dri
     Ok(inputs)
 }
 
-/// Warnings where trained weights saw images that were made in another way than `[data]` makes them.
-pub(super) fn other_preprocessing(
+/// What is taken for granted of trained weights, and warnings where they saw images that were made in another way
+/// than `[data]` makes them.
+pub(super) fn assumptions(
     config: &RunConfig,
     dataset: &Dataset,
     given: &BTreeMap<Stage, PathBuf>,
@@ -138,6 +142,16 @@ pub(super) fn other_preprocessing(
             Some(card) => card.transform,
             None => ForeignPreprocessing::beside(path)?.map(|foreign| foreign.transform),
         };
+        let named = config.recipe.single(*stage).and_then(SinglePlan::given);
+        if let Some(given) = named
+            && class_names(path, given)?.is_none()
+        {
+            warnings.push(format!(
+                "{}: the logits of its weights are taken to be in the order of the data's classes; `classes` beside \
+                 `weights` says another",
+                stage.name()
+            ));
+        }
         let Some(own) = own else { continue };
         if (ImageTransform { shape: data.shape, ..own }) != data {
             warnings.push(format!(

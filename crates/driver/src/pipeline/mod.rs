@@ -146,7 +146,7 @@ impl<'a> Pipeline<'a> {
             Loader::in_order(source, EVALUATION_BATCH).with_workers(config.workers)
         };
         let (validation, test) = (loader(task.validation()), loader(task.test()));
-        for note in initial::other_preprocessing(config, dataset, &given)? {
+        for note in initial::assumptions(config, dataset, &given)? {
             observer.on(Event::Note(note));
         }
         let unreadable = dataset.summary.as_ref().map_or(0, |summary| summary.unreadable.len());
