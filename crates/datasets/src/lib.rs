@@ -19,6 +19,7 @@ mod normalisation;
 mod order;
 mod part;
 mod places;
+mod resample;
 mod shape;
 mod source;
 mod source_file;

@@ -11,7 +11,8 @@ use jpeg_decoder::PixelFormat;
 use super::{LARGEST_DECODED, LARGEST_SIDE};
 use crate::{
     ImageTransform,
-    transform::{ExifOrientation, Pixels, SixteenBit},
+    resample::Pixels,
+    transform::{ExifOrientation, SixteenBit},
 };
 
 /// An image file's bytes, brought to the transform's shape: bytes `[channels, height, width]`, and the width and
