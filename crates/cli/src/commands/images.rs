@@ -40,6 +40,11 @@ impl ImageSettings {
             let problem = "`--classes` and a `model.json` beside it, expected one of them";
             return Err(refused(weights, problem.to_owned()));
         }
+        let channels = network.mean.as_ref().map(Vec::len);
+        if let Some(channels) = channels.filter(|channels| ![1, 3].contains(channels)) {
+            let problem = format!("`--mean` of {channels} channels, expected 1 or 3");
+            return Err(refused(weights, problem));
+        }
         let foreign = match card {
             Some(_) => None,
             None => ForeignPreprocessing::beside(weights)?,

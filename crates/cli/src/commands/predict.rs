@@ -115,10 +115,6 @@ fn network(arguments: &PredictArguments, device: &Device) -> Result<Network, Dri
         return Err(missing("--classes"));
     }
     let channels = settings.transform.shape.channels;
-    if ![1, 3].contains(&channels) {
-        let problem = format!("`--mean` of {channels} channels, expected 1 or 3");
-        return Err(refused(weights, problem));
-    }
     let images = Images {
         dataset: "images".to_owned(),
         shape: settings.transform.shape,
