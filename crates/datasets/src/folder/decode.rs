@@ -1,6 +1,6 @@
 //! One image file, decoded.
 
-use std::io::Cursor;
+use std::{io::Cursor, panic::catch_unwind};
 
 use image::{
     DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits,
@@ -15,12 +15,18 @@ use crate::{
     transform::{ExifOrientation, SixteenBit},
 };
 
-/// An image file's bytes, brought to the transform's shape: bytes `[channels, height, width]`, and the width and
-/// height that the file has. The error says in words what is wrong.
+/// As [`decoded`]; a decoder that fails on a broken file costs this file alone.
 pub(super) fn decode(
     file: &[u8],
     transform: &ImageTransform,
 ) -> Result<(Vec<u8>, [u32; 2]), String> {
+    let outcome = catch_unwind(|| decoded(file, transform));
+    outcome.unwrap_or_else(|_| Err(undecodable("its decoder failed")))
+}
+
+/// An image file's bytes, brought to the transform's shape: bytes `[channels, height, width]`, and the width and
+/// height that the file has. The error says in words what is wrong.
+fn decoded(file: &[u8], transform: &ImageTransform) -> Result<(Vec<u8>, [u32; 2]), String> {
     let format = image::guess_format(file).map_err(|_| "no image of a known kind".to_owned())?;
     let (mut image, orientation) = match format {
         ImageFormat::Jpeg => jpeg(file).map_err(undecodable)?,
