@@ -1,6 +1,8 @@
 """What Pillow, driven as torchvision drives it, makes of a few images: writes `reference.json` beside this file.
 
-    python reference.py        needs numpy, Pillow, torch and torchvision
+    python reference.py        needs numpy, Pillow 12, torch and torchvision
+
+Pillow 13 chooses the order of its two passes by their cost, and differs by a level or two in one of these images.
 """
 
 import json
