@@ -26,7 +26,10 @@ def network_input(path):
     elif transform["fit"] == "pad":
         scale = min(width / image.width, height / image.height)
         size = [max(1, round(side * scale)) for side in image.size]
-    image = image.resize(tuple(size), filter)
+    # Rows first, then columns, whatever order this version of Pillow has; a thread of pixels the other way.
+    is_thread = image.height > 100 * image.width and size[1] < image.height
+    first = (image.width, size[1]) if is_thread else (size[0], image.height)
+    image = image.resize(first, filter).resize(tuple(size), filter)
     left, top = [round((own - wanted) / 2) if own >= wanted else -((wanted - own) // 2)
                  for own, wanted in zip(image.size, (width, height))]
     image = image.crop((left, top, left + width, top + height))  # black where the image is smaller
