@@ -54,6 +54,7 @@ fn card(model: &str) -> ModelCard {
         classes: (0..10).map(|class| class.to_string()).collect(),
         mean: vec![0.485, 0.456, 0.406],
         std: vec![0.229, 0.224, 0.225],
+        transform: None,
         dataset: "cifar10".to_owned(),
         files: Default::default(),
     }
