@@ -53,14 +53,15 @@ fn published_weights_give_the_reference_logits() {
 #[test]
 fn published_weights_survive_onnx() {
     use distill_models::{
-        onnx::{OnnxNetwork, to_onnx},
+        onnx::{OnnxForm, OnnxNetwork, to_onnx},
         weights::Precision,
     };
 
     for (model, file, _) in CASES {
         let Some(path) = published(file) else { return };
         let (network, pixels) = (load(model, &path), image(model));
-        let bytes = to_onnx(&network, Precision::Single, &Default::default(), &path).unwrap();
+        let form = OnnxForm::default();
+        let bytes = to_onnx(&network, form, Precision::Single, &Default::default(), &path).unwrap();
         let again = OnnxNetwork::from_bytes(bytes, &path).unwrap();
         let again = again.logits(&pixels, network.graph().signature()).unwrap();
         for (a, b) in again.iter().zip(logits(&network, &pixels)) {
