@@ -108,6 +108,7 @@ fn losses(
     settings.push(format!("optimizer.precision={}", precision.name()));
     if let Some(teacher) = teacher {
         settings.retain(|setting| setting != "teacher.epochs=4");
+        settings.push("teacher.epochs=0".to_owned());
         settings.push(format!("teacher.weights={}", teacher.display()));
     }
     let (recipe, source) = recipe::read("digits", &settings)?;
