@@ -143,7 +143,8 @@ def others(state, optimizer):
         "float8": torch.zeros(2).to(torch.float8_e4m3fn), "criterion": torch.nn.CrossEntropyLoss(),
     }
     torch.save({"state_dict": state, **beside}, FILES / "beside.pt")
-    del beside["float8"]
+    # This container knows no float8, and keeps the source code of modules.
+    del beside["float8"], beside["criterion"]
     torch.save({"state_dict": state, **beside}, FILES / "beside-legacy.pth", pickle_protocol=4,
                _use_new_zipfile_serialization=False)
     wrapped = {}
