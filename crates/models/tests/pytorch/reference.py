@@ -17,6 +17,7 @@ import math
 import pathlib
 import pickle
 import sys
+import zipfile
 
 import numpy
 import torch
@@ -127,8 +128,19 @@ def files():
     torch.save(batch_norm.state_dict(), FILES / "batch-norm.pt")
     others(state, optimizer)
     torch.jit.save(torch.jit.script(network), FILES / "script.pt")
+    without_sources(FILES / "script.pt")
     return {"logits": logits(network, batch), "batch_norm_logits": logits(batch_norm, batch),
             "parametrised_logits": parametrised(batch)}
+
+
+def without_sources(path):
+    """Drops what TorchScript keeps for its error messages: source code, and where it lay on this machine."""
+    with zipfile.ZipFile(path) as archive:
+        members = [(item, archive.read(item)) for item in archive.infolist()]
+    with zipfile.ZipFile(path, "w") as archive:
+        for item, content in members:
+            if not item.filename.endswith(".debug_pkl"):
+                archive.writestr(item, content)
 
 
 def others(state, optimizer):
