@@ -9,10 +9,11 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
-for version in 12.3.0 13.0.0; do
-    python3 -m venv "$version"
-    "$version/bin/pip" install --quiet "pillow==$version" numpy
-    "$version/bin/python" - <<'PY'
+python3 -m venv twelve
+twelve/bin/pip install --quiet pillow==12.3.0 numpy==2.4.6
+python3 -m venv thirteen
+thirteen/bin/pip install --quiet pillow==13.0.0 numpy==2.4.6
+cat > order.py <<'PY'
 import numpy
 import PIL
 from PIL import Image
@@ -29,4 +30,5 @@ expected = {"12.3.0": ["rows"], "13.0.0": ["columns"]}[PIL.__version__]
 if first != expected:
     raise SystemExit(f"changed: Pillow {PIL.__version__} resizes {first} first")
 PY
-done
+twelve/bin/python order.py
+thirteen/bin/python order.py

@@ -29,3 +29,20 @@ pub struct Dataset {
     /// Of a folder of images: what was found in it.
     pub summary: Option<FolderSummary>,
 }
+
+impl Dataset {
+    /// Images to train on, and validation images: those of their own, else the last `validation` of the training
+    /// images.
+    ///
+    /// # Panics
+    /// For more validation images than training images.
+    pub fn held_out(&self, validation: usize) -> (ImageSet, Arc<ImageSet>) {
+        let all = self.train.as_ref().clone();
+        if let Some(own) = &self.validation {
+            return (all, own.clone());
+        }
+        let rest = all.len() - validation;
+        let (rest, held_out) = all.split_at(rest);
+        (rest, Arc::new(held_out))
+    }
+}

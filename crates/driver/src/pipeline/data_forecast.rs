@@ -33,18 +33,11 @@ impl DataForecast {
     pub(super) fn of(dataset: &Dataset, plan: &Plan) -> Result<Self, DriverError> {
         let (train, validation) = plan.split_sizes(dataset)?;
         let classes = dataset.classes.len();
-        let held_out = match &dataset.validation {
-            Some(own) => own.as_ref().clone(),
-            None => {
-                let all = dataset.train.as_ref().clone();
-                let rest = all.len() - validation;
-                all.split_at(rest).1
-            }
-        };
+        let (rest, held_out) = dataset.held_out(validation);
         Ok(Self {
             classes: dataset.classes.clone(),
             splits: vec![
-                split("train", &dataset.train.first(train), classes),
+                split("train", &rest.first(train), classes),
                 split("validation", &held_out, classes),
                 split("test", &dataset.test, classes),
             ],

@@ -70,15 +70,7 @@ impl ImageTask {
             }
         }
         let (train, validation) = plan.split_sizes(dataset)?;
-        let all = dataset.train.as_ref().clone();
-        let (rest, validation) = match &dataset.validation {
-            Some(own) => (all, own.clone()),
-            None => {
-                let held_out_from = all.len() - validation;
-                let (rest, held_out) = all.split_at(held_out_from);
-                (rest, Arc::new(held_out))
-            }
-        };
+        let (rest, validation) = dataset.held_out(validation);
         let train = Arc::new(rest.first(train));
         let mut bytes = 0;
         for set in [&dataset.train, &dataset.test].into_iter().chain(&dataset.validation) {

@@ -45,7 +45,7 @@ fn read(
     let number = |key| match value(key).map(|text| text.parse::<u64>()) {
         None => Ok(None),
         Some(Ok(number)) => Ok(Some(number)),
-        Some(Err(_)) => Err(refuse(format!("the {key} of `{name}` in its file is no number"))),
+        Some(Err(_)) => Err(refuse(format!("the {key} of `{name}` in its file is not a number"))),
     };
     let location = value("location")
         .ok_or_else(|| refuse(format!("`{name}` lies in another file that is not named")))?;

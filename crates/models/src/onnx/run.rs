@@ -18,7 +18,7 @@ use crate::{
 /// A network read from an ONNX file, run by [rten](https://docs.rs/rten) on the CPU.
 pub struct OnnxNetwork {
     model: Model,
-    /// Dimensions of the input, none where the file leaves them free.
+    /// Dimensions of the input; `None` for a free one.
     input: Vec<Option<usize>>,
     /// Whether its output is a softmax: probabilities, whose logarithms are logits.
     probabilities: bool,
@@ -152,7 +152,7 @@ fn last_operator(model: &proto::Model) -> Option<&str> {
     Some(&node.op_type)
 }
 
-/// Dimensions of the only input, none where they are free.
+/// Dimensions of the only input; `None` for a free one.
 fn input(model: &proto::Model) -> Result<Vec<Option<usize>>, String> {
     let Some(graph) = &model.graph else { return Ok(Vec::new()) };
     // Old files list their weights among the inputs.

@@ -197,7 +197,7 @@ fn weights_in_another_file_are_read_or_it_is_named() {
     for (location, offset, expected) in [
         ("network.onnx.data", "5", "which has 8"),
         ("network.onnx.data", "18446744073709551615", "which has 8"),
-        ("network.onnx.data", "-1", "no number"),
+        ("network.onnx.data", "-1", "not a number"),
         ("../network.onnx.data", "0", "outside the folder"),
         ("/etc/hostname", "0", "outside the folder"),
     ] {

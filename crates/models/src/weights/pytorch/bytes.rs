@@ -46,7 +46,7 @@ pub(super) fn line(reader: &mut impl BufRead) -> Result<String, String> {
 
 /// A line with a place in the memo.
 pub(super) fn decimal(reader: &mut impl BufRead) -> Result<u64, String> {
-    line(reader)?.parse().map_err(|_| "a place that is no number".to_owned())
+    line(reader)?.parse().map_err(|_| "a place that is not a number".to_owned())
 }
 
 fn cut() -> String {
