@@ -52,8 +52,7 @@ fn of_features(criterion: &mut Criterion) {
         if let Some(count) = objective.negatives() {
             signals = signals.with_contrast(contrast(count, &device));
         }
-        let mut rng = KeyedRng::new(1, 0, 0, Operation::Weights);
-        let connectors = objective.connect(&signals, &mut rng).expect("equal maps");
+        let connectors = objective.connect(&signals, 1).expect("equal maps");
         let connectors = connectors.train();
         group.bench_function(term.name, |b| {
             b.iter(|| {
@@ -72,7 +71,7 @@ fn contrast(count: usize, device: &Device) -> Contrast {
     let batch: Vec<i32> = (0..64).collect();
     let classes: Vec<i32> = batch.iter().map(|index| index % 10).collect();
     let mut rng = KeyedRng::new(1, 0, 0, Operation::Negatives);
-    let drawn = Negatives::new(&all, 10).draw(&classes, count, &mut rng);
+    let drawn = Negatives::new(&all, 10).draw(&classes, count, || rng.below(u32::MAX));
     Contrast {
         samples: all.len(),
         positives: Tensor::<1, Int>::from_data(batch.as_slice(), device),

@@ -10,9 +10,9 @@ use burn::{
         conv::{Conv2d, Conv2dConfig},
     },
     optim::{AdamConfig, GradientsParams, lr_scheduler::module_lr_scheduler::ModuleLearningRate},
-    tensor::{Device, Distribution, Int, Tensor, activation::relu},
+    tensor::{Device, Distribution, Tensor, activation::relu},
 };
-use distill_objective::{Connectors, Objective, Signals, TermConfig, rand_core::RngCore};
+use distill_objective::{Connectors, Objective, Signals, TermConfig};
 
 #[derive(Module, Debug)]
 struct Net {
@@ -59,15 +59,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("objective: {}", objective.formula());
 
     let signals = |student: &Net, images: Tensor<4>, tracked: bool| {
-        let labels = Tensor::<1, Int>::zeros([images.dims()[0]], &device);
         let (teacher_logits, theirs) = teacher.forward(images.clone());
         let (logits, ours) = student.forward(if tracked { images.autodiff() } else { images });
-        let signals = Signals::new(logits, labels)?.with_teacher(teacher_logits)?;
-        let named = |map| [("conv", map)].into_iter().collect();
-        Ok::<_, Box<dyn std::error::Error>>(signals.with_features(named(ours), named(theirs)))
+        let signals = Signals::of_logits(logits).with_teacher(teacher_logits)?;
+        let signals = signals.with_features([("conv", ours)].into(), [("conv", theirs)].into());
+        Ok::<_, Box<dyn std::error::Error>>(signals)
     };
     let batch = || Tensor::<4>::random([32, 1, 8, 8], Distribution::Default, &device);
-    let connectors = objective.connect(&signals(&student, batch(), false)?, &mut Lcg(1))?;
+    let connectors = objective.connect(&signals(&student, batch(), false)?, 1)?;
     let mut learner = Learner { student, connectors }.train();
     let mut optimizer = AdamConfig::new().init();
     for epoch in 1..=4 {
@@ -85,22 +84,4 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("epoch {epoch}: {last}");
     }
     Ok(())
-}
-
-/// Any generator will do.
-struct Lcg(u64);
-
-impl RngCore for Lcg {
-    fn next_u32(&mut self) -> u32 {
-        (self.next_u64() >> 32) as u32
-    }
-
-    fn next_u64(&mut self) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
-        self.0
-    }
-
-    fn fill_bytes(&mut self, bytes: &mut [u8]) {
-        bytes.iter_mut().for_each(|byte| *byte = self.next_u32() as u8);
-    }
 }

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use burn::tensor::Tensor;
-use rand_core::RngCore;
+use burn::tensor::{DType, Tensor};
 
 use crate::{
-    ConfigError, Connectors, Inputs, Places, Schedule, SignalError, Signals, TapShape, Term,
-    terms::TermConfig,
+    ConfigError, Connectors, Initial, Inputs, Places, Schedule, SignalError, Signals, TapShape,
+    Term, signals::as_type, terms::TermConfig,
 };
 
 /// A weighted sum of named terms.
@@ -98,11 +97,8 @@ impl Objective {
     /// # Errors
     /// [`ConfigError`] naming the term and the field.
     pub fn check_classes(&self, classes: usize) -> Result<(), ConfigError> {
-        for (index, weighted) in self.active() {
-            let checked = weighted.term.check_classes(classes);
-            checked.map_err(|e| e.within(&format!("objective[{index}]")))?;
-        }
-        Ok(())
+        let mut active = self.active();
+        active.try_for_each(|(index, weighted)| weighted.check_classes(index, classes))
     }
 
     /// Fixes which features are compared, for networks with these taps, shallow to deep. Where it is not
@@ -141,24 +137,24 @@ impl Objective {
     }
 
     /// What the terms train beside the student, made by a dry run: `signals` with the features of both
-    /// networks, both in evaluation. Shapes are taken from them, and margins are measured on them. The
-    /// connectors are on the plain device; [`train`](burn::module::Module::train) makes them ready to learn.
+    /// networks, both in evaluation. Shapes, device and precision are taken from them, and margins are measured on
+    /// them; initial weights are those of `seed`. The connectors are on the plain device;
+    /// [`train`](burn::module::Module::train) makes them ready to learn.
     ///
     /// # Errors
     /// [`SignalError`] for features that a term cannot compare.
-    pub fn connect(
-        &self,
-        signals: &Signals,
-        rng: &mut dyn RngCore,
-    ) -> Result<Connectors, SignalError> {
+    pub fn connect(&self, signals: &Signals, seed: u64) -> Result<Connectors, SignalError> {
         let signals = &signals.without_autodiff();
+        let device = signals.device().inner();
+        let initial = &mut Initial::new(seed, device, signals.feature_type());
         let mut connectors: Vec<_> = self.terms.iter().map(|_| None).collect();
         for (index, weighted) in self.active() {
             let (features, connector) = (weighted.features(signals)?, &mut None);
             let dry_run = Inputs { signals, features, connector };
-            connectors[index] = weighted.term.connect(dry_run, rng)?;
+            connectors[index] = weighted.term.connect(dry_run, initial)?;
         }
-        Ok(Connectors::of(connectors))
+        let names = self.terms.iter().map(|weighted| weighted.name.clone()).collect();
+        Ok(Connectors::of(names, connectors))
     }
 
     /// Effective formula of the sum: `0.40·T²·KL(T=5) + 0.50·CE`.
@@ -180,7 +176,7 @@ impl Objective {
     /// Value on one batch, of an objective without connectors.
     ///
     /// # Errors
-    /// [`SignalError`] where a signal that a term needs is missing.
+    /// As [`evaluate_with`](Self::evaluate_with).
     pub fn evaluate(&self, signals: &Signals) -> Result<Evaluation, SignalError> {
         self.evaluate_with(signals, &mut Connectors::none())
     }
@@ -188,23 +184,33 @@ impl Objective {
     /// Value on one batch. Terms whose weight is zero in the signals' epoch are not computed and not
     /// listed. Memory banks among the connectors follow the batch.
     ///
+    /// Labels are read from the device and checked, unless they are known to be
+    /// [in range](Signals::assume_in_range).
+    ///
     /// # Errors
-    /// [`SignalError`] where a signal that a term needs is missing.
+    /// [`SignalError`] where a signal that a term needs is missing, the batch is empty, labels are out of range,
+    /// features are of other batches, or a term is not defined for so many classes.
     pub fn evaluate_with(
         &self,
         signals: &Signals,
         connectors: &mut Connectors,
     ) -> Result<Evaluation, SignalError> {
+        signals.check()?;
         let mut terms = Vec::new();
         for (index, weighted) in self.active() {
             let weight = weighted.weight.at(signals.epoch());
             if weight > 0.0 {
+                if let Some(classes) = signals.classes() {
+                    weighted.check_classes(index, classes)?;
+                }
                 let (features, connector) = (weighted.features(signals)?, connectors.slot(index));
                 let value = weighted.term.forward(Inputs { signals, features, connector })?;
                 terms.push(TermValue { name: weighted.name.clone(), weight, value });
             }
         }
-        let weighted = terms.iter().map(|term| term.value.clone() * term.weight);
+        let is_double = terms.iter().any(|term| term.value.dtype() == DType::F64);
+        let dtype = if is_double { DType::F64 } else { DType::F32 };
+        let weighted = terms.iter().map(|term| as_type(term.value.clone(), dtype) * term.weight);
         let total = weighted.reduce(|sum, term| sum + term);
         let total = total.unwrap_or_else(|| Tensor::zeros([1], &signals.device()));
         Ok(Evaluation { total, terms })
@@ -217,8 +223,14 @@ impl Objective {
 }
 
 impl Weighted {
+    fn check_classes(&self, index: usize, classes: usize) -> Result<(), ConfigError> {
+        let checked = self.term.check_classes(classes);
+        checked.map_err(|e| e.within(&format!("objective[{index}]")))
+    }
+
     fn features(&self, signals: &Signals) -> Result<Vec<[Tensor<4>; 2]>, SignalError> {
-        self.places.as_ref().map_or(Ok(Vec::new()), |places| places.features(signals))
+        let Some(places) = &self.places else { return Ok(Vec::new()) };
+        places.features(&self.name, signals)
     }
 
     fn formula(&self) -> String {

@@ -62,15 +62,22 @@ impl Places {
     ///
     /// # Errors
     /// [`SignalError`] where there is nothing of a name, or nothing to pair.
-    pub fn features(&self, signals: &Signals) -> Result<Vec<[Tensor<4>; 2]>, SignalError> {
+    pub fn features(
+        &self,
+        term: &str,
+        signals: &Signals,
+    ) -> Result<Vec<[Tensor<4>; 2]>, SignalError> {
         let pairs = match self.pairs.is_empty() {
             true => {
                 let [student, teacher] = signals.feature_shapes();
+                if student.is_empty() || teacher.is_empty() {
+                    return Err(SignalError::WithoutFeatures { term: term.to_owned() });
+                }
                 Cow::Owned(by_rule(self.rule, &student, &teacher)?)
             }
             false => Cow::Borrowed(&self.pairs),
         };
-        pairs.iter().map(|pair| signals.features(pair)).collect()
+        pairs.iter().map(|pair| signals.features(term, pair)).collect()
     }
 
     /// `NAME(block2→layer2, block3)`.

@@ -2,16 +2,18 @@
 
 use burn::tensor::{Bool, DType, Device, FloatDType, Int, Tensor};
 
-use crate::{Contrast, Features, SignalError, TapShape};
+use crate::{Contrast, Features, SignalError, TapShape, softened::bounded};
 
 /// What a loss may look at for one batch.
 ///
-/// Whatever a network computes in, losses compute in single precision: half precision is widened here.
+/// Losses compute in single precision, and in double precision where the student's tensors have it: half precision is
+/// widened here, and what stands beside the student's tensors is brought to their type.
 #[derive(Debug, Clone)]
 pub struct Signals {
-    student_logits: Tensor<2>,
+    student_logits: Option<Tensor<2>>,
     teacher_logits: Option<Tensor<2>>,
-    labels: Tensor<1, Int>,
+    labels: Option<Tensor<1, Int>>,
+    in_range: bool,
     epoch: usize,
     mask: Option<Tensor<1, Bool>>,
     weights: Option<Tensor<1>>,
@@ -20,28 +22,44 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Signals of a student that learns from labels alone.
+    /// Signals of a student that learns from labels alone, in the first epoch.
     ///
     /// # Shapes
-    /// - `student_logits`: `[batch, classes]`
+    /// - `student_logits`: `[batch, classes]`; a class at −∞ has no probability
     /// - `labels`: `[batch]`, each below `classes`
     ///
     /// # Errors
-    /// [`SignalError::Rows`] unless there is one label a row. The labels' values are not read: that
-    /// would wait for the device in every step.
+    /// [`SignalError::Rows`] unless there is one label a row.
     pub fn new(student_logits: Tensor<2>, labels: Tensor<1, Int>) -> Result<Self, SignalError> {
-        let [rows, _] = student_logits.dims();
-        one_a_row("labels", rows, labels.dims()[0])?;
-        Ok(Self {
-            student_logits: single(student_logits),
+        Self::of_logits(student_logits).with_labels(labels)
+    }
+
+    /// Signals of a student without labels.
+    ///
+    /// # Shapes
+    /// - `student_logits`: `[batch, classes]`
+    pub fn of_logits(student_logits: Tensor<2>) -> Self {
+        let student_logits = Some(bounded(single(student_logits)));
+        Self { student_logits, ..Self::empty() }
+    }
+
+    /// Signals of features alone, for objectives whose terms compare nothing else.
+    pub fn of_features(student: impl Into<Features>, teacher: impl Into<Features>) -> Self {
+        Self::empty().with_features(student.into(), teacher.into())
+    }
+
+    fn empty() -> Self {
+        Self {
+            student_logits: None,
             teacher_logits: None,
-            labels,
+            labels: None,
+            in_range: false,
             epoch: 1,
             mask: None,
             weights: None,
             features: Default::default(),
             contrast: None,
-        })
+        }
     }
 
     /// Signals of sequences: each position is a row, and only those of `mask` count.
@@ -72,19 +90,37 @@ impl Signals {
         }
     }
 
+    /// The same signals with labels.
+    ///
+    /// # Shapes
+    /// - `labels`: `[batch]`, each below the number of classes
+    ///
+    /// # Errors
+    /// [`SignalError::Rows`] unless there is one label a row.
+    pub fn with_labels(mut self, labels: Tensor<1, Int>) -> Result<Self, SignalError> {
+        self.check_rows("labels", labels.dims()[0])?;
+        self.labels = Some(match &self.mask {
+            Some(mask) => labels.mask_fill(mask.clone().bool_not(), 0),
+            None => labels,
+        });
+        Ok(self)
+    }
+
     /// The same signals with the teacher's logits, cut off from any gradient.
     ///
     /// # Shapes
     /// - `teacher_logits`: `[batch, classes]`, the student's shape
     ///
     /// # Errors
-    /// [`SignalError::TeacherShape`] where the shapes differ.
+    /// [`SignalError::TeacherShape`] where the shapes differ, [`SignalError::NoLogits`] where the student has none.
     pub fn with_teacher(mut self, teacher_logits: Tensor<2>) -> Result<Self, SignalError> {
-        let (student, teacher) = (self.student_logits.dims(), teacher_logits.dims());
-        if student != teacher {
-            return Err(SignalError::TeacherShape { student, teacher });
+        let student = self.student_logits("teacher")?;
+        let (ours, theirs) = (student.dims(), teacher_logits.dims());
+        if ours != theirs {
+            return Err(SignalError::TeacherShape { student: ours, teacher: theirs });
         }
-        self.teacher_logits = Some(self.without_ignored(single(teacher_logits.detach())));
+        let teacher = bounded(as_type(teacher_logits.detach(), student.dtype()));
+        self.teacher_logits = Some(self.without_ignored(teacher));
         Ok(self)
     }
 
@@ -98,10 +134,10 @@ impl Signals {
     /// # Errors
     /// [`SignalError::Rows`] unless there is one entry a row.
     pub fn with_mask(mut self, mask: Tensor<1, Bool>) -> Result<Self, SignalError> {
-        one_a_row("entries of the mask", self.rows(), mask.dims()[0])?;
-        self.labels = self.labels.mask_fill(mask.clone().bool_not(), 0);
+        self.check_rows("entries of the mask", mask.dims()[0])?;
+        self.labels = self.labels.map(|labels| labels.mask_fill(mask.clone().bool_not(), 0));
         self.mask = Some(mask);
-        self.student_logits = self.without_ignored(self.student_logits.clone());
+        self.student_logits = self.student_logits.clone().map(|z| self.without_ignored(z));
         self.teacher_logits = self.teacher_logits.clone().map(|z| self.without_ignored(z));
         Ok(self)
     }
@@ -115,8 +151,8 @@ impl Signals {
     /// # Errors
     /// [`SignalError::Rows`] unless there is one weight a row.
     pub fn with_sample_weights(mut self, weights: Tensor<1>) -> Result<Self, SignalError> {
-        one_a_row("sample weights", self.rows(), weights.dims()[0])?;
-        self.weights = Some(single(weights.detach()));
+        self.check_rows("sample weights", weights.dims()[0])?;
+        self.weights = Some(weights.detach());
         Ok(self)
     }
 
@@ -136,6 +172,15 @@ impl Signals {
         self
     }
 
+    /// The same signals, whose labels and places in memory banks are known to be in range.
+    /// [`Objective::evaluate`](crate::Objective::evaluate) does not read them then, for which it would wait for the
+    /// device in every step.
+    #[must_use]
+    pub fn assume_in_range(mut self) -> Self {
+        self.in_range = true;
+        self
+    }
+
     /// The same features and places outside of autodiff, for what is made of them once.
     pub(crate) fn without_autodiff(&self) -> Self {
         let plain = |features: &Features| features.clone().map(Tensor::without_autodiff);
@@ -151,8 +196,11 @@ impl Signals {
     }
 
     /// The student's logits, `[batch, classes]`.
-    pub fn student_logits(&self) -> Tensor<2> {
-        self.student_logits.clone()
+    ///
+    /// # Errors
+    /// [`SignalError::NoLogits`] where there are none, with the name of the asking `term`.
+    pub fn student_logits(&self, term: &'static str) -> Result<Tensor<2>, SignalError> {
+        self.student_logits.clone().ok_or(SignalError::NoLogits { term })
     }
 
     /// The teacher's logits, `[batch, classes]`, without a gradient.
@@ -164,8 +212,16 @@ impl Signals {
     }
 
     /// The labels, `[batch]`.
-    pub fn labels(&self) -> Tensor<1, Int> {
-        self.labels.clone()
+    ///
+    /// # Errors
+    /// [`SignalError::NoLabels`] where there are none, with the name of the asking `term`.
+    pub fn labels(&self, term: &'static str) -> Result<Tensor<1, Int>, SignalError> {
+        self.labels.clone().ok_or(SignalError::NoLabels { term })
+    }
+
+    /// Number of classes of the logits, where there are logits.
+    pub fn classes(&self) -> Option<usize> {
+        self.student_logits.as_ref().map(|logits| logits.dims()[1])
     }
 
     /// The epoch, from 1.
@@ -177,10 +233,14 @@ impl Signals {
     /// `[batch, width, 1, places]`.
     ///
     /// # Errors
-    /// [`SignalError::NoFeatures`] where there are none of this name.
-    pub fn features(&self, pair: &[String; 2]) -> Result<[Tensor<4>; 2], SignalError> {
+    /// [`SignalError::NoFeatures`] where there are none of this name, with the name of the asking `term`, and
+    /// [`SignalError::FeatureBatch`] where they are of two batches.
+    pub fn features(&self, term: &str, pair: &[String; 2]) -> Result<[Tensor<4>; 2], SignalError> {
         let [student, teacher] = &self.features;
-        Ok([student.get(&pair[0], "student")?, teacher.get(&pair[1], "teacher")?])
+        let student = student.get(&pair[0], term, "student")?;
+        let teacher = as_type(teacher.get(&pair[1], term, "teacher")?, student.dtype());
+        check_batches(term, pair, [student.dims()[0], teacher.dims()[0]], self.rows())?;
+        Ok([student, teacher])
     }
 
     /// Names and shapes of the features of student and teacher.
@@ -204,28 +264,57 @@ impl Signals {
     /// Mean over the rows that count of one value each, times the row's weight, `[batch, 1]` to `[1]`.
     /// The one place where losses of logits become means.
     pub fn mean(&self, per_row: Tensor<2>) -> Tensor<1> {
-        let column = |values: Tensor<1>| values.unsqueeze_dim::<2>(1);
+        let dtype = per_row.dtype();
         let weighted = match &self.weights {
-            Some(weights) => per_row * column(weights.clone()),
+            Some(weights) => per_row * as_type(weights.clone(), dtype).unsqueeze_dim::<2>(1),
             None => per_row,
         };
         match &self.mask {
             None => weighted.mean(),
             Some(mask) => {
-                let counts = mask.clone().float();
+                let counts = as_type(mask.clone().float(), dtype);
                 let rows = counts.clone().sum().clamp_min(1.0);
-                (weighted * column(counts)).sum() / rows
+                (weighted * counts.unsqueeze_dim::<2>(1)).sum() / rows
             }
         }
     }
 
-    /// The device of the student's logits.
+    /// The device of the student's tensors.
     pub fn device(&self) -> Device {
-        self.student_logits.device()
+        let logits = self.student_logits.as_ref().map(Tensor::device);
+        logits.or_else(|| self.features[0].device()).unwrap_or_default()
     }
 
-    fn rows(&self) -> usize {
-        self.student_logits.dims()[0]
+    /// The type in which the student's features are compared.
+    pub(crate) fn feature_type(&self) -> DType {
+        self.features[0].dtype().unwrap_or(DType::F32)
+    }
+
+    /// Refuses what has no rows, and labels and places out of their range.
+    pub(crate) fn check(&self) -> Result<(), SignalError> {
+        if self.rows() == Some(0) || self.classes() == Some(0) {
+            return Err(SignalError::Empty);
+        }
+        if let Some(contrast) = &self.contrast {
+            contrast.check(self.in_range)?;
+        }
+        match (&self.labels, self.classes()) {
+            (Some(labels), Some(classes)) if !self.in_range => check_labels(labels, classes),
+            _ => Ok(()),
+        }
+    }
+
+    /// Rows of logits, or samples that have features.
+    fn rows(&self) -> Option<usize> {
+        let logits = self.student_logits.as_ref().map(|logits| logits.dims()[0]);
+        logits.or_else(|| self.features[0].batch())
+    }
+
+    fn check_rows(&self, what: &'static str, count: usize) -> Result<(), SignalError> {
+        match self.rows() {
+            Some(rows) if rows != count => Err(SignalError::Rows { what, rows, count }),
+            _ => Ok(()),
+        }
     }
 
     /// Logits with zeros in the rows that do not count: what stands there may be no number at all.
@@ -241,8 +330,33 @@ impl Signals {
     }
 }
 
-fn one_a_row(what: &'static str, rows: usize, count: usize) -> Result<(), SignalError> {
-    if count == rows { Ok(()) } else { Err(SignalError::Rows { what, rows, count }) }
+/// Rows of logits may be the places of sequences: several to a sample.
+fn check_batches(
+    term: &str,
+    pair: &[String; 2],
+    [student, teacher]: [usize; 2],
+    rows: Option<usize>,
+) -> Result<(), SignalError> {
+    let fit = student > 0 && rows.is_none_or(|rows| rows % student == 0);
+    if student == teacher && fit {
+        return Ok(());
+    }
+    let [ours, theirs] = pair.clone();
+    Err(SignalError::FeatureBatch {
+        term: term.to_owned(),
+        student: (ours, student),
+        teacher: (theirs, teacher),
+        rows,
+    })
+}
+
+fn check_labels(labels: &Tensor<1, Int>, classes: usize) -> Result<(), SignalError> {
+    let labels: Vec<i64> = labels.to_data().iter::<i64>().collect();
+    let in_range = 0..classes as i64;
+    match labels.iter().position(|label| !in_range.contains(label)) {
+        Some(row) => Err(SignalError::Label { row, label: labels[row], classes }),
+        None => Ok(()),
+    }
 }
 
 /// In single precision at the least: squares and exponents leave the range of half precision.
@@ -251,4 +365,9 @@ fn single<const D: usize>(tensor: Tensor<D>) -> Tensor<D> {
         DType::F16 | DType::BF16 => tensor.cast(FloatDType::F32),
         _ => tensor,
     }
+}
+
+/// Values of another type brought to that of those beside them.
+pub(crate) fn as_type<const D: usize>(tensor: Tensor<D>, dtype: DType) -> Tensor<D> {
+    if tensor.dtype() == dtype { tensor } else { tensor.cast(dtype) }
 }

@@ -2,7 +2,11 @@
 
 use burn::tensor::{Tensor, activation::log_softmax};
 
-use crate::{ConfigError, Schedule, SignalError, Signals};
+use crate::{
+    ConfigError, Schedule, SignalError, Signals,
+    distributions::{NOTHING, Softened},
+    range::in_range,
+};
 
 /// `log softmax(z / T)` over the classes, in log space.
 ///
@@ -10,7 +14,7 @@ use crate::{ConfigError, Schedule, SignalError, Signals};
 /// - `logits`: `[batch, classes]`
 /// - output: `[batch, classes]`, in nats
 pub fn log_softmax_at(logits: Tensor<2>, temperature: f64) -> Tensor<2> {
-    log_softmax(logits / temperature, 1)
+    log_softmax(logits * temperature.recip(), 1)
 }
 
 /// `T² · mean_b Σ_c p_t (log p_t − log p_s)` with `p = softmax(z / T)`, in nats.
@@ -23,9 +27,8 @@ pub fn log_softmax_at(logits: Tensor<2>, temperature: f64) -> Tensor<2> {
 /// - `student`, `teacher`: `[batch, classes]`
 /// - output: `[1]`
 pub fn soft_target_kl(student: Tensor<2>, teacher: Tensor<2>, temperature: f64) -> Tensor<1> {
-    let log_student = log_softmax_at(student, temperature);
-    let log_teacher = log_softmax_at(teacher, temperature);
-    divergence(log_teacher, log_student).mean() * (temperature * temperature)
+    let softened = Softened::new(bounded(student), bounded(teacher), temperature);
+    softened.distributions().kl().mean() * (temperature * temperature)
 }
 
 /// Logits with mean 0 and deviation 1 in each row: `(z − mean) / std`, `[batch, classes]`.
@@ -33,12 +36,24 @@ pub fn soft_target_kl(student: Tensor<2>, teacher: Tensor<2>, temperature: f64) 
 /// Logit standardisation (Sun et al. 2024, arXiv:2403.01427, equation 6): the student learns how classes
 /// relate and not how large the teacher's logits are. The deviation is the unbiased one; 1e-7 of the
 /// reference `logit-standardization-KD` stands under the root here, squared, which keeps the gradient of
-/// equal logits finite.
+/// equal logits finite. Classes at −∞ stay there and count for neither mean nor deviation.
 pub fn standardise(logits: Tensor<2>) -> Tensor<2> {
-    let [_, classes] = logits.dims();
-    let centred = logits.clone() - logits.mean_dim(1);
-    let variance = centred.clone().powi_scalar(2).sum_dim(1) / (classes.max(2) - 1) as f64;
-    centred / (variance + 1e-14).sqrt()
+    let logits = bounded(logits);
+    let nothing = logits.clone().lower_equal_elem(NOTHING);
+    let classes = nothing.clone().bool_not().float().cast(logits.dtype()).sum_dim(1);
+    let there = |x: Tensor<2>| x.mask_fill(nothing.clone(), 0.0);
+    let mean = there(logits.clone()).sum_dim(1) / classes.clone().clamp_min(1.0);
+    let (centred, scale) = in_range(there(logits - mean), 1);
+    let variance = centred.clone().powi_scalar(2).sum_dim(1) / (classes - 1.0).clamp_min(1.0);
+    let smallest = scale.powi_scalar(-2) * 1e-14;
+    (centred / (variance + smallest).sqrt()).mask_fill(nothing, NOTHING)
+}
+
+/// Logits that are never below what counts as no probability: a class may be at −∞, or at the lowest number of its
+/// type. What is not a number stays so.
+pub(crate) fn bounded(logits: Tensor<2>) -> Tensor<2> {
+    let nothing = logits.clone().lower_elem(NOTHING);
+    logits.mask_fill(nothing, NOTHING)
 }
 
 /// How a term softens the outputs of both networks.
@@ -54,17 +69,16 @@ impl Softening {
         Ok(Self { temperature, standardise })
     }
 
-    /// Log distributions of student and teacher, `[batch, classes]` each.
+    /// Softened outputs of student and teacher, `[batch, classes]` each.
     pub(crate) fn of_both(
         &self,
         signals: &Signals,
         term: &'static str,
-    ) -> Result<(Tensor<2>, Tensor<2>), SignalError> {
-        let softened = |logits: Tensor<2>| {
-            let logits = if self.standardise { standardise(logits) } else { logits };
-            log_softmax_at(logits, self.temperature.at(signals.epoch()))
-        };
-        Ok((softened(signals.student_logits()), softened(signals.teacher_logits(term)?)))
+    ) -> Result<Softened, SignalError> {
+        let logits = [signals.student_logits(term)?, signals.teacher_logits(term)?];
+        let [student, teacher] =
+            logits.map(|logits| if self.standardise { standardise(logits) } else { logits });
+        Ok(Softened::new(student, teacher, self.temperature.at(signals.epoch())))
     }
 
     /// The mean of a value a row, times T²: it keeps the size of gradients of softened outputs when T
@@ -78,8 +92,13 @@ impl Softening {
         loss * self.temperature.at(signals.epoch()).powi(2)
     }
 
-    /// Standardised logits of two classes are the same whatever the network says.
-    pub(crate) fn check_classes(&self, classes: usize) -> Result<(), ConfigError> {
+    /// One class has nothing to be told from, and standardised logits of two are the same whatever the network says.
+    pub(crate) fn check_classes(
+        &self,
+        term: &'static str,
+        classes: usize,
+    ) -> Result<(), ConfigError> {
+        check_two_classes(term, classes)?;
         match self.standardise && classes < 3 {
             true => {
                 let expected = "false for less than three classes: only signs would be left";
@@ -96,23 +115,12 @@ impl Softening {
     }
 }
 
-/// `Σ_c p (log p − log q)` of each row, both given as logarithms, `[batch, classes]` to `[batch, 1]`.
-pub(crate) fn divergence(log_p: Tensor<2>, log_q: Tensor<2>) -> Tensor<2> {
-    (log_p.clone().exp() * (log_p - log_q)).sum_dim(1)
+/// Refuses a distribution over one class: its loss is 0 whatever the network says.
+pub(crate) fn check_two_classes(term: &'static str, classes: usize) -> Result<(), ConfigError> {
+    if classes < 2 {
+        let expected =
+            format!("a term for logits of {classes} class: this one compares at least two");
+        return Err(ConfigError::new("term", term, expected));
+    }
+    Ok(())
 }
-
-/// `log Σ_c exp(x)` of each row, `[batch, classes]` to `[batch, 1]`.
-pub(crate) fn log_sum_exp(x: Tensor<2>) -> Tensor<2> {
-    let largest = x.clone().detach().max_dim(1);
-    (x - largest.clone()).exp().sum_dim(1).log() + largest
-}
-
-/// `log(exp(a) + exp(b))` of each pair.
-pub(crate) fn log_add_exp(a: Tensor<2>, b: Tensor<2>) -> Tensor<2> {
-    let largest = a.clone().detach().max_pair(b.clone().detach());
-    ((a - largest.clone()).exp() + (b - largest.clone()).exp()).log() + largest
-}
-
-/// Log of a probability that is none: far below every logit that `f32` can soften, and finite, so
-/// that differences and gradients stay numbers.
-pub(crate) const NOTHING: f32 = -1e30;

@@ -1,6 +1,6 @@
 //! Named places of networks: the features there and their shapes.
 
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Device, Tensor};
 
 use crate::SignalError;
 
@@ -103,11 +103,36 @@ impl Features {
         self
     }
 
-    pub(crate) fn get(&self, name: &str, network: &'static str) -> Result<Tensor<4>, SignalError> {
+    /// Samples of the batch, of the first features.
+    pub(crate) fn batch(&self) -> Option<usize> {
+        self.0.first().map(|(_, feature)| feature.values.dims()[0])
+    }
+
+    /// Type of the first features.
+    pub(crate) fn dtype(&self) -> Option<DType> {
+        self.0.first().map(|(_, feature)| feature.values.dtype())
+    }
+
+    /// Device of the first features.
+    pub(crate) fn device(&self) -> Option<Device> {
+        self.0.first().map(|(_, feature)| feature.values.device())
+    }
+
+    pub(crate) fn get(
+        &self,
+        name: &str,
+        term: &str,
+        network: &'static str,
+    ) -> Result<Tensor<4>, SignalError> {
         let found = self.0.iter().find(|(other, _)| other == name);
         found.map(|(_, feature)| feature.values.clone()).ok_or_else(|| {
             let known: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
-            SignalError::NoFeatures { name: name.to_owned(), network, known: known.join(", ") }
+            SignalError::NoFeatures {
+                term: term.to_owned(),
+                name: name.to_owned(),
+                network,
+                known: if known.is_empty() { "nothing".to_owned() } else { known.join(", ") },
+            }
         })
     }
 }
@@ -118,9 +143,14 @@ impl<S: Into<String>, V: Into<FeatureValues>> FromIterator<(S, V)> for Features 
     }
 }
 
+impl<S: Into<String>, V: Into<FeatureValues>, const N: usize> From<[(S, V); N]> for Features {
+    fn from(features: [(S, V); N]) -> Self {
+        features.into_iter().collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
     use distill_testkit::values;
 
     use super::*;
@@ -144,7 +174,7 @@ mod tests {
             TapShape::map("pooled", [7, 1, 1]),
         ];
         assert_eq!(features.shapes(), expected);
-        let sequence = features.get("tokens", "student").unwrap();
+        let sequence = features.get("tokens", "hint", "student").unwrap();
         assert_eq!(values(sequence), [1.0, 3.0, 5.0, 2.0, 4.0, 6.0], "width by places");
     }
 }

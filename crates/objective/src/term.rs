@@ -3,9 +3,8 @@
 use std::fmt::Debug;
 
 use burn::tensor::Tensor;
-use rand_core::RngCore;
 
-use crate::{ConfigError, Connector, Layer, Places, SignalError, Signals};
+use crate::{ConfigError, Connector, Initial, Layer, Places, SignalError, Signals};
 
 /// What a term is given for one batch.
 #[derive(Debug)]
@@ -86,14 +85,14 @@ pub trait Term: Debug + Send + Sync {
         None
     }
 
-    /// What it trains beside the student, made by a dry run.
+    /// What it trains beside the student, made by a dry run, with weights from `initial`.
     ///
     /// # Errors
     /// [`SignalError`] for features that it cannot compare.
     fn connect(
         &self,
         _dry_run: Inputs<'_>,
-        _rng: &mut dyn RngCore,
+        _initial: &mut Initial,
     ) -> Result<Option<Connector>, SignalError> {
         Ok(None)
     }

@@ -174,7 +174,9 @@ fn check(name: &str) {
 }
 
 fn check_case(case: &Case, device: &Device, place: &str) {
-    for compared in case.compare(device) {
+    // Most references differ from ours in how small numbers are added, by less than 1e-7.
+    let double = case.compare_in_double(device, 0.1);
+    for compared in case.compare(device).into_iter().chain(double) {
         let Compared { what, off, allowed } = compared;
         assert!(off < allowed, "{place}: {what} off by {off:e}, expected below {allowed:e}");
     }

@@ -2,13 +2,11 @@
 
 use burn::{
     module::{Module, ModuleMapper, ModuleVisitor, Param},
-    tensor::{Bool, Device, Gradients, Int, Tensor, TensorData},
+    tensor::{Bool, DType, Device, Gradients, Int, Tensor, TensorData},
 };
-use distill_objective::{
-    Connectors, Contrast, Features, Objective, Signals, TermConfig, rand_core::RngCore,
-};
+use distill_objective::{Connectors, Contrast, Features, Objective, Signals, TermConfig};
 
-use crate::{Case, Numbers, matrix, relative_l2, values};
+use crate::{Case, Numbers, matrix_in, relative_l2, values};
 
 /// How far something computed is from what it should be.
 #[derive(Debug, Clone)]
@@ -17,7 +15,7 @@ pub struct Compared {
     pub what: String,
     /// Norm of the difference over the norm of what it should be.
     pub off: f64,
-    /// What `f32` may be off by.
+    /// What the precision may be off by.
     pub allowed: f64,
 }
 
@@ -29,8 +27,9 @@ impl Case {
     pub fn signals(&self, student: Tensor<2>, device: &Device) -> Signals {
         let device =
             if student.device().is_autodiff() { device.clone().autodiff() } else { device.clone() };
+        let student_type = student.dtype();
         let labels = Tensor::<1, Int>::from_data(self.labels.as_slice(), &device);
-        let teacher = matrix(&self.teacher, &device.clone().inner());
+        let teacher = matrix_in(&self.teacher, &device.clone().inner(), student_type);
         let fits = "signals of one batch fit together";
         let mut signals =
             Signals::new(student, labels).expect(fits).with_teacher(teacher).expect(fits);
@@ -39,7 +38,7 @@ impl Case {
             signals = signals.with_mask(mask).expect(fits);
         }
         if let Some(weights) = &self.sample_weights {
-            let weights = Tensor::<1>::from_data(weights.as_slice(), &device);
+            let weights = Tensor::<1>::from_data(weights.as_slice(), (&device, student_type));
             signals = signals.with_sample_weights(weights).expect(fits);
         }
         if !self.positives.is_empty() {
@@ -55,19 +54,33 @@ impl Case {
         signals
     }
 
-    /// Loss, gradients and what a step leaves behind, each beside the file's numbers.
+    /// Loss, gradients and what a step leaves behind in single precision, each beside the file's numbers.
     ///
     /// # Panics
     /// Where the file is malformed: it is part of the repository.
     pub fn compare(&self, device: &Device) -> Vec<Compared> {
+        self.compare_in(DType::F32, device)
+    }
+
+    /// The same in double precision, where `share` of what single precision may be off by is allowed.
+    ///
+    /// # Panics
+    /// Where the file is malformed: it is part of the repository.
+    pub fn compare_in_double(&self, device: &Device, share: f64) -> Vec<Compared> {
+        let mut all = self.compare_in(DType::F64, device);
+        all.iter_mut().for_each(|compared| compared.allowed *= share);
+        all
+    }
+
+    fn compare_in(&self, dtype: DType, device: &Device) -> Vec<Compared> {
         let autodiff = device.clone().autodiff();
-        let student = matrix(&self.student, &autodiff).require_grad();
-        let maps = self.student_features.iter().map(|numbers| map(numbers, &autodiff));
+        let student = matrix_in(&self.student, &autodiff, dtype).require_grad();
+        let maps = self.student_features.iter().map(|numbers| map(numbers, &autodiff, dtype));
         let maps: Vec<Tensor<4>> = maps.map(Tensor::require_grad).collect();
         let names = self.student_features.iter().map(|numbers| numbers.name.clone());
         let ours: Features = names.zip(maps.clone()).collect();
         let theirs = self.teacher_features.iter();
-        let theirs = theirs.map(|numbers| (numbers.name.clone(), map(numbers, device)));
+        let theirs = theirs.map(|numbers| (numbers.name.clone(), map(numbers, device, dtype)));
         let signals = self.signals(student.clone(), device).with_features(ours, theirs.collect());
         let term: TermConfig = serde_json::from_value(self.term.clone()).expect("a term");
         let objective = Objective::new(&[term]).expect("a valid term");
@@ -77,10 +90,9 @@ impl Case {
         let loss = values(total.clone())[0];
         let gradients = total.backward();
 
-        // Terms of about one nat cancel in f32 before T² and a factor are applied to what is left.
-        let number = |field: &str| self.term[field].as_f64().unwrap_or(1.0);
-        let scale = number("temperature").powi(2) * number("non_target").max(1.0);
-        let off = (loss - self.loss).abs() / (self.loss.abs() + scale / 20.0);
+        // Where a file says what is allowed, small losses count like large ones.
+        let floor = if self.allowed.is_some() { 1e-9 } else { 0.05 };
+        let off = (loss - self.loss).abs() / (self.loss.abs() + floor);
         let mut all = vec![Compared { what: "loss".to_owned(), off, allowed: 2e-6 }];
         let mut compare = |what: &str, ours: Option<Vec<f64>>, expected: &[f64], floor, allowed| {
             let ours = ours.unwrap_or_else(|| vec![0.0; expected.len()]);
@@ -96,6 +108,7 @@ impl Case {
         let numbers = self.student_features.iter().chain(&self.connector);
         let norms = numbers.filter_map(|numbers| numbers.gradient.as_deref()).map(norm);
         let floor = 0.01 * norms.fold(0.0, f64::max);
+        let floor = if self.allowed.is_some() { floor } else { floor.max(1e-6) };
         let allowed = if self.student.len() == 2 { 1e-4 } else { 2e-5 };
         for (numbers, map) in self.student_features.iter().zip(&maps) {
             let expected = numbers.gradient.as_ref().expect("the student's have a gradient");
@@ -112,12 +125,15 @@ impl Case {
                 compare(&numbers.name, ours, expected, 0.0, 2e-6);
             }
         }
+        if let Some(allowed) = self.allowed {
+            all.iter_mut().for_each(|compared| compared.allowed = allowed);
+        }
         all
     }
 
     /// The objective's connectors with the weights of the file.
     fn connectors(&self, objective: &Objective, signals: &Signals) -> Connectors {
-        let connectors = objective.connect(signals, &mut Steps(0)).expect("features that fit");
+        let connectors = objective.connect(signals, 0).expect("features that fit");
         let mut given = Given { order: order(&self.connector), numbers: &self.connector };
         let connectors = connectors.map(&mut given);
         assert!(given.order.is_empty(), "the connector has every tensor of the file");
@@ -129,9 +145,9 @@ fn norm(values: &[f64]) -> f64 {
     values.iter().map(|value| value * value).sum::<f64>().sqrt()
 }
 
-fn map(numbers: &Numbers, device: &Device) -> Tensor<4> {
-    let values: Vec<f32> = numbers.values.iter().map(|value| *value as f32).collect();
-    Tensor::from_data(TensorData::new(values, numbers.shape.clone()), device)
+fn map(numbers: &Numbers, device: &Device, dtype: DType) -> Tensor<4> {
+    let data = TensorData::new(numbers.values.clone(), numbers.shape.clone());
+    Tensor::from_data(data, (device, dtype))
 }
 
 /// Places of the file's tensors in the order in which the module visits them.
@@ -164,10 +180,10 @@ impl ModuleMapper for Given<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let numbers = &self.numbers[self.order.pop().expect("as many tensors as the file has")];
         assert_eq!(param.dims().to_vec(), numbers.shape, "{}", numbers.name);
-        let values: Vec<f32> = numbers.values.iter().map(|value| *value as f32).collect();
         param.map(|old| {
-            let data = TensorData::new(values, numbers.shape.clone());
-            Tensor::<D>::from_data(data, &old.device()).set_require_grad(old.is_require_grad())
+            let data = TensorData::new(numbers.values.clone(), numbers.shape.clone());
+            let given = Tensor::<D>::from_data(data, (&old.device(), old.dtype()));
+            given.set_require_grad(old.is_require_grad())
         })
     }
 }
@@ -198,23 +214,5 @@ impl ModuleVisitor for Read<'_> {
             Some(gradients) => param.grad(gradients).map(values),
             None => Some(values(param.val())),
         });
-    }
-}
-
-/// Numbers that do not matter: the file's take their place.
-struct Steps(u64);
-
-impl RngCore for Steps {
-    fn next_u32(&mut self) -> u32 {
-        self.next_u64() as u32
-    }
-
-    fn next_u64(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        self.0
-    }
-
-    fn fill_bytes(&mut self, _: &mut [u8]) {
-        unreachable!("numbers are drawn one by one")
     }
 }

@@ -48,6 +48,9 @@ pub struct Case {
     /// Places of other samples in them, for each sample.
     #[serde(default)]
     pub negatives: Vec<Vec<i32>>,
+    /// What single precision may be off by, where that is more than usual.
+    #[serde(default)]
+    pub allowed: Option<f64>,
     /// The loss without its weight.
     pub loss: f64,
     /// Gradient of the loss with respect to the student logits.

@@ -4,7 +4,7 @@ mod compared;
 mod differences;
 mod golden;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 
 pub use compared::Compared;
 pub use differences::{numeric_gradient, relative_l2};
@@ -17,11 +17,16 @@ pub fn cpu_devices() -> Vec<(&'static str, Device)> {
     vec![("flex", Device::flex()), ("ndarray", ndarray)]
 }
 
-/// A matrix from its rows.
+/// A matrix from its rows, in single precision.
 pub fn matrix(rows: &[Vec<f64>], device: &Device) -> Tensor<2> {
+    matrix_in(rows, device, DType::F32)
+}
+
+/// A matrix from its rows.
+pub fn matrix_in(rows: &[Vec<f64>], device: &Device, dtype: DType) -> Tensor<2> {
     let shape = [rows.len(), rows.first().map_or(0, Vec::len)];
-    let values: Vec<f32> = rows.iter().flatten().map(|value| *value as f32).collect();
-    Tensor::from_data(TensorData::new(values, shape), device)
+    let values: Vec<f64> = rows.iter().flatten().copied().collect();
+    Tensor::from_data(TensorData::new(values, shape), (device, dtype))
 }
 
 /// All values of a tensor, as `f64`.

@@ -84,8 +84,9 @@ fn micro_batch(
         forward.run(learner, batch, epoch, draws)?;
     let peers = all.split_off(1);
     let signals = all.swap_remove(0);
-    let classes = signals.student_logits().without_autodiff().argmax(1).flatten::<1>(0, 1);
-    let correct = classes.equal(signals.labels().without_autodiff()).float().sum();
+    let logits = signals.student_logits("top-1")?.without_autodiff();
+    let labels = signals.labels("top-1")?.without_autodiff();
+    let correct = logits.argmax(1).flatten::<1>(0, 1).equal(labels).float().sum();
     let value = objective.evaluate_with(&signals, &mut learner.connectors)?;
     drop(signals);
     let loss = times(value.total.clone().without_autodiff(), share);

@@ -80,7 +80,8 @@ impl Forward<'_> {
                 (output.output.clone(), output.features.clone())
             }
         };
-        let mut signals = Signals::new(logits, batch.labels.autodiff())?.in_epoch(epoch);
+        let mut signals =
+            Signals::new(logits, batch.labels.autodiff())?.assume_in_range().in_epoch(epoch);
         if let Some((logits, theirs)) = teacher {
             let theirs = features(theirs, Tensor::autodiff);
             signals = signals
@@ -106,7 +107,7 @@ impl Forward<'_> {
         let asked = self.setup.objective.negatives().zip(self.setup.data.negatives);
         let Some((count, negatives)) = asked else { return Ok(None) };
         let device = &self.device.clone().autodiff();
-        let drawn = negatives.draw(batch.classes()?, count, rng);
+        let drawn = negatives.draw(batch.classes()?, count, || rng.next_u32());
         let places = negatives.samples();
         if let Some(id) = batch.samples.iter().find(|id| **id >= places as u64) {
             return Err(DriverError::Data(DataError::Batch {

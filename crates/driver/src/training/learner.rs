@@ -13,6 +13,8 @@ use distill_objective::{
     Connectors, Contrast, FeatureValues, Features, Objective, SignalError, Signals, TapShape,
 };
 
+use rand_core::RngCore;
+
 use super::Precision;
 use crate::{
     DriverError, Preprocessing,
@@ -66,8 +68,8 @@ impl Learner {
         let (ours, theirs) = (features(ours, |map| map), features(theirs, |map| map));
         let signals = Signals::new(logits, batch.labels)?.with_features(ours, theirs);
         let signals = signals.with_contrast(places(train.samples(), device));
-        let mut rng = KeyedRng::new(seed, 0, CONNECTORS, Operation::Weights);
-        let connectors = objective.connect(&signals, &mut rng)?;
+        let seed = KeyedRng::new(seed, 0, CONNECTORS, Operation::Weights).next_u64();
+        let connectors = objective.connect(&signals, seed)?;
         Ok(Self { connectors, ..Self::new(network) })
     }
 
@@ -121,8 +123,7 @@ pub(crate) fn try_connection(
     let signals = Signals::new(logits, Tensor::<1, Int>::zeros([1], device))?
         .with_features(zeros(&ours, &of_ours), zeros(&theirs, &of_theirs))
         .with_contrast(places(1, device));
-    let mut rng = KeyedRng::new(0, 0, CONNECTORS, Operation::Weights);
-    objective.connect(&signals, &mut rng)?;
+    objective.connect(&signals, 0)?;
     Ok(())
 }
 

@@ -27,7 +27,7 @@ pub(super) fn signals(
         let others = logits.iter().enumerate().filter(|(other, _)| *other != at);
         let others = others.map(|(_, logits)| (logits.clone().without_autodiff(), share));
         let teacher = ensemble_logits(others, Average::Arithmetic, 1.0);
-        let signals = Signals::new(own.clone(), labels.clone())?.in_epoch(epoch);
+        let signals = Signals::new(own.clone(), labels.clone())?.assume_in_range().in_epoch(epoch);
         all.push(signals.with_teacher(teacher.autodiff())?);
     }
     Ok(all)
@@ -82,7 +82,7 @@ mod tests {
         assert!((of_mean - expected).abs() < 1e-5 * expected, "{of_mean} {expected}");
 
         // And none reaches those that it learns from.
-        let labels = signals[0].labels();
+        let labels = signals[0].labels("top-1").expect("it has labels");
         let again = super::signals(&learner, images.clone().into(), labels.clone(), 1)
             .expect("they fit together");
         let of_first = objective.evaluate(&again[0]).expect("it has a teacher").total;

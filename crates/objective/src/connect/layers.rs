@@ -1,14 +1,15 @@
-//! Layers of connectors, with weights from the caller's generator.
+//! Layers of connectors.
 
 use burn::{
     module::{Module, Param},
     tensor::{
-        Device, Tensor, TensorData,
+        Tensor,
         module::{batch_norm_train, conv_transpose2d, conv2d},
         ops::{ConvOptions, ConvTransposeOptions},
     },
 };
-use rand_core::RngCore;
+
+use super::Initial;
 
 /// A convolution, or a transposed one, with the weights as PyTorch lays them out.
 #[derive(Module, Debug)]
@@ -22,48 +23,32 @@ pub struct Conv {
 
 impl Conv {
     /// One pixel to one pixel, without bias; weights uniform in ±1/√inputs.
-    pub fn pixelwise(
-        inputs: usize,
-        outputs: usize,
-        rng: &mut dyn RngCore,
-        device: &Device,
-    ) -> Self {
-        Self::new([outputs, inputs, 1, 1], 1, 0, rng, device)
+    pub fn pixelwise(inputs: usize, outputs: usize, initial: &mut Initial) -> Self {
+        Self::new([outputs, inputs, 1, 1], 1, 0, initial)
     }
 
     /// `weight`: `[outputs, inputs, height, width]`; uniform in ±1/√fan_in, PyTorch's default.
-    pub fn new(
-        weight: [usize; 4],
-        stride: usize,
-        padding: usize,
-        rng: &mut dyn RngCore,
-        device: &Device,
-    ) -> Self {
+    pub fn new(weight: [usize; 4], stride: usize, padding: usize, initial: &mut Initial) -> Self {
         let fan_in = weight[1] * weight[2] * weight[3];
-        let weight = draw(weight, 1.0 / (fan_in as f64).sqrt(), rng, device);
+        let weight = initial.uniform(weight, 1.0 / (fan_in as f64).sqrt());
         Self { weight: Param::from_tensor(weight), bias: None, stride, padding, transposed: false }
     }
 
     /// Twice the size: 4x4, stride 2, padding 1, with bias.
-    pub(crate) fn doubling(
-        inputs: usize,
-        outputs: usize,
-        rng: &mut dyn RngCore,
-        device: &Device,
-    ) -> Self {
+    pub(crate) fn doubling(inputs: usize, outputs: usize, initial: &mut Initial) -> Self {
         // PyTorch counts the fan of a transposed weight over its second dimension.
         let bound = 1.0 / ((outputs * 16) as f64).sqrt();
-        let weight = Param::from_tensor(draw([inputs, outputs, 4, 4], bound, rng, device));
-        let bias = Some(Param::from_tensor(draw([outputs], bound, rng, device)));
+        let weight = Param::from_tensor(initial.uniform([inputs, outputs, 4, 4], bound));
+        let bias = Some(Param::from_tensor(initial.uniform([outputs], bound)));
         Self { weight, bias, stride: 2, padding: 1, transposed: true }
     }
 
     /// The same layer with a bias, drawn as the weights are.
     #[must_use]
-    pub fn with_bias(mut self, rng: &mut dyn RngCore) -> Self {
+    pub fn with_bias(mut self, initial: &mut Initial) -> Self {
         let [outputs, inputs, height, width] = self.weight.dims();
         let bound = 1.0 / ((inputs * height * width) as f64).sqrt();
-        self.bias = Some(Param::from_tensor(draw([outputs], bound, rng, &self.weight.device())));
+        self.bias = Some(Param::from_tensor(initial.uniform([outputs], bound)));
         self
     }
 
@@ -71,6 +56,10 @@ impl Conv {
     pub(crate) fn scaled(mut self, factor: f64) -> Self {
         self.weight = self.weight.map(|weight| weight * factor);
         self
+    }
+
+    pub(super) fn has_bias(&self) -> bool {
+        self.bias.is_some()
     }
 
     /// `[batch, inputs, height, width]` to `[batch, outputs, height, width]`, at another size where stride,
@@ -109,10 +98,10 @@ pub struct Norm {
 
 impl Norm {
     /// Scales of 1 and shifts of 0.
-    pub fn new(channels: usize, device: &Device) -> Self {
+    pub fn new(channels: usize, initial: &Initial) -> Self {
         Self {
-            gamma: Param::from_tensor(Tensor::ones([channels], device)),
-            beta: Param::from_tensor(Tensor::zeros([channels], device)),
+            gamma: Param::from_tensor(initial.constant([channels], 1.0)),
+            beta: Param::from_tensor(initial.constant([channels], 0.0)),
         }
     }
 
@@ -132,10 +121,10 @@ pub struct Linear {
 
 impl Linear {
     /// Weights and bias uniform in ±1/√inputs.
-    pub fn new(inputs: usize, outputs: usize, rng: &mut dyn RngCore, device: &Device) -> Self {
+    pub fn new(inputs: usize, outputs: usize, initial: &mut Initial) -> Self {
         let bound = 1.0 / (inputs as f64).sqrt();
-        let weight = Param::from_tensor(draw([inputs, outputs], bound, rng, device));
-        let bias = Param::from_tensor(draw([outputs], bound, rng, device));
+        let weight = Param::from_tensor(initial.uniform([inputs, outputs], bound));
+        let bias = Param::from_tensor(initial.uniform([outputs], bound));
         Self { weight, bias }
     }
 
@@ -143,22 +132,4 @@ impl Linear {
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         x.matmul(self.weight.val()) + self.bias.val().unsqueeze()
     }
-}
-
-/// Numbers drawn uniformly from ±`bound`.
-pub(crate) fn draw<const D: usize>(
-    shape: [usize; D],
-    bound: f64,
-    rng: &mut dyn RngCore,
-    device: &Device,
-) -> Tensor<D> {
-    let count = shape.iter().product();
-    let values: Vec<f32> =
-        (0..count).map(|_| ((2.0 * unit(rng.next_u64()) - 1.0) * bound) as f32).collect();
-    Tensor::from_data(TensorData::new(values, shape), device)
-}
-
-/// The highest 53 of the bits, as a number in `[0, 1)`.
-fn unit(bits: u64) -> f64 {
-    (bits >> 11) as f64 / (1_u64 << 53) as f64
 }

@@ -1,11 +1,13 @@
 //! What is trained beside the student so that its features can be compared, and is never exported.
 
+mod initial;
 mod layers;
+mod named;
 
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::tensor::Tensor;
 
-pub(crate) use layers::draw;
+pub use initial::Initial;
 pub use layers::{Conv, Linear, Norm};
 
 /// Connectors of an [`Objective`](crate::Objective), by term: a module to be trained with the student and
@@ -14,6 +16,9 @@ pub use layers::{Conv, Linear, Norm};
 /// Their identities are made of their places, so that an optimizer's state finds them again.
 #[derive(Module, Debug)]
 pub struct Connectors {
+    /// Names of the terms, as far as they are known.
+    #[module(skip)]
+    terms: Vec<String>,
     pub(crate) of_terms: Vec<Option<Connector>>,
 }
 
@@ -43,7 +48,7 @@ pub enum Layer {
 impl Connectors {
     /// For objectives without connectors.
     pub fn none() -> Self {
-        Self { of_terms: Vec::new() }
+        Self { terms: Vec::new(), of_terms: Vec::new() }
     }
 
     /// Whether there is nothing to train and nothing to save.
@@ -51,8 +56,8 @@ impl Connectors {
         self.of_terms.iter().all(Option::is_none)
     }
 
-    pub(crate) fn of(connectors: Vec<Option<Connector>>) -> Self {
-        Self { of_terms: connectors }.map(&mut Identities { next: 0 })
+    pub(crate) fn of(terms: Vec<String>, of_terms: Vec<Option<Connector>>) -> Self {
+        Self { terms, of_terms }.map(&mut Identities { next: 0 })
     }
 
     pub(crate) fn slot(&mut self, term: usize) -> &mut Option<Connector> {

@@ -10,7 +10,10 @@
 use burn::tensor::Tensor;
 
 use super::maps::{at_smaller_size, flat, unit};
-use crate::{ConfigError, Inputs, Places, Rule, SignalError, Term, TermInfo, config::config};
+use crate::{
+    ConfigError, Inputs, Places, Rule, SignalError, Term, TermInfo, config::config,
+    range::all_in_range,
+};
 
 pub(crate) const INFO: TermInfo = TermInfo {
     name: "attention",
@@ -75,6 +78,8 @@ impl Term for Attention {
 
 /// Attention of norm 1, `[batch, height · width]`.
 fn attention(map: Tensor<4>, power: f64) -> Tensor<2> {
+    // Of norm 1 at any scale; the highest power of larger numbers leaves single precision.
+    let map = all_in_range(map, 1e4);
     let strength = match power {
         2.0 => map.powi_scalar(2),
         power => map.abs().powf_scalar(power),

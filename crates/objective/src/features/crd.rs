@@ -17,12 +17,11 @@ use burn::{
     module::Param,
     tensor::{IndexingUpdateOp, Int, Tensor},
 };
-use rand_core::RngCore;
 
 use super::maps::{pooled, unit};
 use crate::{
-    ConfigError, Connector, Contrast, Inputs, Layer, Linear, Places, Rule, SignalError, Term,
-    TermInfo, config::config, connect::draw,
+    ConfigError, Connector, Contrast, Initial, Inputs, Layer, Linear, Places, Rule, SignalError,
+    Term, TermInfo, config::config,
 };
 
 pub(crate) const INFO: TermInfo = TermInfo {
@@ -109,13 +108,12 @@ impl<'a> Embedding<'a> {
         features: &Tensor<4>,
         samples: usize,
         dim: usize,
-        rng: &mut dyn RngCore,
+        initial: &mut Initial,
     ) -> Vec<Layer> {
-        let device = &features.device();
         let [_, inputs, ..] = features.dims();
-        let linear = Linear::new(inputs, dim, rng, device);
-        let bank = draw([samples, dim], 1.0 / (dim as f64 / 3.0).sqrt(), rng, device);
-        let normaliser = Param::from_tensor(Tensor::full([1], -1.0, device));
+        let linear = Linear::new(inputs, dim, initial);
+        let bank = initial.uniform([samples, dim], 1.0 / (dim as f64 / 3.0).sqrt());
+        let normaliser = Param::from_tensor(initial.constant([1], -1.0));
         vec![
             Layer::Linear(linear),
             Layer::Matrix(Param::from_tensor(bank).set_require_grad(false)),
@@ -168,7 +166,7 @@ impl Crd {
         let places = Tensor::cat(vec![positives, contrast.negatives.clone()], 1);
         // Products with the whole bank are cheaper than a copy of its rows for every pair.
         let alike = embeddings.matmul(bank.detach().transpose()).gather(1, places);
-        let exponent = alike / self.temperature;
+        let exponent = alike * self.temperature.recip();
         let likeness = exponent.clone().exp();
 
         let old = normaliser.val().detach();
@@ -177,10 +175,11 @@ impl Crd {
         *normaliser = normaliser.clone().map(|_| z.clone());
 
         // −Σ_k log(1 − h) and −log h share their denominators; what is summed K times is small.
+        let share = (batch as f64).recip();
         let noise = (contrast.negatives.dims()[1] as f64) / samples;
-        let apart = ((likeness / z.clone().reshape([1, 1]) + EPSILON) / noise).log1p();
-        let together = exponent.narrow(1, 0, 1).sum() / batch as f64 - z.log();
-        apart.sum() / batch as f64 - together + noise.ln()
+        let apart = ((likeness / z.clone().reshape([1, 1]) + EPSILON) * noise.recip()).log1p();
+        let together = exponent.narrow(1, 0, 1).sum() * share - z.log();
+        apart.sum() * share - together + noise.ln()
     }
 }
 
@@ -207,12 +206,12 @@ impl Term for Crd {
     fn connect(
         &self,
         dry_run: Inputs<'_>,
-        rng: &mut dyn RngCore,
+        initial: &mut Initial,
     ) -> Result<Option<Connector>, SignalError> {
         let samples = dry_run.signals.contrast(INFO.name)?.samples;
         let [student, teacher] = &dry_run.features[0];
-        let student = Embedding::layers(student, samples, self.dim, rng);
-        let teacher = Embedding::layers(teacher, samples, self.dim, rng);
+        let student = Embedding::layers(student, samples, self.dim, initial);
+        let teacher = Embedding::layers(teacher, samples, self.dim, initial);
         Ok(Some(Connector { parts: vec![student, teacher] }))
     }
 

@@ -12,11 +12,11 @@
 //! statistics of the batch, for the regressor lives in training alone.
 
 use burn::tensor::{Tensor, activation::relu};
-use rand_core::RngCore;
 
+use super::maps::check_norm;
 use crate::{
-    ConfigError, Connector, Conv, Inputs, Layer, Norm, Places, Rule, SignalError, Term, TermInfo,
-    config::config,
+    ConfigError, Connector, Conv, Initial, Inputs, Layer, Norm, Places, Rule, SignalError, Term,
+    TermInfo, config::config,
 };
 
 pub(crate) const INFO: TermInfo = TermInfo {
@@ -67,13 +67,14 @@ impl Term for Hint {
     fn connect(
         &self,
         dry_run: Inputs<'_>,
-        rng: &mut dyn RngCore,
+        initial: &mut Initial,
     ) -> Result<Option<Connector>, SignalError> {
-        let parts = dry_run.features.iter().map(|pair| regressor(pair, rng));
+        let parts = dry_run.features.iter().map(|pair| regressor(pair, initial));
         Ok(Some(Connector { parts: parts.collect::<Result<_, _>>()? }))
     }
 
     fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
+        inputs.features.iter().try_for_each(|[_, teacher]| check_norm(INFO.name, teacher))?;
         inputs.sum_connected(INFO.name, |[student, teacher], layers| {
             let [Layer::Conv(conv), Layer::Norm(norm)] = layers else { return None };
             let guess = relu(norm.forward(conv.forward(student)));
@@ -85,17 +86,16 @@ impl Term for Hint {
 /// What makes the student's features comparable: convolution, norm, ReLU.
 fn regressor(
     [student, teacher]: &[Tensor<4>; 2],
-    rng: &mut dyn RngCore,
+    initial: &mut Initial,
 ) -> Result<Vec<Layer>, SignalError> {
-    let device = &student.device();
     let ([_, from, h_s, w_s], [_, to, h_t, w_t]) = (student.dims(), teacher.dims());
     let conv = if (h_s, w_s) == (2 * h_t, 2 * w_t) {
-        Conv::new([to, from, 3, 3], 2, 1, rng, device).with_bias(rng)
+        Conv::new([to, from, 3, 3], 2, 1, initial).with_bias(initial)
     } else if (2 * h_s, 2 * w_s) == (h_t, w_t) {
-        Conv::doubling(from, to, rng, device)
+        Conv::doubling(from, to, initial)
     } else if h_s >= h_t && w_s >= w_t {
         let window = [to, from, 1 + h_s - h_t, 1 + w_s - w_t];
-        Conv::new(window, 1, 0, rng, device).with_bias(rng)
+        Conv::new(window, 1, 0, initial).with_bias(initial)
     } else {
         return Err(SignalError::Features {
             term: INFO.name,
@@ -104,5 +104,5 @@ fn regressor(
             expected: "a student's map at least as large as the teacher's, or half as large",
         });
     };
-    Ok(vec![Layer::Conv(conv), Layer::Norm(Norm::new(to, device))])
+    Ok(vec![Layer::Conv(conv), Layer::Norm(Norm::new(to, initial))])
 }

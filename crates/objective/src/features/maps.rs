@@ -2,6 +2,8 @@
 
 use burn::tensor::{Int, Tensor, module::adaptive_avg_pool2d};
 
+use crate::{SignalError, range::in_range};
+
 /// Both maps at the size of the smaller one: the larger is averaged over windows.
 pub(super) fn at_smaller_size([student, teacher]: [Tensor<4>; 2]) -> [Tensor<4>; 2] {
     let ([_, _, h_s, w_s], [_, _, h_t, w_t]) = (student.dims(), teacher.dims());
@@ -21,6 +23,12 @@ pub(super) fn pooled(map: Tensor<4>) -> Tensor<2> {
     flat.mean_dim(2).reshape([batch, channels])
 }
 
+/// Refuses to normalise the channels of a map over one value each: the result would not depend on it.
+pub(super) fn check_norm(term: &'static str, map: &Tensor<4>) -> Result<(), SignalError> {
+    let [batch, _, height, width] = map.dims();
+    if batch * height * width < 2 { Err(SignalError::OneValue { term }) } else { Ok(()) }
+}
+
 /// All numbers of a sample in a row, `[batch, channels · height · width]`.
 pub(super) fn flat(map: Tensor<4>) -> Tensor<2> {
     let [batch, channels, height, width] = map.dims();
@@ -33,13 +41,19 @@ const SMALLEST_NORM: f64 = 1e-12;
 
 /// Vectors along `dim` with norm 1.
 pub(super) fn unit<const D: usize>(vectors: Tensor<D>, dim: usize) -> Tensor<D> {
-    let norms = norms(vectors.clone(), dim);
-    vectors / norms
+    unit_beside(vectors, dim, 0.0)
 }
 
-/// Euclidean norms along `dim`, never below 1e-12.
-pub(super) fn norms<const D: usize>(vectors: Tensor<D>, dim: usize) -> Tensor<D> {
-    (vectors.powi_scalar(2).sum_dim(dim) + SMALLEST_NORM * SMALLEST_NORM).sqrt()
+/// Vectors along `dim` divided by their norm and `beside`.
+pub(super) fn unit_beside<const D: usize>(
+    vectors: Tensor<D>,
+    dim: usize,
+    beside: f64,
+) -> Tensor<D> {
+    let (vectors, scale) = in_range(vectors, dim);
+    let squares = vectors.clone().powi_scalar(2).sum_dim(dim);
+    let smallest = scale.clone().powi_scalar(-2) * (SMALLEST_NORM * SMALLEST_NORM);
+    vectors / ((squares + smallest).sqrt() + scale.recip() * beside)
 }
 
 /// Products of all pairs of rows, `[rows, columns]` to `[rows, rows]`.

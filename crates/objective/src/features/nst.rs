@@ -3,7 +3,9 @@
 //! L = Σ_pairs mean k(t,t) + mean k(s,s) − 2·mean k(s,t),  k(a,b) = (a·b)²,  channels as vectors of norm 1 over the pixels
 //!
 //! The squared maximum mean discrepancy with a polynomial kernel, means over the batch and all pairs of
-//! channels.
+//! channels. It is ‖Σ_i s_i·s_iᵀ − Σ_i t_i·t_iᵀ‖² of vectors over the root of their number, and the difference of
+//! two such products is ½(d·eᵀ + e·dᵀ) for d = s_i − t_i and e = s_i + t_i: so it its value is computed from differences,
+//! and does not cancel where both networks are alike.
 //!
 //! Needs: features of both networks; of maps of two sizes the larger is averaged to the smaller. Paper: Huang
 //! and Wang 2017, arXiv:1707.01219, section 4. Reference: RepDistiller's `NST.py` with the full loss.
@@ -11,7 +13,9 @@
 use burn::tensor::Tensor;
 
 use super::maps::{at_smaller_size, unit};
-use crate::{ConfigError, Inputs, Places, Rule, SignalError, Term, TermInfo, config::config};
+use crate::{
+    ConfigError, Inputs, Places, Rule, SignalError, Term, TermInfo, config::config, series::change,
+};
 
 pub(crate) const INFO: TermInfo = TermInfo {
     name: "nst",
@@ -61,8 +65,9 @@ impl Term for Nst {
     fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         Ok(inputs.sum(|pair| {
             let [student, teacher] = at_smaller_size(pair).map(channels);
-            kernel(&teacher, &teacher).mean() + kernel(&student, &student).mean()
-                - kernel(&student, &teacher).mean() * 2.0
+            let value = exact(student.clone().detach(), teacher.clone());
+            let plain = kernel(&student, &student).mean() - kernel(&student, &teacher).mean() * 2.0;
+            value + change(plain)
         }))
     }
 }
@@ -75,5 +80,31 @@ fn channels(map: Tensor<4>) -> Tensor<3> {
 
 /// k of all pairs of channels, `[batch, channels of a, channels of b]`.
 fn kernel(a: &Tensor<3>, b: &Tensor<3>) -> Tensor<3> {
-    a.clone().matmul(b.clone().transpose()).powi_scalar(2)
+    products(a, b).powi_scalar(2)
+}
+
+/// The discrepancy without a gradient: the kernels' means cancel where both networks are alike, and a channel of zeros
+/// has no gradient but in that form.
+fn exact(student: Tensor<3>, teacher: Tensor<3>) -> Tensor<1> {
+    let count = student.dims()[1].max(teacher.dims()[1]);
+    let [student, teacher] = [student, teacher].map(|vectors| weighed(vectors, count));
+    let (apart, both) = (student.clone() - teacher.clone(), student + teacher);
+    let across = products(&apart, &both);
+    let squares =
+        products(&apart, &apart) * products(&both, &both) + across.clone() * across.transpose();
+    squares.sum_dim(2).sum_dim(1).mean() * 0.5
+}
+
+/// Vectors divided by the root of their number, so that sums of their kernels are means, and zeros up to `count`.
+fn weighed(vectors: Tensor<3>, count: usize) -> Tensor<3> {
+    let [batch, channels, places] = vectors.dims();
+    let none =
+        Tensor::zeros([batch, count - channels, places], (&vectors.device(), vectors.dtype()));
+    let vectors = vectors * (channels as f64).sqrt().recip();
+    if count == channels { vectors } else { Tensor::cat(vec![vectors, none], 1) }
+}
+
+/// Products of all pairs of channels, `[batch, channels of a, channels of b]`.
+fn products(a: &Tensor<3>, b: &Tensor<3>) -> Tensor<3> {
+    a.clone().matmul(b.clone().transpose())
 }

@@ -13,11 +13,11 @@
 //! [`Objective::connect`](crate::Objective::connect) is given, the paper's other way, which needs no norm.
 
 use burn::{module::Param, tensor::Tensor};
-use rand_core::RngCore;
 
+use super::maps::check_norm;
 use crate::{
-    ConfigError, Connector, Conv, Inputs, Layer, Norm, Places, Rule, SignalError, Term, TermInfo,
-    config::config,
+    ConfigError, Connector, Conv, Initial, Inputs, Layer, Norm, Places, Rule, SignalError, Term,
+    TermInfo, config::config, signals::as_type,
 };
 
 pub(crate) const INFO: TermInfo = TermInfo {
@@ -68,13 +68,14 @@ impl Term for Overhaul {
     fn connect(
         &self,
         dry_run: Inputs<'_>,
-        rng: &mut dyn RngCore,
+        initial: &mut Initial,
     ) -> Result<Option<Connector>, SignalError> {
-        let parts = dry_run.features.iter().map(|pair| regressor(pair, rng));
+        let parts = dry_run.features.iter().map(|pair| regressor(pair, initial));
         Ok(Some(Connector { parts: parts.collect::<Result<_, _>>()? }))
     }
 
     fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
+        inputs.features.iter().try_for_each(|[student, _]| check_norm(INFO.name, student))?;
         let shallower = inputs.features.len().saturating_sub(1);
         let mut factor = 0.5_f64.powi(shallower as i32);
         inputs.sum_connected(INFO.name, |[student, teacher], layers| {
@@ -92,9 +93,8 @@ impl Term for Overhaul {
 /// Convolution and norm of the student's features, and the teacher's margins, `[channels]`, which are not learnt.
 fn regressor(
     [student, teacher]: &[Tensor<4>; 2],
-    rng: &mut dyn RngCore,
+    initial: &mut Initial,
 ) -> Result<Vec<Layer>, SignalError> {
-    let device = &student.device();
     let ([_, from, h_s, w_s], [batch, to, h_t, w_t]) = (student.dims(), teacher.dims());
     if (h_s, w_s) != (h_t, w_t) {
         return Err(SignalError::Features {
@@ -107,11 +107,12 @@ fn regressor(
     let values = teacher.clone().swap_dims(0, 1).reshape([to, batch * h_t * w_t]);
     let sum = values.clone().clamp_max(0.0).sum_dim(1);
     // A channel that is never negative has no margin, and needs none.
-    let margin = sum / values.lower_elem(0.0).float().sum_dim(1).clamp_min(1.0);
+    let negative = as_type(values.lower_elem(0.0).float(), sum.dtype());
+    let margin = sum / negative.sum_dim(1).clamp_min(1.0);
     let margin = Param::from_tensor(margin.reshape([to])).set_require_grad(false);
     Ok(vec![
-        Layer::Conv(Conv::pixelwise(from, to, rng, device)),
-        Layer::Norm(Norm::new(to, device)),
+        Layer::Conv(Conv::pixelwise(from, to, initial)),
+        Layer::Norm(Norm::new(to, initial)),
         Layer::Vector(margin),
     ])
 }
@@ -121,7 +122,8 @@ fn distance(ours: Tensor<4>, teacher: Tensor<4>, margin: Tensor<1>) -> Tensor<1>
     let [batch, channels, ..] = teacher.dims();
     let margin = margin.reshape([1, channels, 1, 1]);
     let target = teacher.clone().max_pair(margin.expand(teacher.dims()));
-    let counts =
-        ours.clone().detach().greater(target.clone()).float() + teacher.greater_elem(0.0).float();
-    (ours - target).powi_scalar(2).mul(counts.clamp_max(1.0)).sum() / batch as f64
+    let above = ours.clone().detach().greater(target.clone());
+    let counts = above.bool_or(teacher.greater_elem(0.0));
+    let counts = as_type(counts.float(), ours.dtype());
+    (ours - target).powi_scalar(2).mul(counts).sum() * (batch as f64).recip()
 }

@@ -8,7 +8,7 @@
 
 use burn::tensor::Tensor;
 
-use super::maps::{norms, pooled, products};
+use super::maps::{pooled, products, unit_beside};
 use crate::{ConfigError, Inputs, Places, Rule, SignalError, Term, TermInfo, config::config};
 
 pub(crate) const INFO: TermInfo = TermInfo {
@@ -69,9 +69,7 @@ impl Term for Pkt {
 
 /// Probabilities of a sample's neighbours, `[batch, batch]`.
 fn neighbours(map: Tensor<4>) -> Tensor<2> {
-    let features = pooled(map);
-    let unit = features.clone() / (norms(features, 1) + EPSILON);
-    let alike = (products(unit) + 1.0) / 2.0;
+    let alike = (products(unit_beside(pooled(map), 1, EPSILON)) + 1.0) * 0.5;
     let sum = alike.clone().sum_dim(1);
     alike / sum
 }

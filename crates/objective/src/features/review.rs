@@ -14,12 +14,11 @@
 //! epochs = 20 }` here.
 
 use burn::tensor::{Tensor, activation::sigmoid, module::adaptive_avg_pool2d};
-use rand_core::RngCore;
 
-use super::maps::nearest;
+use super::maps::{check_norm, nearest};
 use crate::{
-    ConfigError, Connector, Conv, Inputs, Layer, Norm, Places, Rule, SignalError, Term, TermInfo,
-    config::config,
+    ConfigError, Connector, Conv, Initial, Inputs, Layer, Norm, Places, Rule, SignalError, Term,
+    TermInfo, config::config,
 };
 
 pub(crate) const INFO: TermInfo = TermInfo {
@@ -89,17 +88,18 @@ impl Term for Review {
     fn connect(
         &self,
         dry_run: Inputs<'_>,
-        rng: &mut dyn RngCore,
+        initial: &mut Initial,
     ) -> Result<Option<Connector>, SignalError> {
         let levels = self.levels(dry_run.features);
         let between = levels[0][0].dims()[1].min(MOST_CHANNELS);
         let parts = levels.iter().enumerate();
-        let parts = parts.map(|(at, pair)| level(pair, between, at == 0, rng)).collect();
+        let parts = parts.map(|(at, pair)| level(pair, between, at == 0, initial)).collect();
         Ok(Some(Connector { parts }))
     }
 
     fn forward(&self, mut inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         inputs.features = self.levels(inputs.features);
+        inputs.features.iter().flatten().try_for_each(|map| check_norm(INFO.name, map))?;
         let mut below = None;
         inputs.sum_connected(INFO.name, |[student, teacher], layers| {
             let [_, _, height, width] = teacher.dims();
@@ -115,18 +115,17 @@ fn level(
     [student, teacher]: &[Tensor<4>; 2],
     between: usize,
     is_deepest: bool,
-    rng: &mut dyn RngCore,
+    initial: &mut Initial,
 ) -> Vec<Layer> {
-    let device = &student.device();
     let ([_, from, ..], [_, to, ..]) = (student.dims(), teacher.dims());
     let attention =
-        (!is_deepest).then(|| Conv::pixelwise(2 * between, 2, rng, device).with_bias(rng));
+        (!is_deepest).then(|| Conv::pixelwise(2 * between, 2, initial).with_bias(initial));
     // Uniform in ±√(3/fan_in), kaiming_uniform(a = 1) of the reference, is √3 times our bound.
-    let reduce = Conv::pixelwise(from, between, rng, device).scaled(3_f64.sqrt());
-    let expand = Conv::new([to, between, 3, 3], 1, 1, rng, device).scaled(3_f64.sqrt());
-    let mut layers = vec![Layer::Conv(reduce), Layer::Norm(Norm::new(between, device))];
+    let reduce = Conv::pixelwise(from, between, initial).scaled(3_f64.sqrt());
+    let expand = Conv::new([to, between, 3, 3], 1, 1, initial).scaled(3_f64.sqrt());
+    let mut layers = vec![Layer::Conv(reduce), Layer::Norm(Norm::new(between, initial))];
     layers.extend(attention.map(Layer::Conv));
-    layers.extend([Layer::Conv(expand), Layer::Norm(Norm::new(to, device))]);
+    layers.extend([Layer::Conv(expand), Layer::Norm(Norm::new(to, initial))]);
     layers
 }
 
@@ -173,5 +172,5 @@ fn hierarchical(ours: Tensor<4>, theirs: Tensor<4>) -> Tensor<1> {
         let smaller = |map: &Tensor<4>| adaptive_avg_pool2d(map.clone(), [side; 2]);
         loss = loss + distance(smaller(&ours), smaller(&theirs)) * weight;
     }
-    loss / sum
+    loss * f64::recip(sum)
 }

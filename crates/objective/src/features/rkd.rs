@@ -5,18 +5,19 @@
 //! d(i,j) = ‖f_i − f_j‖ divided by its mean over all i ≠ j; cos(i,j,k): of the angle at f_i between f_j and
 //! f_k; h: Huber's loss with δ = 1; f: features averaged over the map.
 //!
-//! Needs: features of both networks, of any sizes. The angles take memory for batch² · channels and batch³
-//! numbers. Paper: Park et al. 2019, arXiv:1904.05068, section 3. Reference: RepDistiller's `RKD.py`. There
+//! Needs: features of both networks, of any sizes. It takes memory for batch² · channels numbers, the angles for
+//! batch³ more. Paper: Park et al. 2019, arXiv:1904.05068, section 3. Reference: RepDistiller's `RKD.py`. There
 //! 1e-12 bounds a squared distance from below; here it is added to it, so that features that coincide have a
 //! gradient.
 
 use burn::tensor::Tensor;
 
-use super::maps::{pooled, products, unit};
+use super::maps::{pooled, unit};
 use crate::{
     ConfigError, Inputs, Places, Rule, SignalError, Term, TermInfo,
     config::{check_factors, config},
     formula,
+    range::squares_in_range,
 };
 
 pub(crate) const INFO: TermInfo = TermInfo {
@@ -81,17 +82,13 @@ impl Term for Rkd {
 
     fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         Ok(inputs.sum(|pair| {
-            // Distances know no origin, and are exact to more digits near theirs.
-            let features = pair.map(|map| {
-                let features = pooled(map);
-                features.clone() - features.mean_dim(0)
-            });
+            let apart = pair.map(|map| differences(squares_in_range(pooled(map))));
             let mut sum = None;
             for (factor, relation) in
-                [(self.distance, distances as fn(Tensor<2>) -> Tensor<2>), (self.angle, angles)]
+                [(self.distance, distances as fn(Tensor<3>) -> Tensor<2>), (self.angle, angles)]
             {
                 if factor > 0.0 {
-                    let [student, teacher] = features.clone().map(relation);
+                    let [student, teacher] = apart.clone().map(relation);
                     let part = huber(student - teacher).mean() * factor;
                     sum = Some(sum.map_or(part.clone(), |sum: Tensor<1>| sum + part));
                 }
@@ -101,25 +98,30 @@ impl Term for Rkd {
     }
 }
 
-/// Distances of all pairs of rows, their mean over different rows 1, `[rows, columns]` to `[rows, rows]`.
-fn distances(features: Tensor<2>) -> Tensor<2> {
-    let [rows, _] = features.dims();
-    let squares = features.clone().powi_scalar(2).sum_dim(1);
-    let gap = squares.clone() + squares.transpose() - products(features.clone()) * 2.0;
-    let different = -Tensor::<2>::eye(rows, &features.device()) + 1.0;
-    // Rounding may leave a little below zero.
-    let distances = (gap.clamp_min(0.0) + 1e-12).sqrt() * different;
+/// Differences of all pairs of rows, `[rows, columns]` to `[rows, rows, columns]`: from the first one to the other.
+/// Between rows that are near each other they are exact; `‖a‖² + ‖b‖² − 2ab` is not.
+fn differences(features: Tensor<2>) -> Tensor<3> {
+    let [rows, columns] = features.dims();
+    let from = features.clone().reshape([rows, 1, columns]);
+    features.reshape([1, rows, columns]) - from
+}
+
+/// Distances of all pairs of rows, their mean over different rows 1, `[rows, rows, columns]` to `[rows, rows]`.
+fn distances(apart: Tensor<3>) -> Tensor<2> {
+    let [rows, ..] = apart.dims();
+    let gap = apart.powi_scalar(2).sum_dim(2).reshape([rows, rows]);
+    let same = Tensor::<2>::eye(rows, &gap.device()).greater_elem(0.5);
+    let distances = (gap + 1e-12).sqrt().mask_fill(same, 0.0);
     let pairs = (rows * (rows - 1)).max(1) as f64;
-    let mean = (distances.clone().sum() / pairs).clamp_min(1e-30);
+    let mean = (distances.clone().sum() * pairs.recip()).clamp_min(1e-30);
     distances / mean.reshape([1, 1])
 }
 
-/// Cosines of the angles of all triples, `[rows, columns]` to `[rows · rows, rows]`: at the first one,
-/// between the others.
-fn angles(features: Tensor<2>) -> Tensor<2> {
-    let [rows, columns] = features.dims();
-    let from = features.clone().reshape([rows, 1, columns]);
-    let directions = unit(features.reshape([1, rows, columns]) - from, 2);
+/// Cosines of the angles of all triples, `[rows, rows, columns]` to `[rows · rows, rows]`: at the first one, between
+/// the others.
+fn angles(apart: Tensor<3>) -> Tensor<2> {
+    let [rows, ..] = apart.dims();
+    let directions = unit(apart, 2);
     directions.clone().matmul(directions.transpose()).reshape([rows * rows, rows])
 }
 
@@ -127,5 +129,5 @@ fn angles(features: Tensor<2>) -> Tensor<2> {
 fn huber(x: Tensor<2>) -> Tensor<2> {
     let size = x.abs();
     let near = size.clone().clamp_max(1.0);
-    near.clone() * (size - near / 2.0)
+    near.clone() * (size - near * 0.5)
 }

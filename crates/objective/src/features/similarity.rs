@@ -8,7 +8,10 @@
 use burn::tensor::Tensor;
 
 use super::maps::{flat, products, unit};
-use crate::{ConfigError, Inputs, Places, Rule, SignalError, Term, TermInfo, config::config};
+use crate::{
+    ConfigError, Inputs, Places, Rule, SignalError, Term, TermInfo, config::config,
+    range::squares_in_range,
+};
 
 pub(crate) const INFO: TermInfo = TermInfo {
     name: "similarity",
@@ -57,7 +60,7 @@ impl Term for Similarity {
 
     fn forward(&self, inputs: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         Ok(inputs.sum(|pair| {
-            let [student, teacher] = pair.map(|map| unit(products(flat(map)), 1));
+            let [student, teacher] = pair.map(|map| unit(products(squares_in_range(flat(map))), 1));
             (student - teacher).powi_scalar(2).mean()
         }))
     }

@@ -14,12 +14,11 @@ use burn::{
     module::Param,
     tensor::{Tensor, activation::relu},
 };
-use rand_core::RngCore;
 
 use super::maps::at_smaller_size;
 use crate::{
-    ConfigError, Connector, Conv, Inputs, Layer, Places, Rule, SignalError, Term, TermInfo,
-    config::config,
+    ConfigError, Connector, Conv, Initial, Inputs, Layer, Places, Rule, SignalError, Term,
+    TermInfo, config::config, series::change,
 };
 
 pub(crate) const INFO: TermInfo = TermInfo {
@@ -74,9 +73,9 @@ impl Term for Vid {
     fn connect(
         &self,
         dry_run: Inputs<'_>,
-        rng: &mut dyn RngCore,
+        initial: &mut Initial,
     ) -> Result<Option<Connector>, SignalError> {
-        let parts = dry_run.features.iter().map(|pair| gaussian(pair, rng));
+        let parts = dry_run.features.iter().map(|pair| gaussian(pair, initial));
         Ok(Some(Connector { parts: parts.collect() }))
     }
 
@@ -97,20 +96,23 @@ impl Term for Vid {
 
 /// A Gaussian of the teacher's features, given the student's: three layers of its mean, and `a` of its variance,
 /// `[channels]`.
-fn gaussian([student, teacher]: &[Tensor<4>; 2], rng: &mut dyn RngCore) -> Vec<Layer> {
-    let device = &student.device();
+fn gaussian([student, teacher]: &[Tensor<4>; 2], initial: &mut Initial) -> Vec<Layer> {
     let ([_, from, ..], [_, to, ..]) = (student.dims(), teacher.dims());
     let sizes = [[from, to], [to, to], [to, to]];
-    let mean = sizes.map(|[from, to]| Layer::Conv(Conv::pixelwise(from, to, rng, device)));
+    let mean = sizes.map(|[from, to]| Layer::Conv(Conv::pixelwise(from, to, initial)));
     let scale = (INITIAL_VARIANCE - SMALLEST_VARIANCE).exp_m1().ln();
-    let scale = Layer::Vector(Param::from_tensor(Tensor::full([to], scale, device)));
+    let scale = Layer::Vector(Param::from_tensor(initial.constant([to], scale)));
     mean.into_iter().chain([scale]).collect()
 }
 
 /// σ² of `a`, `[channels]` to `[1, channels, 1, 1]`.
 fn variance(a: Tensor<1>) -> Tensor<4> {
     let [channels] = a.dims();
-    // log(1 + exp(a)) without overflow.
-    let softplus = relu(a.clone()) + ((-a.abs()).exp() + 1.0).log();
+    // log(1 + exp(a)) without overflow. Neither part has the derivative, exp(a)/(1 + exp(a)), at zero.
+    let at = a.clone().detach();
+    let small = (-at.clone().abs()).exp();
+    let value = at.clone().clamp_min(0.0) + small.clone().log1p();
+    let derivative = at.clamp_max(0.0).exp() / (small + 1.0);
+    let softplus = value + change(a) * derivative;
     (softplus + SMALLEST_VARIANCE).reshape([1, channels, 1, 1])
 }

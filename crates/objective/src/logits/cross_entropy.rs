@@ -7,7 +7,10 @@
 
 use burn::tensor::{Tensor, activation::log_softmax};
 
-use crate::{ConfigError, Inputs, SignalError, Term, TermInfo, config::config, formula};
+use crate::{
+    ConfigError, Inputs, SignalError, Term, TermInfo, config::config, formula,
+    softened::check_two_classes,
+};
 
 pub(crate) const INFO: TermInfo = TermInfo {
     name: "cross-entropy",
@@ -62,9 +65,13 @@ impl Term for CrossEntropy {
         }
     }
 
+    fn check_classes(&self, classes: usize) -> Result<(), ConfigError> {
+        check_two_classes(INFO.name, classes)
+    }
+
     fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let log_probabilities = log_softmax(signals.student_logits(), 1);
-        let labels = signals.labels().unsqueeze_dim(1);
+        let log_probabilities = log_softmax(signals.student_logits(INFO.name)?, 1);
+        let labels = signals.labels(INFO.name)?.unsqueeze_dim(1);
         let hard = signals.mean(-log_probabilities.clone().gather(1, labels));
         if self.label_smoothing == 0.0 {
             return Ok(hard);

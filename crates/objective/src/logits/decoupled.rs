@@ -10,13 +10,14 @@
 //! Reference: mdistiller's `DKD.py`, which masks the target by −1000 and takes the logarithm of a sum of
 //! probabilities, and so is infinite where the student is sure; here both are in log space.
 
-use burn::tensor::{Int, Tensor, activation::log_softmax};
+use burn::tensor::Tensor;
 
 use crate::{
     ConfigError, Inputs, SignalError, Term, TermInfo,
     config::{check_factors, config},
+    distributions::one_of,
     formula,
-    softened::{NOTHING, Softening, divergence, log_sum_exp},
+    softened::Softening,
 };
 
 pub(crate) const INFO: TermInfo = TermInfo {
@@ -87,41 +88,18 @@ impl Term for Decoupled {
                 let expected = "0 for two classes: there is nothing to tell apart among the others";
                 Err(ConfigError::new("non_target", self.non_target, expected))
             }
-            _ => self.softening.check_classes(classes),
+            _ => self.softening.check_classes(INFO.name, classes),
         }
     }
 
     fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let (student, teacher) = self.softening.of_both(signals, INFO.name)?;
-        let (teacher, student) =
-            (Parts::new(teacher, signals.labels()), Parts::new(student, signals.labels()));
-        let target = divergence(teacher.target, student.target);
-        let non_target = divergence(teacher.others, student.others);
-        let per_sample = target * self.target + non_target * self.non_target;
+        let softened = self.softening.of_both(signals, INFO.name)?;
+        let labels = signals.labels(INFO.name)?.unsqueeze_dim::<2>(1);
+        let [_, classes] = signals.student_logits(INFO.name)?.dims();
+        let is_target = one_of(&labels, classes);
+        let target = softened.with_rest(&labels, &is_target).distributions().kl();
+        let others = softened.without(&is_target).distributions().kl();
+        let per_sample = target * self.target + others * self.non_target;
         Ok(self.softening.mean(signals, per_sample))
-    }
-}
-
-/// A log distribution in two parts, both in log space.
-struct Parts {
-    /// Of the target class and of all others, `[batch, 2]`.
-    target: Tensor<2>,
-    /// Among the others, `[batch, classes]`, with nothing at the target.
-    others: Tensor<2>,
-}
-
-impl Parts {
-    fn new(log_p: Tensor<2>, labels: Tensor<1, Int>) -> Self {
-        let [batch, classes] = log_p.dims();
-        let device = log_p.device();
-        let labels = labels.unsqueeze_dim::<2>(1);
-        let columns = Tensor::<1, Int>::arange(0..classes as i64, &device).unsqueeze_dim::<2>(0);
-        let at_target = columns.repeat_dim(0, batch).equal(labels.clone().repeat_dim(1, classes));
-        let masked = log_p.clone().mask_fill(at_target, NOTHING);
-        let rest = log_sum_exp(masked.clone());
-        Self {
-            target: Tensor::cat(vec![log_p.gather(1, labels), rest], 1),
-            others: log_softmax(masked, 1),
-        }
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     ConfigError, Inputs, Schedule, SignalError, Term, TermInfo,
     config::{check_factors, config},
     formula,
+    series::change,
     softened::Softening,
 };
 
@@ -83,15 +84,15 @@ impl Term for Dist {
     }
 
     fn check_classes(&self, classes: usize) -> Result<(), ConfigError> {
-        self.softening.check_classes(classes)
+        self.softening.check_classes(INFO.name, classes)
     }
 
     fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let (student, teacher) = self.softening.of_both(signals, INFO.name)?;
-        let (student, teacher) = (student.exp(), teacher.exp());
-        let inter = signals.mean(uncorrelated(student.clone(), teacher.clone(), None));
-        let rows = signals.mask().map(|mask| mask.float().unsqueeze_dim(0));
-        let intra = uncorrelated(student.transpose(), teacher.transpose(), rows).mean();
+        let softened = self.softening.of_both(signals, INFO.name)?;
+        let both @ [student, ..] = &softened.deviations();
+        let rows = signals.mask().map(|mask| mask.float().cast(student.dtype()).unsqueeze_dim(0));
+        let inter = signals.mean(uncorrelated(both.clone(), None));
+        let intra = uncorrelated(both.clone().map(Tensor::transpose), rows).mean();
         let sum = inter * self.inter + intra * self.intra;
         Ok(self.softening.times_square(signals, sum))
     }
@@ -100,20 +101,41 @@ impl Term for Dist {
 /// Its square stands under the root of the norms' product, for rows that do not vary.
 const EPSILON: f64 = 1e-8;
 
-/// One minus the correlation of each row of two matrices, `[rows, columns]` to `[rows, 1]`; of the columns
-/// where `counts`, `[1, columns]`, is 1.
-fn uncorrelated(a: Tensor<2>, b: Tensor<2>, counts: Option<Tensor<2>>) -> Tensor<2> {
-    let centred = |x: Tensor<2>| match &counts {
-        None => x.clone() - x.mean_dim(1),
-        Some(counts) => {
-            let columns = counts.clone().sum_dim(1).clamp_min(1.0);
-            let mean = (x.clone() * counts.clone()).sum_dim(1) / columns;
-            (x - mean) * counts.clone()
-        }
-    };
-    let (a, b) = (centred(a), centred(b));
-    let product = (a.clone() * b.clone()).sum_dim(1);
-    let square = |x: Tensor<2>| x.powi_scalar(2).sum_dim(1);
-    let norms = (square(a) * square(b) + EPSILON * EPSILON).sqrt();
-    -(product / norms) + 1.0
+/// One minus the correlation of each row of two matrices, whose difference is known to more digits than theirs,
+/// `[rows, columns]` to `[rows, 1]`; of the columns where `counts`, `[1, columns]`, is 1.
+///
+/// One minus a number near one cancels. Half the squared distance of unit vectors does not, nor does the gradient of
+/// −ρ made of it.
+fn uncorrelated(rows: [Tensor<2>; 3], counts: Option<Tensor<2>>) -> Tensor<2> {
+    let [tracked, b, apart] = rows.map(|x| centred(x, counts.as_ref()));
+    let a = tracked.clone().detach();
+    let [a_norm, b_norm] = [&a, &b].map(|x| x.clone().powi_scalar(2).sum_dim(1).sqrt());
+    let product = a_norm.clone() * b_norm.clone();
+    let norms = (product.clone().powi_scalar(2) + EPSILON * EPSILON).sqrt();
+
+    // b̂ − â of vectors with norm 1: (b − a)/‖a‖ − b·(‖b‖ − ‖a‖)/(‖a‖·‖b‖). A row of zeros has none.
+    let longer = (apart.clone() * (a.clone() + b.clone())).sum_dim(1)
+        / (a_norm.clone() + b_norm.clone()).clamp_min(SMALLEST);
+    let apart = (apart - b.clone() * (longer / b_norm.clone().clamp_min(SMALLEST)))
+        / a_norm.clone().clamp_min(SMALLEST);
+    let one_less_cosine = apart.clone().powi_scalar(2).sum_dim(1) * 0.5;
+    let damping = norms.clone().powi_scalar(-2) * (EPSILON * EPSILON);
+    let shrunk = (norms.clone() + product.clone()).recip() * (EPSILON * EPSILON);
+    let value = (product * one_less_cosine.clone() + shrunk) / norms.clone();
+
+    let unit = a / a_norm.clamp_min(SMALLEST);
+    let cosine = -one_less_cosine.clone() + 1.0;
+    let toward = apart + unit * (one_less_cosine + cosine * damping);
+    value - (change(tracked) * toward * (b_norm / norms)).sum_dim(1)
+}
+
+/// Divisors are never below: what is divided is zero there.
+const SMALLEST: f64 = 1e-30;
+
+/// Rows minus their means, those of the columns where `counts` is 1.
+fn centred(x: Tensor<2>, counts: Option<&Tensor<2>>) -> Tensor<2> {
+    let Some(counts) = counts else { return x.clone() - x.mean_dim(1) };
+    let columns = counts.clone().sum_dim(1).clamp_min(1.0);
+    let mean = (x.clone() * counts.clone()).sum_dim(1) / columns;
+    (x - mean) * counts.clone()
 }

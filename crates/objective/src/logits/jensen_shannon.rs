@@ -10,9 +10,7 @@
 use burn::tensor::Tensor;
 
 use crate::{
-    ConfigError, Inputs, SignalError, Term, TermInfo,
-    config::config,
-    softened::{Softening, divergence, log_add_exp},
+    ConfigError, Inputs, SignalError, Term, TermInfo, config::config, softened::Softening,
 };
 
 pub(crate) const INFO: TermInfo = TermInfo {
@@ -77,16 +75,14 @@ impl Term for JensenShannon {
     }
 
     fn check_classes(&self, classes: usize) -> Result<(), ConfigError> {
-        self.softening.check_classes(classes)
+        self.softening.check_classes(INFO.name, classes)
     }
 
     fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         let mixing = self.mixing;
-        let (student, teacher) = self.softening.of_both(signals, INFO.name)?;
-        let mixture =
-            log_add_exp(teacher.clone() + mixing.ln(), student.clone() + (1.0 - mixing).ln());
-        let per_sample = divergence(teacher, mixture.clone()) * mixing
-            + divergence(student, mixture) * (1.0 - mixing);
+        let both = self.softening.of_both(signals, INFO.name)?.distributions();
+        let per_sample = both.clone().kl_to_mixture(mixing) * mixing
+            + both.reverse_kl_to_mixture(1.0 - mixing) * (1.0 - mixing);
         Ok(self.softening.mean(signals, per_sample))
     }
 }

@@ -8,7 +8,9 @@
 
 use burn::tensor::Tensor;
 
-use crate::{ConfigError, Inputs, SignalError, Term, TermInfo, config::config};
+use crate::{
+    ConfigError, Inputs, SignalError, Term, TermInfo, config::config, distributions::NOTHING,
+};
 
 pub(crate) const INFO: TermInfo = TermInfo {
     name: "logit-mse",
@@ -56,7 +58,10 @@ impl Term for LogitMse {
     }
 
     fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let gap = signals.student_logits() - signals.teacher_logits(INFO.name)?;
+        let (student, teacher) =
+            (signals.student_logits(INFO.name)?, signals.teacher_logits(INFO.name)?);
+        let nothing = student.clone().min_pair(teacher.clone()).lower_equal_elem(NOTHING);
+        let gap = (student - teacher).mask_fill(nothing, 0.0);
         Ok(signals.mean(gap.powi_scalar(2).mean_dim(1)))
     }
 }

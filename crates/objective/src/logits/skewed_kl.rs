@@ -10,9 +10,7 @@
 use burn::tensor::Tensor;
 
 use crate::{
-    ConfigError, Inputs, SignalError, Term, TermInfo,
-    config::config,
-    softened::{Softening, divergence, log_add_exp},
+    ConfigError, Inputs, SignalError, Term, TermInfo, config::config, softened::Softening,
 };
 
 pub(crate) const INFO: TermInfo = TermInfo {
@@ -81,14 +79,14 @@ impl Term for SkewedKl {
     }
 
     fn check_classes(&self, classes: usize) -> Result<(), ConfigError> {
-        self.softening.check_classes(classes)
+        self.softening.check_classes(INFO.name, classes)
     }
 
     fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
         let Self { skew, reverse, .. } = *self;
-        let (student, teacher) = self.softening.of_both(signals, INFO.name)?;
-        let (p, q) = if reverse { (student, teacher) } else { (teacher, student) };
-        let mixture = log_add_exp(p.clone() + skew.ln(), q + (1.0 - skew).ln());
-        Ok(self.softening.mean(signals, divergence(p, mixture)))
+        let both = self.softening.of_both(signals, INFO.name)?.distributions();
+        let per_row =
+            if reverse { both.reverse_kl_to_mixture(skew) } else { both.kl_to_mixture(skew) };
+        Ok(self.softening.mean(signals, per_row))
     }
 }

@@ -64,11 +64,11 @@ impl Term for SoftCrossEntropy {
     }
 
     fn check_classes(&self, classes: usize) -> Result<(), ConfigError> {
-        self.softening.check_classes(classes)
+        self.softening.check_classes(INFO.name, classes)
     }
 
     fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let (student, teacher) = self.softening.of_both(signals, INFO.name)?;
-        Ok(self.softening.mean(signals, -(teacher.exp() * student).sum_dim(1)))
+        let softened = self.softening.of_both(signals, INFO.name)?;
+        Ok(self.softening.mean(signals, softened.distributions().cross_entropy()))
     }
 }

@@ -8,9 +8,7 @@
 use burn::tensor::Tensor;
 
 use crate::{
-    ConfigError, Inputs, SignalError, Term, TermInfo,
-    config::config,
-    softened::{Softening, divergence},
+    ConfigError, Inputs, SignalError, Term, TermInfo, config::config, softened::Softening,
 };
 
 pub(crate) const INFO: TermInfo = TermInfo {
@@ -65,11 +63,11 @@ impl Term for SoftTargets {
     }
 
     fn check_classes(&self, classes: usize) -> Result<(), ConfigError> {
-        self.softening.check_classes(classes)
+        self.softening.check_classes(INFO.name, classes)
     }
 
     fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let (student, teacher) = self.softening.of_both(signals, INFO.name)?;
-        Ok(self.softening.mean(signals, divergence(teacher, student)))
+        let softened = self.softening.of_both(signals, INFO.name)?;
+        Ok(self.softening.mean(signals, softened.distributions().kl()))
     }
 }

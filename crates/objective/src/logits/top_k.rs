@@ -12,13 +12,12 @@
 //! nothing about the other classes, which the student may then raise; `uniform` is what TinyViT (Wu et al.
 //! 2022, arXiv:2207.10666, section 3.1) trains with.
 
-use burn::tensor::{IndexingUpdateOp, Tensor, activation::log_softmax};
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ConfigError, Inputs, SignalError, Term, TermInfo,
-    config::config,
-    softened::{NOTHING, Softening, divergence, log_sum_exp},
+    ConfigError, Inputs, SignalError, Term, TermInfo, config::config, distributions::one_of,
+    softened::Softening,
 };
 
 pub(crate) const INFO: TermInfo = TermInfo {
@@ -111,40 +110,19 @@ impl Term for TopK {
             let expected = format!("less than the {classes} classes, else use `soft-targets`");
             return Err(ConfigError::new("k", self.k, expected));
         }
-        self.softening.check_classes(classes)
+        self.softening.check_classes(INFO.name, classes)
     }
 
     fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let (student, teacher) = self.softening.of_both(signals, INFO.name)?;
-        let [batch, classes] = teacher.dims();
-        let (_, top) = teacher.clone().topk_with_indices(self.k, 1);
-        let of_top = |log_p: Tensor<2>| log_p.gather(1, top.clone());
-        let is_top = || {
-            let device = top.device();
-            let ones = Tensor::<2>::ones([batch, self.k], &device);
-            let none = Tensor::<2>::zeros([batch, classes], &device);
-            none.scatter(1, top.clone(), ones, IndexingUpdateOp::Add).greater_elem(0.5)
+        let softened = self.softening.of_both(signals, INFO.name)?;
+        let teacher = signals.teacher_logits(INFO.name)?;
+        let [_, classes] = teacher.dims();
+        let (_, top) = teacher.topk_with_indices(self.k, 1);
+        let compared = match self.remainder {
+            Remainder::Renormalise => softened.of(&top),
+            Remainder::Bucket => softened.with_rest(&top, &one_of(&top, classes)),
+            Remainder::Uniform => softened.even_beyond(&one_of(&top, classes), classes - self.k),
         };
-        let per_row = match self.remainder {
-            Remainder::Renormalise => {
-                divergence(log_softmax(of_top(teacher.clone()), 1), log_softmax(of_top(student), 1))
-            }
-            Remainder::Bucket => {
-                let is_top = is_top();
-                let with_rest = |log_p: Tensor<2>| {
-                    let rest = log_sum_exp(log_p.clone().mask_fill(is_top.clone(), NOTHING));
-                    Tensor::cat(vec![of_top(log_p), rest], 1)
-                };
-                divergence(with_rest(teacher.clone()), with_rest(student))
-            }
-            Remainder::Uniform => {
-                let is_top = is_top();
-                let rest = log_sum_exp(teacher.clone().mask_fill(is_top.clone(), NOTHING));
-                let each = rest - ((classes - self.k) as f64).ln();
-                let even = each.expand([batch, classes]).mask_where(is_top, teacher.clone());
-                divergence(even, student)
-            }
-        };
-        Ok(self.softening.mean(signals, per_row))
+        Ok(self.softening.mean(signals, compared.distributions().kl()))
     }
 }

@@ -12,9 +12,7 @@
 use burn::tensor::{Tensor, activation::log_softmax};
 
 use crate::{
-    ConfigError, Inputs, Schedule, SignalError, Term, TermInfo,
-    config::config,
-    softened::{Softening, divergence},
+    ConfigError, Inputs, Schedule, SignalError, Term, TermInfo, config::config, softened::Softening,
 };
 
 pub(crate) const INFO: TermInfo = TermInfo {
@@ -73,17 +71,17 @@ impl Term for WeightedSoftTargets {
     }
 
     fn check_classes(&self, classes: usize) -> Result<(), ConfigError> {
-        self.softening.check_classes(classes)
+        self.softening.check_classes(INFO.name, classes)
     }
 
     fn forward(&self, Inputs { signals, .. }: Inputs<'_>) -> Result<Tensor<1>, SignalError> {
-        let labels = signals.labels().unsqueeze_dim::<2>(1);
+        let labels = signals.labels(INFO.name)?.unsqueeze_dim::<2>(1);
         let cross_entropy = |logits: Tensor<2>| -log_softmax(logits, 1).gather(1, labels.clone());
-        let of_student = cross_entropy(signals.student_logits().detach());
+        let of_student = cross_entropy(signals.student_logits(INFO.name)?.detach());
         let of_teacher = cross_entropy(signals.teacher_logits(INFO.name)?);
         let weights = -(-of_student / (of_teacher + EPSILON)).exp() + 1.0;
 
-        let (student, teacher) = self.softening.of_both(signals, INFO.name)?;
-        Ok(self.softening.mean(signals, weights * divergence(teacher, student)))
+        let softened = self.softening.of_both(signals, INFO.name)?;
+        Ok(self.softening.mean(signals, weights * softened.distributions().kl()))
     }
 }

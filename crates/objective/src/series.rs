@@ -1,0 +1,68 @@
+//! Elementary functions near their zeros, where the plain formulas cancel.
+
+use burn::tensor::{DType, Tensor};
+
+/// Largest size of an argument for which the series are used, and for which they are exact.
+pub(crate) const NEAR: f64 = 0.5;
+
+/// `e^−x − 1 + x`, which is x²/2 near zero, for |x| up to [`NEAR`]; larger ones count as the bound.
+pub(crate) fn exp_remainder<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let orders = if x.dtype() == DType::F64 { 16 } else { 9 };
+    let x = x.clamp(-NEAR, NEAR);
+    // Horner's scheme of Σ (−x)^k/k! from k = 2.
+    let mut series = x.ones_like();
+    for order in (3..=orders).rev() {
+        series = series * x.clone() / -f64::from(order) + 1.0;
+    }
+    x.powi_scalar(2) * series / 2.0
+}
+
+/// `e^x − 1` for |x| up to [`NEAR`]; larger ones count as the bound.
+pub(crate) fn exp_m1<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let x = x.clamp(-NEAR, NEAR);
+    x.clone() + exp_remainder(-x)
+}
+
+/// Zeros with the derivative of `x`.
+pub(crate) fn change<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    x.clone() - x.detach()
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+    use distill_testkit::{cpu_devices, values};
+
+    use super::*;
+
+    const POINTS: [f64; 8] = [-0.5, -0.2, -1e-3, -1e-6, 0.0, 1e-5, 0.1, 0.5];
+
+    fn points(device: &Device, dtype: DType) -> Tensor<1> {
+        Tensor::from_data(TensorData::from(POINTS), (device, dtype))
+    }
+
+    #[test]
+    fn they_are_exact_in_both_precisions() {
+        for (backend, device) in cpu_devices() {
+            for (dtype, bound) in [(DType::F32, 4e-7), (DType::F64, 1e-15)] {
+                let x = points(&device, dtype);
+                let given = values(x.clone());
+                let [exp, remainder] =
+                    [values(exp_m1(x.clone())), values(exp_remainder(x.clone()))];
+                for (at, x) in given.into_iter().enumerate() {
+                    let off = (exp[at] - x.exp_m1()).abs();
+                    assert!(off <= bound * x.abs(), "{backend}, {dtype:?}, {x}: {off:e}");
+                    // Its own series in double precision, which differs from the plain formula's rounding.
+                    let expected = if x.abs() < 1e-2 {
+                        x * x / 2.0 * (1.0 - x / 3.0 * (1.0 - x / 4.0 * (1.0 - x / 5.0)))
+                    } else {
+                        (-x).exp_m1() + x
+                    };
+                    let off = (remainder[at] - expected).abs();
+                    let bound = if dtype == DType::F64 { 2e-14 } else { bound };
+                    assert!(off <= bound * expected, "{backend}, {dtype:?}, {x}: {off:e}");
+                }
+            }
+        }
+    }
+}
