@@ -33,11 +33,12 @@ pub(super) fn train_stage(
     let (network, training) = (pipeline.network(stage), pipeline.training(stage));
     let folder = pipeline.folder(stage);
     let recipe = &pipeline.config.recipe;
-    let mut objective = training.objective.built().clone();
     let samples = match begun_with(pipeline, stage)? {
         Some(own) => specialist_set(pipeline, stage, &own.own),
         None => pipeline.task.samples(stage),
     };
+    let class_names = pipeline.class_names(stage);
+    let mut objective = training.objective.of_images(&class_names, &samples.labels);
     let validation = relabelled(pipeline, stage, &pipeline.validation)?;
     let source = Arc::new(Augmented::new(samples.source, training.augment.clone()));
     let mut batches = Loader::shuffled(source, training.optimizer.batch, pipeline.seed(stage))
@@ -48,7 +49,7 @@ pub(super) fn train_stage(
     }
     let negatives = objective.negatives().map(|_| {
         let labels: Vec<i32> = samples.labels.iter().map(|label| *label as i32).collect();
-        Negatives::new(&labels, pipeline.class_names(stage).len())
+        Negatives::new(&labels, class_names.len())
     });
     observer.on(Event::StageStarted {
         stage,

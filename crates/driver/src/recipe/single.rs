@@ -214,7 +214,8 @@ fn training(
     recipe: &Recipe,
     table: Table<'_>,
 ) -> Result<TrainingPlan, DriverError> {
-    let objective = StageObjective::new(terms).map_err(|e| table.wrong(e))?;
+    let objective = StageObjective::new(terms, recipe.data.class_weights.as_ref());
+    let objective = objective.map_err(|e| table.wrong(e))?;
     let epochs = section.epochs;
     if epochs == 0 {
         return Err(table.refuse("epochs", epochs, "at least 1"));

@@ -2,6 +2,7 @@
 
 mod backward;
 pub(crate) mod checkpoint;
+mod class_weighted;
 mod clip;
 mod config;
 mod context;
@@ -14,6 +15,7 @@ mod loss_scale;
 mod max_norm;
 mod mutual;
 mod non_finite;
+mod norm_values;
 mod optimizer;
 mod pace;
 mod precision;
@@ -29,10 +31,12 @@ mod step_metrics;
 mod sums;
 mod train;
 
+pub(crate) use class_weighted::ClassWeighted;
 pub use config::{NonFinite, TrainingConfig};
 pub use context::{Context, Trained, TrainingData};
 pub use learner::Learner;
 pub(crate) use learner::{DRY_RUN, taps, try_connection};
+pub(crate) use norm_values::{OneSample, norm_of_one_place};
 pub use optimizer::{OptimizerConfig, OptimizerKind};
 pub use precision::Precision;
 pub use progress::Best;

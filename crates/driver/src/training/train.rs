@@ -7,8 +7,9 @@ use distill_models::weights;
 use distill_objective::Objective;
 
 use super::{
-    Context, Learner, Precision, Trained, TrainingConfig, TrainingData, epoch::run_epoch,
-    pace::Pace, resume::start_or_resume, setup::Setup, state::State,
+    Context, Learner, OneSample, Precision, Trained, TrainingConfig, TrainingData,
+    epoch::run_epoch, norm_of_one_place, pace::Pace, resume::start_or_resume, setup::Setup,
+    state::State,
 };
 use crate::{
     DriverError, Event,
@@ -24,7 +25,8 @@ use crate::{
 /// needed where the objective has terms that compare with one.
 ///
 /// # Errors
-/// [`DriverError::Recipe`] for a setting out of its range, for sets without samples and for several processes,
+/// [`DriverError::Recipe`] for a setting out of its range, for sets without samples, for steps of one sample where a
+/// batch norm has maps of 1x1, and for several processes,
 /// [`DriverError::Interrupted`], [`DriverError::NonFinite`], [`DriverError::Signals`] where the objective misses a
 /// signal, and failures of files.
 pub fn train(
@@ -50,6 +52,7 @@ pub fn train(
             format!("{world} processes, expected one: gradients are not summed over several yet");
         return Err(DriverError::recipe(context.stage.name(), problem));
     }
+    check_norms(&learner, data, config, context)?;
     create_dir(context.folder)?;
     let learner = learner.computing_in(config.optimizer.precision);
     let setup = Setup { data, objective, teacher, config };
@@ -95,4 +98,37 @@ pub fn train(
         kept_sha256: progress.kept_sha256,
         peers_best: progress.peers_best.iter().map(|(best, _)| *best).collect(),
     })
+}
+
+/// Refuses steps of one sample for a network whose batch norms then see one value per channel; of a last batch it is
+/// said.
+fn check_norms(
+    learner: &Learner,
+    data: &TrainingData<'_>,
+    config: &TrainingConfig,
+    context: &mut Context<'_>,
+) -> Result<(), DriverError> {
+    let parts = config.optimizer.accumulate;
+    let Some(one) = OneSample::of(data.train.samples(), data.train.batch(), parts) else {
+        return Ok(());
+    };
+    let mut networks = [&learner.network].into_iter().chain(&learner.peers);
+    let Some(norm) = networks.find_map(|network| norm_of_one_place(network.graph())) else {
+        return Ok(());
+    };
+    let name = context.stage.name();
+    let [field, expected, way_out] = one.words();
+    let problem =
+        format!("the batch norm `{norm}` sees one value per channel, which has no variance");
+    let value = match one {
+        OneSample::Batch => data.train.batch(),
+        OneSample::Parts => parts,
+        OneSample::LastBatch => {
+            let note = format!("warning: {name}: in the last batch of an epoch {problem}");
+            context.observer.on(Event::Note(note));
+            return Ok(());
+        }
+    };
+    let expected = format!("{expected}: {problem}\nhint: {way_out}");
+    Err(DriverError::field(name, field, value, &expected))
 }
