@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DriverError, Stage,
-    evaluation::{Calibration, Latency, MissingClasses, Scores},
+    evaluation::{Calibration, ClassScores, Latency, MissingClasses, Scores},
     recipe::Recipe,
     records::{ClassRecord, DatasetRecord, ModelCard, RunRecord, StageRecord, TestRecord},
     store::{read_json, require, unfinished, write_json},
@@ -92,6 +92,10 @@ pub struct ModelReport {
     pub calibration: Calibration,
     /// Each class after the last epoch.
     pub classes: Vec<ClassReport>,
+    /// After the last epoch: number of images of the row's class that are classified as the column's; none of more
+    /// than 200 classes, and in runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confusion: Option<Vec<Vec<usize>>>,
     /// What it says of classes that it never saw, where the recipe left some out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<MissingClasses>,
@@ -101,7 +105,7 @@ pub struct ModelReport {
 }
 
 /// One class of the test split.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassReport {
     /// Its name.
     pub name: String,
@@ -113,6 +117,18 @@ pub struct ClassReport {
     pub gained: usize,
     /// Student only: those that are wrong and were right with the baseline.
     pub lost: usize,
+    /// Images that are classified as it, rightly or not; none in runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicted: Option<usize>,
+    /// Share of what is classified as it that is of it; 0 where nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<f64>,
+    /// Share of its images that are right; 0 without images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recall: Option<f64>,
+    /// Harmonic mean of precision and recall; 0 where both are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub f1: Option<f64>,
 }
 
 /// Both honest readings of the test split.
@@ -214,6 +230,7 @@ impl ModelReport {
             test: TestReport { last: test.last, selected: test.selected },
             calibration,
             missing: test.missing,
+            confusion: test.confusion,
             latency: test.latency,
             classes: names.into_iter().zip(test.classes).map(class).collect(),
         })
@@ -221,8 +238,19 @@ impl ModelReport {
 }
 
 fn class((name, record): (String, ClassRecord)) -> ClassReport {
-    let ClassRecord { images, right, gained, lost } = record;
-    ClassReport { name, images, right, gained, lost }
+    let ClassRecord { images, right, predicted, gained, lost } = record;
+    let scores = predicted.map(|predicted| ClassScores::of([images, predicted, right]));
+    ClassReport {
+        name,
+        images,
+        right,
+        gained,
+        lost,
+        predicted,
+        precision: scores.map(|scores| scores.precision),
+        recall: scores.map(|scores| scores.recall),
+        f1: scores.map(|scores| scores.f1),
+    }
 }
 
 /// A term's settings with its name under `name`.
