@@ -35,7 +35,7 @@ pub struct Report {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub networks: BTreeMap<String, ModelReport>,
     /// Test accuracy of the student minus the baseline's, both after their last epoch: the same
-    /// budget, and nothing selected.
+    /// budget, and nothing selected. With early stopping each has its own budget, and validation ended it.
     pub student_gain_top1: f64,
 }
 
@@ -72,6 +72,9 @@ pub struct ModelReport {
     pub bytes: u64,
     /// Epochs it was trained for; 0 where weights were given.
     pub epochs: usize,
+    /// Epochs of its recipe, where it stopped early.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned_epochs: Option<usize>,
     /// What it was trained in.
     #[serde(default)]
     pub precision: Precision,
@@ -222,6 +225,7 @@ impl ModelReport {
             macs: stage.cost.macs,
             bytes: stage.bytes,
             epochs: stage.epochs,
+            planned_epochs: stage.planned_epochs,
             seconds: stage.seconds,
             waiting_seconds: stage.waiting_seconds,
             teacher_seconds: stage.teacher_seconds,

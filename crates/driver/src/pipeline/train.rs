@@ -133,6 +133,7 @@ fn training_config(pipeline: &Pipeline<'_>, stage: Stage) -> TrainingConfig {
         checkpoint_every: recipe.checkpoint_every,
         keep: training.keep.clone(),
         freeze_epochs: training.freeze_epochs,
+        early_stopping: training.early_stopping,
     }
 }
 
@@ -143,7 +144,7 @@ fn trained_record(
     folder: &Path,
     trained: Trained,
 ) -> Result<StageRecord, DriverError> {
-    let network = pipeline.network(stage);
+    let (network, epochs) = (pipeline.network(stage), pipeline.training(stage).epochs);
     let selected = folder.join(Weights::Selected.file());
     Ok(StageRecord {
         fingerprint: fingerprint(inputs),
@@ -151,7 +152,8 @@ fn trained_record(
         model: network.model.clone(),
         cost: network.architecture.cost(&pipeline.signature(stage))?,
         bytes: fs::metadata(&selected).map_err(DriverError::io(&selected))?.len(),
-        epochs: pipeline.training(stage).epochs,
+        epochs: trained.epochs,
+        planned_epochs: (trained.epochs < epochs).then_some(epochs),
         seconds: trained.seconds,
         images_per_second: Some(trained.images_per_second),
         waiting_seconds: trained.waiting_seconds,

@@ -234,6 +234,7 @@ fn training(
         start: Start::Own,
         init: None,
         freeze_epochs: section.freeze_epochs,
+        early_stopping: section.early_stopping,
         learns_from: LearnsFrom::Labels,
         objective,
         keep: BTreeSet::new(),

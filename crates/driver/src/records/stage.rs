@@ -32,6 +32,9 @@ pub struct StageRecord {
     pub bytes: u64,
     /// Epochs it was trained for; 0 where weights were given.
     pub epochs: usize,
+    /// Epochs of its recipe, where it stopped early.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned_epochs: Option<usize>,
     /// Seconds spent in training steps.
     pub seconds: f64,
     /// Training throughput in images/s, without the first steps of each process; `None` for a pretrained network.
@@ -80,6 +83,7 @@ impl StageRecord {
             cost,
             bytes: 0,
             epochs: 0,
+            planned_epochs: None,
             seconds: 0.0,
             images_per_second: None,
             waiting_seconds: 0.0,

@@ -53,6 +53,8 @@ impl Context<'_> {
 /// Result of a training; its weights are in the folder.
 #[derive(Debug)]
 pub struct Trained {
+    /// Epochs that were done: all of them, unless the training stopped early.
+    pub epochs: usize,
     /// Seconds spent in training steps.
     pub seconds: f64,
     /// Throughput in images/s, without the first steps of each process where there are others.

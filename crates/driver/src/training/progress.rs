@@ -34,6 +34,9 @@ pub(crate) struct Progress {
     pub(crate) best: Option<Best>,
     /// sha256 of its weights, `selected.bpk`.
     pub(crate) best_sha256: Option<String>,
+    /// The epoch that improved last, where early stopping waits for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) improved: Option<Best>,
     /// The same of each peer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) peers_best: Vec<(Best, String)>,

@@ -21,7 +21,8 @@ use crate::{
 /// Trains a network, and what learns beside it, from its checkpoint, or from the start where there is none.
 ///
 /// Leaves `last.bpk` with the weights after the last epoch and `selected.bpk` with those of the epoch with the
-/// best validation accuracy; of equal ones, the lower negative log-likelihood, then the earlier. `teacher` is
+/// best validation accuracy; of equal ones, the lower negative log-likelihood, then the earlier. With early stopping
+/// the last epoch is the one that it stopped after; the network's validation decides for its peers too. `teacher` is
 /// needed where the objective has terms that compare with one.
 ///
 /// # Errors
@@ -78,10 +79,16 @@ pub fn train(
         progress,
     };
     let mut pace = Pace::start();
-    while state.progress.epoch <= config.epochs {
+    while !setup.is_over(&state.progress) {
         run_epoch(&setup, &mut state, &mut pace, context)?;
     }
     let State { learner, progress, .. } = state;
+    if let (Some(epoch), Some(stopping)) = (setup.stopped_after(&progress), config.early_stopping) {
+        let (name, epochs, patience) = (context.stage.name(), config.epochs, stopping.patience);
+        context.observer.on(Event::Note(format!(
+            "{name}: stopped after epoch {epoch} of {epochs}: no improvement for {patience} epochs"
+        )));
+    }
     let peers = learner.peers.iter().enumerate();
     let peers = peers.map(|(at, peer)| (peer_file(at, Weights::Last), peer));
     for (name, network) in peers.chain([(Weights::Last.file(), &learner.network)]) {
@@ -89,6 +96,7 @@ pub fn train(
         write_atomic(&path, &weights::to_bytes(network, weights::Precision::Single, &path)?)?;
     }
     Ok(Trained {
+        epochs: progress.epoch - 1,
         seconds: progress.seconds,
         images_per_second: progress.images_per_second(),
         waiting_seconds: progress.waiting_seconds,
