@@ -9,10 +9,15 @@ use crate::{
     DriverError, Stage,
     evaluation::{Calibration, ClassScores, Latency, MissingClasses, Scores},
     recipe::Recipe,
-    records::{ClassRecord, DatasetRecord, ModelCard, RunRecord, StageRecord, TestRecord},
+    records::{
+        ClassRecord, DatasetRecord, LabelNoiseRecord, ModelCard, RunRecord, StageRecord, TestRecord,
+    },
     store::{read_json, require, unfinished, write_json},
     training::Precision,
 };
+
+/// Doubtful labels in a report at the most.
+const LABELS_SHOWN: usize = 10;
 
 /// A whole report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +39,10 @@ pub struct Report {
     /// The recipe's other networks, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub networks: BTreeMap<String, ModelReport>,
+    /// Training images whose label the student's teacher contradicts surely, the first ten of them; none without a
+    /// teacher, and in runs of earlier versions. `student/label-noise.json` has all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_noise: Option<LabelNoiseRecord>,
     /// Test accuracy of the student minus the baseline's, both after their last epoch: the same
     /// budget, and nothing selected. With early stopping each has its own budget, and validation ended it.
     pub student_gain_top1: f64,
@@ -181,6 +190,10 @@ impl Report {
         for name in recipe.networks.keys() {
             networks.insert(name.clone(), model(Stage::named(name))?);
         }
+        let mut label_noise = LabelNoiseRecord::of_folder(&Stage::Student.folder(run))?;
+        if let Some(noise) = &mut label_noise {
+            noise.found.truncate(LABELS_SHOWN);
+        }
         Ok(Self {
             schema: 1,
             recipe: recipe.name,
@@ -191,6 +204,7 @@ impl Report {
                 terms: recipe.objective.iter().map(term).collect(),
             },
             dataset: record.dataset,
+            label_noise,
             student_gain_top1: models.student.test.last.top1 - models.baseline.test.last.top1,
             models,
             networks,

@@ -8,6 +8,7 @@ mod forecast;
 mod given;
 mod initial;
 mod inputs;
+mod label_noise;
 mod make;
 mod memory;
 mod norms;

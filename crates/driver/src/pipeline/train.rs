@@ -11,6 +11,7 @@ use super::{
     Pipeline,
     ensemble::load_teacher,
     initial::fine_tuned,
+    label_noise::write_label_noise,
     peers::peer_records,
     specialists::{as_generalist, begun_with, relabelled, specialist_set},
     teacher_outputs::teacher_outputs,
@@ -77,6 +78,9 @@ pub(super) fn train_stage(
         observer,
     };
     let trained = train(learner, &data, &objective, teacher.as_ref(), &config, &mut context)?;
+    if let Some(noise) = &trained.label_noise {
+        write_label_noise(pipeline, stage, noise, context.observer)?;
+    }
     trained_record(pipeline, stage, inputs, &folder, trained)
 }
 

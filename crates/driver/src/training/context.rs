@@ -7,7 +7,7 @@ use distill_collective::Collective;
 use distill_datasets::{Loader, Part};
 use distill_objective::Negatives;
 
-use super::Best;
+use super::{Best, LabelNoise};
 use crate::{Observer, Preprocessing, Stage};
 
 /// Batches of a training.
@@ -69,6 +69,8 @@ pub struct Trained {
     pub best: Best,
     /// The same of each peer, for `peer-1-selected.bpk` and so on.
     pub peers_best: Vec<Best>,
+    /// Training samples whose label the teacher contradicts surely; none without a teacher.
+    pub label_noise: Option<LabelNoise>,
     /// sha256 of the weights after each epoch that is kept.
     pub kept_sha256: BTreeMap<usize, String>,
 }

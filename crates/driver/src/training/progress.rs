@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{loss_scale::LossScale, sums::Sums};
+use super::{label_noise::LabelNoise, loss_scale::LossScale, sums::Sums};
 
 /// Where a stage stands, beside weights and optimizer.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -46,6 +46,9 @@ pub(crate) struct Progress {
     /// What the loss is multiplied by, in half precision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) loss_scale: Option<LossScale>,
+    /// Samples of the first epoch whose label the teacher contradicts, where there is a teacher.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) label_noise: Option<LabelNoise>,
     /// Sums over the epoch so far.
     pub(crate) epoch_sums: Sums,
     /// Sums since the last line of `metrics.jsonl`.

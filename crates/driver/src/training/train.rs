@@ -103,6 +103,7 @@ pub fn train(
         teacher_seconds: progress.teacher_seconds,
         skipped: progress.skipped,
         best: progress.best.expect("a training has at least one epoch"),
+        label_noise: progress.label_noise,
         kept_sha256: progress.kept_sha256,
         peers_best: progress.peers_best.iter().map(|(best, _)| *best).collect(),
     })
