@@ -1,6 +1,6 @@
 //! A dataset: its splits and its classes.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use crate::{FolderSummary, ImageSet, Normalisation, SourceFile};
 
@@ -44,5 +44,25 @@ impl Dataset {
         let rest = all.len() - validation;
         let (rest, held_out) = all.split_at(rest);
         (rest, Arc::new(held_out))
+    }
+
+    /// Places of the training images' files below the folder that holds all of them, with `/` between parts, in the
+    /// order of the images; empty where an image is no file of its own.
+    pub fn train_files(&self) -> Vec<String> {
+        if self.summary.is_none() {
+            return Vec::new();
+        }
+        let Some(root) = self.files.first().and_then(|file| file.path.parent()) else {
+            return Vec::new();
+        };
+        let holds_all =
+            |folder: &&Path| self.files.iter().all(|file| file.path.starts_with(folder));
+        let root = root.ancestors().find(holds_all).unwrap_or(root);
+        let place = |file: &SourceFile| {
+            let place = file.path.strip_prefix(root).unwrap_or(&file.path);
+            let parts: Vec<_> = place.iter().map(|part| part.to_string_lossy()).collect();
+            parts.join("/")
+        };
+        self.files.iter().take(self.train.len()).map(place).collect()
     }
 }

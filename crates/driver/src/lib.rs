@@ -39,8 +39,8 @@ pub use pipeline::{
 };
 pub use preprocessing::{ImagePreprocessing, Preprocessing};
 pub use records::{
-    ClassRecord, DatasetRecord, ExportedFile, ForeignPreprocessing, Host, ModelCard, PeerRecord,
-    RunRecord, StageRecord, TestRecord,
+    ClassRecord, DatasetRecord, DoubtfulLabel, ExportedFile, ForeignPreprocessing, Host,
+    LabelNoiseRecord, ModelCard, PeerRecord, RunRecord, StageRecord, TestRecord,
 };
 pub use report::{ClassReport, ModelReport, Models, ObjectiveReport, Report, TestReport};
 pub use stage::Stage;

@@ -73,6 +73,9 @@ pub struct EpochRecord {
     pub validation_top1: f64,
     /// Mean −log p of the right class on the validation images, nats.
     pub validation_nll: f64,
+    /// Whether the training stopped after it, for want of an improvement.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stopped: bool,
 }
 
 /// The lines of a stage of a run, without one that was being written when a process was killed; none where the

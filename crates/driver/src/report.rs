@@ -7,12 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     DriverError, Stage,
-    evaluation::{Calibration, Latency, MissingClasses, Scores},
+    evaluation::{Calibration, ClassScores, Latency, MissingClasses, Scores},
     recipe::Recipe,
-    records::{ClassRecord, DatasetRecord, ModelCard, RunRecord, StageRecord, TestRecord},
+    records::{
+        ClassRecord, DatasetRecord, LabelNoiseRecord, ModelCard, RunRecord, StageRecord, TestRecord,
+    },
     store::{read_json, require, unfinished, write_json},
     training::Precision,
 };
+
+/// Doubtful labels in a report at the most.
+const LABELS_SHOWN: usize = 10;
 
 /// A whole report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,8 +39,12 @@ pub struct Report {
     /// The recipe's other networks, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub networks: BTreeMap<String, ModelReport>,
+    /// Training images whose label the student's teacher contradicts surely, the first ten of them; none without a
+    /// teacher, and in runs of earlier versions. `student/label-noise.json` has all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_noise: Option<LabelNoiseRecord>,
     /// Test accuracy of the student minus the baseline's, both after their last epoch: the same
-    /// budget, and nothing selected.
+    /// budget, and nothing selected. With early stopping each has its own budget, and validation ended it.
     pub student_gain_top1: f64,
 }
 
@@ -72,6 +81,9 @@ pub struct ModelReport {
     pub bytes: u64,
     /// Epochs it was trained for; 0 where weights were given.
     pub epochs: usize,
+    /// Epochs of its recipe, where it stopped early.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned_epochs: Option<usize>,
     /// What it was trained in.
     #[serde(default)]
     pub precision: Precision,
@@ -92,6 +104,10 @@ pub struct ModelReport {
     pub calibration: Calibration,
     /// Each class after the last epoch.
     pub classes: Vec<ClassReport>,
+    /// After the last epoch: number of images of the row's class that are classified as the column's; none of more
+    /// than 200 classes, and in runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confusion: Option<Vec<Vec<usize>>>,
     /// What it says of classes that it never saw, where the recipe left some out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<MissingClasses>,
@@ -101,7 +117,7 @@ pub struct ModelReport {
 }
 
 /// One class of the test split.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassReport {
     /// Its name.
     pub name: String,
@@ -113,6 +129,18 @@ pub struct ClassReport {
     pub gained: usize,
     /// Student only: those that are wrong and were right with the baseline.
     pub lost: usize,
+    /// Images that are classified as it, rightly or not; none in runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicted: Option<usize>,
+    /// Share of what is classified as it that is of it; 0 where nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<f64>,
+    /// Share of its images that are right; 0 without images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recall: Option<f64>,
+    /// Harmonic mean of precision and recall; 0 where both are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub f1: Option<f64>,
 }
 
 /// Both honest readings of the test split.
@@ -162,6 +190,10 @@ impl Report {
         for name in recipe.networks.keys() {
             networks.insert(name.clone(), model(Stage::named(name))?);
         }
+        let mut label_noise = LabelNoiseRecord::of_folder(&Stage::Student.folder(run))?;
+        if let Some(noise) = &mut label_noise {
+            noise.found.truncate(LABELS_SHOWN);
+        }
         Ok(Self {
             schema: 1,
             recipe: recipe.name,
@@ -172,6 +204,7 @@ impl Report {
                 terms: recipe.objective.iter().map(term).collect(),
             },
             dataset: record.dataset,
+            label_noise,
             student_gain_top1: models.student.test.last.top1 - models.baseline.test.last.top1,
             models,
             networks,
@@ -206,6 +239,7 @@ impl ModelReport {
             macs: stage.cost.macs,
             bytes: stage.bytes,
             epochs: stage.epochs,
+            planned_epochs: stage.planned_epochs,
             seconds: stage.seconds,
             waiting_seconds: stage.waiting_seconds,
             teacher_seconds: stage.teacher_seconds,
@@ -214,6 +248,7 @@ impl ModelReport {
             test: TestReport { last: test.last, selected: test.selected },
             calibration,
             missing: test.missing,
+            confusion: test.confusion,
             latency: test.latency,
             classes: names.into_iter().zip(test.classes).map(class).collect(),
         })
@@ -221,8 +256,19 @@ impl ModelReport {
 }
 
 fn class((name, record): (String, ClassRecord)) -> ClassReport {
-    let ClassRecord { images, right, gained, lost } = record;
-    ClassReport { name, images, right, gained, lost }
+    let ClassRecord { images, right, predicted, gained, lost } = record;
+    let scores = predicted.map(|predicted| ClassScores::of([images, predicted, right]));
+    ClassReport {
+        name,
+        images,
+        right,
+        gained,
+        lost,
+        predicted,
+        precision: scores.map(|scores| scores.precision),
+        recall: scores.map(|scores| scores.recall),
+        f1: scores.map(|scores| scores.f1),
+    }
 }
 
 /// A term's settings with its name under `name`.

@@ -56,6 +56,18 @@ fn a_run_leaves_everything_that_the_design_promises() {
             assert_eq!(scores.errors, ((1.0 - scores.top1) * scores.count as f64).round() as usize);
             assert_eq!(scores.teacher_agreement.is_some(), stage != Stage::Teacher);
         }
+        // One matrix, read in all ways.
+        let (classes, matrix) = (&model.classes, model.confusion.as_ref().unwrap());
+        for (at, class) in classes.iter().enumerate() {
+            assert_eq!(matrix[at].iter().sum::<usize>(), class.images);
+            assert_eq!(matrix[at][at], class.right);
+            assert_eq!(Some(matrix.iter().map(|row| row[at]).sum()), class.predicted);
+            assert_eq!(class.recall, Some(class.right as f64 / class.images as f64));
+        }
+        let recall: f64 = classes.iter().filter_map(|class| class.recall).sum();
+        let balanced = model.test.last.balanced_accuracy.unwrap();
+        assert!((balanced - recall / classes.len() as f64).abs() < 1e-12);
+        assert!(model.test.last.macro_f1.is_some_and(|f1| (0.0..=1.0).contains(&f1)));
     }
     let gain = report.models.student.test.last.top1 - report.models.baseline.test.last.top1;
     assert_eq!(report.student_gain_top1, gain);

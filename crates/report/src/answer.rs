@@ -68,11 +68,20 @@ fn sentence(run: &Finished) -> Markup {
     html! {
         "Trained on labels alone, the student's network gets "
         strong { (percent(models.baseline.test.last.top1)) }
-        " of " (thousands(run.report.dataset.test as u64)) " test images right; taught by the teacher, with the same budget, "
+        " of " (thousands(run.report.dataset.test as u64)) " test images right; taught by the teacher, " (budget(run)) ", "
         strong { (percent(models.student.test.last.top1)) }
         " (" (points(run.report.student_gain_top1)) " points" @if let Some(interval) = interval { (interval) } "). "
         "That is one seed: another may differ by more, and the same command with "
         code { "--seeds 1,2,3" }
         " says by how much."
+    }
+}
+
+/// Length of the student's training beside the baseline's.
+fn budget(run: &Finished) -> &'static str {
+    let models = &run.report.models;
+    match [&models.baseline, &models.student].iter().any(|model| model.planned_epochs.is_some()) {
+        true => "each until its validation no longer improved",
+        false => "with the same budget",
     }
 }

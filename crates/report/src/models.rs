@@ -16,10 +16,12 @@ pub(crate) fn section(run: &Finished) -> Markup {
     let models = &run.report.models;
     let three = [&models.teacher, &models.baseline, &models.student];
     let optional = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
-    let rows: [(&str, Value); 15] = [
+    let rows: [(&str, Value); 17] = [
         ("Network", &|m| m.architecture.clone()),
         ("Top-1 after the last epoch", &|m| percent(m.test.last.top1)),
         ("Top-1 of the selected epoch", &|m| percent(m.test.selected.top1)),
+        ("Balanced accuracy", &|m| optional(m.test.last.balanced_accuracy.map(percent))),
+        ("Macro F1", &|m| optional(m.test.last.macro_f1.map(|f1| format!("{f1:.4}")))),
         ("Errors", &|m| thousands(m.test.last.errors as u64)),
         ("NLL, nats", &|m| format!("{:.4}", m.test.last.nll)),
         ("Brier score", &|m| format!("{:.4}", m.test.last.brier)),
@@ -29,7 +31,7 @@ pub(crate) fn section(run: &Finished) -> Markup {
         ("Multiply–accumulates", &|m| thousands(m.macs)),
         ("File of weights", &|m| mebibytes(m.bytes)),
         ("Latency, one image", &|m| optional(m.latency.map(|l| duration(l.median)))),
-        ("Epochs", &|m| if m.epochs == 0 { "given".to_owned() } else { m.epochs.to_string() }),
+        ("Epochs", &epochs),
         ("Training", &|m| if m.epochs == 0 { "–".to_owned() } else { duration(m.seconds) }),
         ("Training images a second", &|m| optional(m.images_per_second.map(|r| format!("{r:.0}")))),
     ];
@@ -66,6 +68,15 @@ pub(crate) fn section(run: &Finished) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// Epochs of a network's training, and those of its recipe where it stopped early.
+fn epochs(model: &ModelReport) -> String {
+    match (model.epochs, model.planned_epochs) {
+        (0, _) => "given".to_owned(),
+        (epochs, Some(planned)) => format!("{epochs} of {planned}, stopped early"),
+        (epochs, None) => epochs.to_string(),
     }
 }
 

@@ -45,12 +45,12 @@ pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
     }
     let scores = predictions.scores(None);
     if arguments.json {
-        print_json(&scores);
+        print_json(&predictions.evaluation(&dataset.classes));
         return Ok(());
     }
     output::result(format!(
         "{name} on the test split of {}: top-1 {:.2} % ({} errors of {}), top-5 {:.2} %, NLL {:.4} nats, \
-         Brier {:.4}, ECE {:.4}",
+         Brier {:.4}, ECE {:.4}, balanced accuracy {:.2} %, macro F1 {:.4}",
         dataset.name,
         100.0 * scores.top1,
         scores.errors,
@@ -59,6 +59,8 @@ pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
         scores.nll,
         scores.brier,
         scores.ece,
+        100.0 * scores.balanced_accuracy.unwrap_or(f64::NAN),
+        scores.macro_f1.unwrap_or(f64::NAN),
     ));
     Ok(())
 }

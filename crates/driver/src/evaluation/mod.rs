@@ -1,6 +1,8 @@
 //! Evaluation of a network on data it was not trained on: metrics, calibration, latency.
 
 mod calibration;
+mod class_counts;
+mod classes;
 mod latency;
 pub mod metric;
 pub mod metrics;
@@ -11,6 +13,8 @@ mod softmax;
 mod stream;
 
 pub use calibration::Calibration;
+pub use class_counts::ClassScores;
+pub use classes::{CONFUSION_CLASSES, Evaluation, NamedScores};
 pub use latency::Latency;
 pub use metric::{Metric, Rows};
 pub use metrics::Bin;

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     metric::Metric,
     metrics::{
-        Brier, CalibrationError, NegativeLogLikelihood, TeacherAgreement, TeacherDivergence, TopK,
+        BalancedAccuracy, Brier, CalibrationError, MacroF1, NegativeLogLikelihood,
+        TeacherAgreement, TeacherDivergence, TopK,
     },
     predictions::Predictions,
 };
@@ -24,6 +25,12 @@ pub struct Scores {
     /// Expected calibration error over 15 equal-width bins of confidence (Guo et al. 2017,
     /// arXiv:1706.04599).
     pub ece: f64,
+    /// Mean of the recall of the classes that have images; none in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balanced_accuracy: Option<f64>,
+    /// Mean of the F1 of the classes that have images or predictions; none in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub macro_f1: Option<f64>,
     /// Images whose likeliest class is wrong.
     pub errors: usize,
     /// Images.
@@ -47,8 +54,19 @@ impl Predictions {
         let (mut brier, mut ece) = (Brier::default(), CalibrationError::default());
         let mut agreement = TeacherAgreement::default();
         let mut divergence = TeacherDivergence::default();
-        let mut all: [&mut dyn Metric; 7] =
-            [&mut top1, &mut top5, &mut nll, &mut brier, &mut ece, &mut agreement, &mut divergence];
+        let mut balanced = BalancedAccuracy::new(self.classes());
+        let mut macro_f1 = MacroF1::new(self.classes());
+        let mut all: [&mut dyn Metric; 9] = [
+            &mut top1,
+            &mut top5,
+            &mut nll,
+            &mut brier,
+            &mut ece,
+            &mut balanced,
+            &mut macro_f1,
+            &mut agreement,
+            &mut divergence,
+        ];
         self.measure(teacher, &mut all);
         Scores {
             top1: top1.value(),
@@ -56,6 +74,8 @@ impl Predictions {
             nll: nll.value(),
             brier: brier.value(),
             ece: ece.value(),
+            balanced_accuracy: Some(balanced.value()),
+            macro_f1: Some(macro_f1.value()),
             errors: self.right().filter(|right| !right).count(),
             count: self.labels().len(),
             teacher_agreement: teacher.map(|_| agreement.value()),

@@ -6,7 +6,7 @@ use distill_datasets::Loader;
 
 use crate::{
     DriverError, Event, Observer, Stage,
-    evaluation::{Calibration, Latency, MissingClasses, Predictions},
+    evaluation::{Calibration, ClassScores, Latency, MissingClasses, Predictions},
     evidence::{EVIDENCE, Evidence, Three},
     recipe::{Reference, StagePlan},
     records::{ClassRecord, TestRecord},
@@ -31,7 +31,7 @@ pub(super) fn evaluate(
     for StagePlan { stage, .. } in &pipeline.config.recipe.stages {
         let old: Option<TestRecord> = read_json(&pipeline.folder(*stage).join("test.json"))?;
         let of = compared(pipeline, *stage)?;
-        if !old.is_some_and(|old| old.calibration.is_some() && old.of == of) {
+        if !old.is_some_and(|old| is_whole(&old) && old.of == of) {
             due.push(*stage);
         }
     }
@@ -84,7 +84,8 @@ pub(super) fn evaluate(
             last: last.scores(teacher.as_deref()),
             selected: selected.scores(teacher.as_deref()),
             calibration: Some(calibration),
-            classes: classes(&last, before.as_deref(), pipeline.class_names(stage).len()),
+            classes: classes(&last, before.as_deref()),
+            confusion: last.confusion(),
             latency: Some(latency(pipeline, reference)?),
         };
         write_json(&pipeline.folder(stage).join("test.json"), &test)?;
@@ -128,6 +129,11 @@ fn reference_teacher(pipeline: &Pipeline<'_>, stage: Stage) -> Option<Reference>
         Stage::Baseline | Stage::Student => Some(pipeline.config.recipe.teacher),
         _ => pipeline.config.recipe.learns_from(stage),
     }
+}
+
+/// Whether a record has all that this version writes.
+fn is_whole(record: &TestRecord) -> bool {
+    record.calibration.is_some() && record.last.balanced_accuracy.is_some()
 }
 
 /// What the figures of a network depend on.
@@ -208,14 +214,16 @@ fn go_on(pipeline: &Pipeline<'_>, of: Reference) -> Result<(), DriverError> {
 }
 
 /// Each class, with what changed since `before`.
-fn classes(now: &Predictions, before: Option<&Predictions>, classes: usize) -> Vec<ClassRecord> {
-    let mut records = vec![ClassRecord::default(); classes];
+fn classes(now: &Predictions, before: Option<&Predictions>) -> Vec<ClassRecord> {
+    let mut records: Vec<ClassRecord> = Vec::new();
+    for ClassScores { images, right, predicted, .. } in now.class_scores() {
+        let predicted = Some(predicted);
+        records.push(ClassRecord { images, right, predicted, ..Default::default() });
+    }
     let before: Vec<bool> =
         before.map_or_else(|| now.right().collect(), |was| was.right().collect());
     for ((label, is), was) in now.labels().iter().zip(now.right()).zip(before) {
         let record = &mut records[*label as usize];
-        record.images += 1;
-        record.right += usize::from(is);
         record.gained += usize::from(is && !was);
         record.lost += usize::from(was && !is);
     }
@@ -233,9 +241,15 @@ mod tests {
             let logits = likeliest.into_iter().flat_map(|class| [(1 - class) as f32, class as f32]);
             Predictions::from_logits(logits.collect(), vec![0, 0, 1, 1], 2)
         };
-        let found = classes(&of([0, 1, 1, 1]), Some(&of([1, 0, 1, 0])), 2);
-        let record = |images, right, gained, lost| ClassRecord { images, right, gained, lost };
-        assert_eq!(found, [record(2, 1, 1, 1), record(2, 2, 1, 0)]);
-        assert_eq!(classes(&of([0, 1, 1, 1]), None, 2)[0], record(2, 1, 0, 0));
+        let found = classes(&of([0, 1, 1, 1]), Some(&of([1, 0, 1, 0])));
+        let record = |right, predicted, gained, lost| ClassRecord {
+            images: 2,
+            right,
+            predicted: Some(predicted),
+            gained,
+            lost,
+        };
+        assert_eq!(found, [record(1, 1, 1, 1), record(2, 3, 1, 0)]);
+        assert_eq!(classes(&of([0, 1, 1, 1]), None)[0], record(1, 1, 0, 0));
     }
 }

@@ -11,7 +11,8 @@ use serde::Serialize;
 
 use super::{
     EVALUATION_BATCH, Pipeline, RunConfig, data_forecast::DataForecast, ensemble::load_teacher,
-    make::make_stage, memory::check_memory, specialists::relabelled, teacher_outputs::check_cache,
+    make::make_stage, memory::check_memory, norms::check_norms, specialists::relabelled,
+    teacher_outputs::check_cache,
 };
 use crate::{
     DriverError, Event, Observer, Silent, Stage,
@@ -78,6 +79,7 @@ pub fn forecast(
 ) -> Result<Forecast, DriverError> {
     let dataset = config.read_data(observer)?;
     let pipeline = Pipeline::new(config, &dataset, interrupt, observer)?;
+    check_norms(&pipeline)?;
     check_cache(&pipeline)?;
     let memory = check_memory(&pipeline, |_| true, &mut Silent)?;
     let paces = rehearse(&pipeline, &dataset, observer)?;

@@ -32,6 +32,12 @@ impl Pipeline<'_> {
         if !training.without.is_empty() {
             inputs["without"] = json!(training.without);
         }
+        if let Some(stopping) = training.early_stopping {
+            inputs["early_stopping"] = json!(stopping);
+        }
+        if let Some(weights) = training.objective.class_weights() {
+            inputs["class_weights"] = json!(weights);
+        }
         if let Some(own) = training.train {
             inputs["own_train"] = own.into();
         }

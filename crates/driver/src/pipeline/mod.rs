@@ -8,8 +8,10 @@ mod forecast;
 mod given;
 mod initial;
 mod inputs;
+mod label_noise;
 mod make;
 mod memory;
+mod norms;
 mod own_classes;
 mod peers;
 mod prepare;
@@ -40,8 +42,8 @@ use crate::{
 pub use self::data_forecast::{DataForecast, SplitForecast};
 pub use self::forecast::{Forecast, StageForecast, forecast};
 use self::{
-    evaluate::evaluate, make::make_stage, memory::check_memory, prepare::effective_formula,
-    specialists::DUSTBIN, teacher_outputs::check_cache,
+    evaluate::evaluate, make::make_stage, memory::check_memory, norms::check_norms,
+    prepare::effective_formula, specialists::DUSTBIN, teacher_outputs::check_cache,
 };
 
 /// Images of a batch in evaluation. Part of the result where a norm uses batch statistics.
@@ -91,6 +93,7 @@ pub fn run(
 ) -> Result<Report, DriverError> {
     let dataset = config.read_data(observer)?;
     let pipeline = Pipeline::new(config, &dataset, interrupt, observer)?;
+    check_norms(&pipeline)?;
     check_cache(&pipeline)?;
     let estimate = check_memory(
         &pipeline,

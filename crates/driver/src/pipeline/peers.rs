@@ -61,6 +61,7 @@ pub(super) fn take_peer(
         model: config.model.clone(),
         bytes,
         epochs: trained.epochs,
+        planned_epochs: trained.planned_epochs,
         // All of them learn in the same steps.
         seconds: trained.seconds,
         images_per_second: trained.images_per_second,

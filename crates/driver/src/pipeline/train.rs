@@ -11,6 +11,7 @@ use super::{
     Pipeline,
     ensemble::load_teacher,
     initial::fine_tuned,
+    label_noise::write_label_noise,
     peers::peer_records,
     specialists::{as_generalist, begun_with, relabelled, specialist_set},
     teacher_outputs::teacher_outputs,
@@ -33,11 +34,12 @@ pub(super) fn train_stage(
     let (network, training) = (pipeline.network(stage), pipeline.training(stage));
     let folder = pipeline.folder(stage);
     let recipe = &pipeline.config.recipe;
-    let mut objective = training.objective.built().clone();
     let samples = match begun_with(pipeline, stage)? {
         Some(own) => specialist_set(pipeline, stage, &own.own),
         None => pipeline.task.samples(stage),
     };
+    let class_names = pipeline.class_names(stage);
+    let mut objective = training.objective.of_images(&class_names, &samples.labels);
     let validation = relabelled(pipeline, stage, &pipeline.validation)?;
     let source = Arc::new(Augmented::new(samples.source, training.augment.clone()));
     let mut batches = Loader::shuffled(source, training.optimizer.batch, pipeline.seed(stage))
@@ -48,7 +50,7 @@ pub(super) fn train_stage(
     }
     let negatives = objective.negatives().map(|_| {
         let labels: Vec<i32> = samples.labels.iter().map(|label| *label as i32).collect();
-        Negatives::new(&labels, pipeline.class_names(stage).len())
+        Negatives::new(&labels, class_names.len())
     });
     observer.on(Event::StageStarted {
         stage,
@@ -76,6 +78,9 @@ pub(super) fn train_stage(
         observer,
     };
     let trained = train(learner, &data, &objective, teacher.as_ref(), &config, &mut context)?;
+    if let Some(noise) = &trained.label_noise {
+        write_label_noise(pipeline, stage, noise, context.observer)?;
+    }
     trained_record(pipeline, stage, inputs, &folder, trained)
 }
 
@@ -132,6 +137,7 @@ fn training_config(pipeline: &Pipeline<'_>, stage: Stage) -> TrainingConfig {
         checkpoint_every: recipe.checkpoint_every,
         keep: training.keep.clone(),
         freeze_epochs: training.freeze_epochs,
+        early_stopping: training.early_stopping,
     }
 }
 
@@ -142,7 +148,7 @@ fn trained_record(
     folder: &Path,
     trained: Trained,
 ) -> Result<StageRecord, DriverError> {
-    let network = pipeline.network(stage);
+    let (network, epochs) = (pipeline.network(stage), pipeline.training(stage).epochs);
     let selected = folder.join(Weights::Selected.file());
     Ok(StageRecord {
         fingerprint: fingerprint(inputs),
@@ -150,7 +156,8 @@ fn trained_record(
         model: network.model.clone(),
         cost: network.architecture.cost(&pipeline.signature(stage))?,
         bytes: fs::metadata(&selected).map_err(DriverError::io(&selected))?.len(),
-        epochs: pipeline.training(stage).epochs,
+        epochs: trained.epochs,
+        planned_epochs: (trained.epochs < epochs).then_some(epochs),
         seconds: trained.seconds,
         images_per_second: Some(trained.images_per_second),
         waiting_seconds: trained.waiting_seconds,

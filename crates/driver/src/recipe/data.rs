@@ -6,7 +6,7 @@ use distill_datasets::{
     Augment, DataError, Dataset, ImageShape, ImageTransform, LoadConfig, Normalisation,
 };
 
-use super::{NetworkPlan, Plan, SinglePlan, Validation};
+use super::{NetworkPlan, Plan, SinglePlan, Validation, table::Table};
 use crate::{DriverError, ImagePreprocessing, Stage};
 
 impl Plan {
@@ -43,6 +43,10 @@ impl Plan {
         if let Some(kept) = kept.filter(|kept| *kept >= classes) {
             let expected = format!("below the {classes} classes; without it all are kept");
             return Err(DriverError::field(&self.file, "cache.top_k", kept, &expected));
+        }
+        if let Some(weights) = &self.recipe.data.class_weights {
+            let table = Table { name: "data", file: &self.file };
+            weights.check_classes(&dataset.classes, table)?;
         }
         let shape = dataset.train.shape();
         let side = shape.height.min(shape.width);

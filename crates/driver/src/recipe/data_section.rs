@@ -11,6 +11,7 @@ use distill_datasets::{
 use serde::{Deserialize, Serialize};
 
 use super::{
+    ClassWeights,
     checks::{check_doubled, check_size},
     table::Table,
 };
@@ -70,6 +71,10 @@ pub struct DataSection {
     /// Data augmentation of the training images, applied in order.
     #[serde(default)]
     pub augment: Vec<Augment>,
+    /// Weights of the classes in the cross entropy with the labels, of each network that is trained: `"balanced"`, a
+    /// table by class name, or a list in the order of the classes. Default 1 each.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_weights: Option<ClassWeights>,
     /// Mean of each channel for pixels in `[0, 1]`. Default the dataset's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mean: Option<Vec<f32>>,
@@ -152,6 +157,9 @@ impl DataSection {
         }
         let table = Table { name: "data", file };
         check_doubled(&self.augment, table)?;
+        if let Some(weights) = &self.class_weights {
+            weights.check(table)?;
+        }
         let is_folder = self.dataset == "folder";
         if let Some(field) = self.fields_of_folders().filter(|_| !is_folder) {
             let expected = "to be left out: only the dataset `folder` has it";

@@ -2,6 +2,7 @@
 
 mod builtin;
 mod checks;
+mod class_weights;
 mod data;
 mod data_section;
 mod device;
@@ -31,6 +32,7 @@ use distill_objective::TermConfig;
 use serde::{Deserialize, Serialize};
 
 pub use builtin::{BUILTIN, Builtin};
+pub use class_weights::{ClassWeights, WeightRule};
 pub use data_section::{DataSection, Fit, Validation};
 pub use network::{EnsembleSection, SpecialistSection, SpecialistsSection, StageSection};
 pub use network_plan::{

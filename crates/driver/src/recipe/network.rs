@@ -36,6 +36,14 @@ pub struct StageSection {
     /// Beside `weights` and `epochs`: first epochs in which the last layer alone is trained. Default 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub freeze_epochs: Option<usize>,
+    /// Early stopping: the training ends after so many epochs in a row whose validation did not improve. Of the
+    /// student the baseline's too, each by its own validation. Default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patience: Option<usize>,
+    /// Beside `patience`: gain in validation accuracy that has to be exceeded to count, a fraction. Default 0: an epoch
+    /// that is selected counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_delta: Option<f64>,
     /// The network that this one learns from: `NAME` for its selected weights, `NAME@EPOCH` or `NAME@last`.
     /// Default `teacher` for the student, and labels alone for all others.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -9,7 +9,7 @@ use distill_objective::Average;
 use super::{Reference, StageObjective};
 use crate::{
     Stage,
-    training::{OptimizerConfig, ScheduleConfig},
+    training::{EarlyStopping, OptimizerConfig, ScheduleConfig},
 };
 
 /// What a stage makes.
@@ -75,6 +75,8 @@ pub struct TrainingPlan {
     pub init: Option<GivenWeights>,
     /// First epochs in which the last layer alone is trained. Default 0.
     pub freeze_epochs: usize,
+    /// When it stops before its last epoch.
+    pub early_stopping: Option<EarlyStopping>,
     /// What it learns from.
     pub learns_from: LearnsFrom,
     /// What it minimises.

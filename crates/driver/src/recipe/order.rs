@@ -22,6 +22,9 @@ pub(super) fn in_order(
             (Weights::After(epoch), _) if !(1..=epochs).contains(&epoch) => {
                 return Err(refuse(&format!("an epoch from 1 to its {epochs}")));
             }
+            (Weights::After(_), stage) if stops_early(networks.get(&stage)) => {
+                return Err(refuse("no epoch: with `patience` a training may stop before it"));
+            }
             (Weights::After(_), Stage::Baseline | Stage::Student) => {
                 return Err(refuse("no epoch: those of baseline and student are not kept"));
             }
@@ -40,6 +43,11 @@ pub(super) fn in_order(
         let expected = "networks that do not learn from themselves";
         DriverError::field(file, "networks", names.join(" <- "), expected)
     })
+}
+
+fn stops_early(network: Option<&NetworkPlan>) -> bool {
+    let training = network.and_then(|network| network.single()?.training());
+    training.is_some_and(|training| training.early_stopping.is_some())
 }
 
 /// What each network refers to: the field that says so, and whether the network is one of several that it names.

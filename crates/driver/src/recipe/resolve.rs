@@ -21,7 +21,8 @@ impl Plan {
         check_recipe(&recipe, file)?;
         let refuse = |e| DriverError::objective(file, &e);
         Objective::new(&recipe.objective).map_err(refuse)?;
-        let baseline = StageObjective::new(label_terms(&recipe)).map_err(refuse)?;
+        let weights = recipe.data.class_weights.as_ref();
+        let baseline = StageObjective::new(label_terms(&recipe), weights).map_err(refuse)?;
         let sections = Sections::of(&recipe, file)?;
         let teacher = single::reference_teacher(&sections.student.learns_from);
         let table = Table { name: Stage::Student.name(), file };

@@ -14,7 +14,10 @@ use super::{
     EnsembleSection, LearnsFrom, OptimizerSection, SpecialistSection, SpecialistsSection,
     StageSection, table::Table,
 };
-use crate::{DriverError, Stage, training::ScheduleConfig};
+use crate::{
+    DriverError, Stage,
+    training::{EarlyStopping, ScheduleConfig},
+};
 
 /// A table of a recipe, by what it makes. Its values are not checked yet.
 #[derive(Debug)]
@@ -54,6 +57,7 @@ pub(super) struct TrainingSection {
     pub(super) schedule: ScheduleConfig,
     pub(super) init: Option<GivenSection>,
     pub(super) freeze_epochs: usize,
+    pub(super) early_stopping: Option<EarlyStopping>,
 }
 
 /// A file of trained weights.
@@ -183,7 +187,17 @@ impl TrainingSection {
             let expected = format!("below the {epochs} epochs");
             return Err(table.refuse("freeze_epochs", freeze_epochs, &expected));
         }
-        Ok(Self { epochs, objective, train, augment, optimizer, schedule, init, freeze_epochs })
+        Ok(Self {
+            epochs,
+            objective,
+            train,
+            augment,
+            optimizer,
+            schedule,
+            init,
+            freeze_epochs,
+            early_stopping: early_stopping(section, table)?,
+        })
     }
 }
 
@@ -257,7 +271,8 @@ impl PretrainedSection {
             return Err(table.refuse("from", table.reference("from", from)?, expected));
         }
         let fields = given(section);
-        let of_training = ["train", "paired", "objective", "without", "freeze_epochs"];
+        let of_training =
+            ["train", "paired", "objective", "without", "freeze_epochs", "patience", "min_delta"];
         if let Some(field) = of_training.into_iter().find(|field| fields.contains(*field)) {
             return Err(table.refuse(field, "given", expected));
         }
@@ -270,13 +285,41 @@ impl PretrainedSection {
     }
 }
 
+fn early_stopping(
+    section: &StageSection,
+    table: Table<'_>,
+) -> Result<Option<EarlyStopping>, DriverError> {
+    let stopping = match (section.patience, section.min_delta) {
+        (None, None) => return Ok(None),
+        (None, Some(min_delta)) => {
+            let expected = "to be left out: it counts beside `patience`";
+            return Err(table.refuse("min_delta", min_delta, expected));
+        }
+        (Some(patience), min_delta) => {
+            EarlyStopping { patience, min_delta: min_delta.unwrap_or(0.0) }
+        }
+    };
+    let checked = stopping.check();
+    checked.map_err(|(field, value, expected)| table.refuse(&field, value, expected))?;
+    Ok(Some(stopping))
+}
+
 /// How a specialist is trained.
 fn of_specialist(section: &StageSection, table: Table<'_>) -> Result<TrainingSection, DriverError> {
-    let allowed =
-        ["specialist", "epochs", "train", "augment", "objective", "optimizer", "schedule"];
+    let allowed = [
+        "specialist",
+        "epochs",
+        "patience",
+        "min_delta",
+        "train",
+        "augment",
+        "objective",
+        "optimizer",
+        "schedule",
+    ];
     if !given(section).iter().all(|field| allowed.contains(&field.as_str())) {
         return Err(table.problem(format!(
-            "`{}.specialist` is given, expected beside it no more than `epochs`, `train`, `augment`, `objective`, \
+            "`{}.specialist` is given, expected beside it no more than `epochs`, `patience`, `min_delta`, `train`, `augment`, `objective`, \
              `optimizer` and `schedule`: it starts as its generalist and learns from labels",
             table.name
         )));

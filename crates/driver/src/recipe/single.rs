@@ -214,7 +214,8 @@ fn training(
     recipe: &Recipe,
     table: Table<'_>,
 ) -> Result<TrainingPlan, DriverError> {
-    let objective = StageObjective::new(terms).map_err(|e| table.wrong(e))?;
+    let objective = StageObjective::new(terms, recipe.data.class_weights.as_ref());
+    let objective = objective.map_err(|e| table.wrong(e))?;
     let epochs = section.epochs;
     if epochs == 0 {
         return Err(table.refuse("epochs", epochs, "at least 1"));
@@ -233,6 +234,7 @@ fn training(
         start: Start::Own,
         init: None,
         freeze_epochs: section.freeze_epochs,
+        early_stopping: section.early_stopping,
         learns_from: LearnsFrom::Labels,
         objective,
         keep: BTreeSet::new(),

@@ -32,6 +32,9 @@ pub struct StageRecord {
     pub bytes: u64,
     /// Epochs it was trained for; 0 where weights were given.
     pub epochs: usize,
+    /// Epochs of its recipe, where it stopped early.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned_epochs: Option<usize>,
     /// Seconds spent in training steps.
     pub seconds: f64,
     /// Training throughput in images/s, without the first steps of each process; `None` for a pretrained network.
@@ -80,6 +83,7 @@ impl StageRecord {
             cost,
             bytes: 0,
             epochs: 0,
+            planned_epochs: None,
             seconds: 0.0,
             images_per_second: None,
             waiting_seconds: 0.0,
@@ -120,6 +124,10 @@ pub struct TestRecord {
     /// Each class after the last epoch, in the order of the logits.
     #[serde(default)]
     pub classes: Vec<ClassRecord>,
+    /// After the last epoch: number of images of the row's class that are classified as the column's; none of many
+    /// classes, and in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confusion: Option<Vec<Vec<usize>>>,
     /// Baseline and student of a recipe that leaves out classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<MissingClasses>,
@@ -135,6 +143,9 @@ pub struct ClassRecord {
     pub images: usize,
     /// Those that are right.
     pub right: usize,
+    /// Images that are classified as it, rightly or not; none in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicted: Option<usize>,
     /// Student only: those that are right and were wrong with the baseline.
     pub gained: usize,
     /// Student only: those that are wrong and were right with the baseline.

@@ -26,8 +26,10 @@ pub(crate) struct ImageTask {
     bytes: u64,
     /// From an image file to what the networks' preprocessing starts from.
     transform: ImageTransform,
-    /// Number of training images of the recipe.
-    train: usize,
+    /// Training images of the recipe.
+    train: Arc<ImageSet>,
+    /// Places of their files, where each is one.
+    train_files: Vec<String>,
     sets: BTreeMap<Stage, TrainingSet>,
     validation: Arc<ImageSet>,
     test: Arc<ImageSet>,
@@ -82,8 +84,9 @@ impl ImageTask {
             classes: dataset.classes.clone(),
             bytes,
             transform: plan.transform(dataset),
-            train: train.len(),
             sets: training_sets(plan, &train, dataset)?,
+            train_files: dataset.train_files(),
+            train,
             validation,
             test: dataset.test.clone(),
             networks,
@@ -113,7 +116,7 @@ impl Task for ImageTask {
     }
 
     fn train(&self) -> usize {
-        self.train
+        self.train.len()
     }
 
     fn labels(&self, stage: Stage) -> &[u32] {
@@ -122,6 +125,18 @@ impl Task for ImageTask {
 
     fn missing(&self, stage: Stage) -> &[bool] {
         self.sets.get(&stage).map_or(&[], |set| &set.missing)
+    }
+
+    fn places(&self, stage: Stage) -> Vec<usize> {
+        let missing = self.missing(stage);
+        // A stage's own number of images takes the first ones.
+        let all = self.train.labels().iter().enumerate();
+        let kept = all.filter(|(_, label)| !missing[**label as usize]);
+        kept.map(|(place, _)| place).take(self.labels(stage).len()).collect()
+    }
+
+    fn train_file(&self, place: usize) -> Option<String> {
+        self.train_files.get(place).cloned()
     }
 
     fn samples(&self, stage: Stage) -> Samples {

@@ -41,6 +41,12 @@ pub(crate) trait Task: Debug {
     /// Of each class whether a stage is trained without it; empty for stages without a training set.
     fn missing(&self, stage: Stage) -> &[bool];
 
+    /// Place of each training sample of a stage among those of the recipe.
+    fn places(&self, stage: Stage) -> Vec<usize>;
+
+    /// Place of the file of a training sample of the recipe in the data's folder; `None` where it has none of its own.
+    fn train_file(&self, place: usize) -> Option<String>;
+
     /// Training samples of a stage.
     fn samples(&self, stage: Stage) -> Samples;
 

@@ -10,12 +10,15 @@ use distill_models::Checkpointed;
 use super::{
     Learner,
     forward::{Draws, Forward, ForwardOutput},
+    label_noise::TeacherRows,
     step_metrics::StepMetrics,
 };
 use crate::DriverError;
 
 /// Output of the passes of a step.
 pub(super) struct StepOutput {
+    /// What the teacher says of the samples, in the first epoch.
+    pub(super) teacher: Vec<TeacherRows>,
     pub(super) metrics: StepMetrics,
     /// Gradients of all trained parameters; `None` in an epoch without active terms.
     pub(super) gradients: Option<GradientsParams>,
@@ -38,11 +41,12 @@ pub(super) fn forward_backward(
     let micro_batches = batch.split(forward.setup.config.optimizer.accumulate);
     let mut micro_batches = micro_batches.into_iter().map(|one| (one.len() as f64 / images, one));
     let (share, first) = micro_batches.next().expect("a batch has a sample");
-    let StepOutput { mut metrics, mut gradients } =
+    let StepOutput { mut teacher, mut metrics, mut gradients } =
         micro_batch(forward, learner, first, [share, loss_scale], epoch, &mut draws)?;
     let mut sum = GradientsAccumulator::new();
     for (share, one) in micro_batches {
         let output = micro_batch(forward, learner, one, [share, loss_scale], epoch, &mut draws)?;
+        teacher.extend(output.teacher);
         metrics = metrics.plus(output.metrics);
         for one in gradients.take().into_iter().chain(output.gradients) {
             sum.accumulate(learner, one);
@@ -50,7 +54,7 @@ pub(super) fn forward_backward(
     }
     // Of a batch in one piece they are as they came.
     let gradients = gradients.or_else(|| Some(sum.grads()).filter(|sum| !sum.is_empty()));
-    Ok(StepOutput { metrics, gradients })
+    Ok(StepOutput { teacher, metrics, gradients })
 }
 
 /// Gradients of a loss with respect to all trained parameters; `None` for a loss without a graph.
@@ -80,13 +84,22 @@ fn micro_batch(
     draws: &mut Draws,
 ) -> Result<StepOutput, DriverError> {
     let objective = forward.setup.objective;
+    let mut teacher = Vec::new();
+    let looks_at_labels = epoch == 1 && forward.setup.teacher.is_some();
+    let named = looks_at_labels
+        .then(|| batch.classes().map(|labels| (batch.samples.clone(), labels.to_vec())))
+        .transpose()?;
     let ForwardOutput { signals: mut all, checkpointed } =
         forward.run(learner, batch, epoch, draws)?;
     let peers = all.split_off(1);
     let signals = all.swap_remove(0);
     let logits = signals.student_logits("top-1")?.without_autodiff();
-    let labels = signals.labels("top-1")?.without_autodiff();
-    let correct = logits.argmax(1).flatten::<1>(0, 1).equal(labels).float().sum();
+    let of = signals.labels("top-1")?.without_autodiff();
+    let correct = logits.argmax(1).flatten::<1>(0, 1).equal(of).float().sum();
+    if let Some((samples, labels)) = named {
+        let logits = signals.teacher_logits("label noise")?.without_autodiff();
+        teacher.push(TeacherRows::new(samples, labels, logits));
+    }
     let value = objective.evaluate_with(&signals, &mut learner.connectors)?;
     drop(signals);
     let loss = times(value.total.clone().without_autodiff(), share);
@@ -99,7 +112,7 @@ fn micro_batch(
         total = total + objective.evaluate(signals)?.total;
     }
     let gradients = gradients(forward, times(total, share * loss_scale), checkpointed, learner);
-    Ok(StepOutput { metrics, gradients })
+    Ok(StepOutput { teacher, metrics, gradients })
 }
 
 fn times(value: Tensor<1>, factor: f64) -> Tensor<1> {

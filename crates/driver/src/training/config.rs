@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{OptimizerConfig, Refusal, ScheduleConfig};
+use super::{EarlyStopping, OptimizerConfig, Refusal, ScheduleConfig};
 
 /// Length, optimizer and records of a training.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,6 +26,9 @@ pub struct TrainingConfig {
     /// First epochs in which the last layer alone is trained. Running statistics of norms are updated all the same.
     /// Default 0.
     pub freeze_epochs: usize,
+    /// When to stop before the last epoch; the learning rate follows the schedule of all `epochs` until then. Default
+    /// never.
+    pub early_stopping: Option<EarlyStopping>,
 }
 
 impl TrainingConfig {
@@ -38,6 +41,9 @@ impl TrainingConfig {
         ];
         if let Some((field, _)) = counts.into_iter().find(|(_, count)| *count == Some(0)) {
             return Err((field.to_owned(), "0".to_owned(), "at least 1"));
+        }
+        if let Some(stopping) = &self.early_stopping {
+            stopping.check()?;
         }
         self.optimizer.check()?;
         // A training that is cut short keeps its schedule: the warm-up may be longer than it.
@@ -57,6 +63,7 @@ impl Default for TrainingConfig {
             checkpoint_every: None,
             keep: BTreeSet::new(),
             freeze_epochs: 0,
+            early_stopping: None,
         }
     }
 }

@@ -7,7 +7,7 @@ use distill_collective::Collective;
 use distill_datasets::{Loader, Part};
 use distill_objective::Negatives;
 
-use super::Best;
+use super::{Best, LabelNoise};
 use crate::{Observer, Preprocessing, Stage};
 
 /// Batches of a training.
@@ -53,6 +53,8 @@ impl Context<'_> {
 /// Result of a training; its weights are in the folder.
 #[derive(Debug)]
 pub struct Trained {
+    /// Epochs that were done: all of them, unless the training stopped early.
+    pub epochs: usize,
     /// Seconds spent in training steps.
     pub seconds: f64,
     /// Throughput in images/s, without the first steps of each process where there are others.
@@ -67,6 +69,8 @@ pub struct Trained {
     pub best: Best,
     /// The same of each peer, for `peer-1-selected.bpk` and so on.
     pub peers_best: Vec<Best>,
+    /// Training samples whose label the teacher contradicts surely; none without a teacher.
+    pub label_noise: Option<LabelNoise>,
     /// sha256 of the weights after each epoch that is kept.
     pub kept_sha256: BTreeMap<usize, String>,
 }

@@ -71,7 +71,7 @@ pub(super) fn run_epoch(
         }
     }
     end_epoch(setup, state, learning_rate, context)?;
-    let is_over = state.progress.epoch > setup.config.epochs;
+    let is_over = setup.is_over(&state.progress);
     match context.interrupt.load(Ordering::Relaxed) && !is_over {
         true => Err(DriverError::Interrupted { stage: context.stage.name() }),
         false => Ok(()),

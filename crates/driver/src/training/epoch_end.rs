@@ -44,7 +44,7 @@ pub(super) fn end_epoch(
         return Err(non_finite::state(what, f64::NAN, progress, context));
     }
     let epoch = progress.epoch;
-    let record = EpochRecord {
+    let mut record = EpochRecord {
         epoch,
         step: setup.steps_done(progress),
         learning_rate,
@@ -54,6 +54,7 @@ pub(super) fn end_epoch(
         train_top1: sums.correct / sums.images,
         validation_top1: scores.top1,
         validation_nll: scores.nll,
+        stopped: false,
     };
     let candidate = Best { epoch, top1: scores.top1, nll: scores.nll };
     if progress.best.is_none_or(|best| candidate.is_better_than(&best)) {
@@ -61,14 +62,18 @@ pub(super) fn end_epoch(
         progress.best_sha256 = Some(hash);
         progress.best = Some(candidate);
     }
+    if let Some(stopping) = &setup.config.early_stopping {
+        stopping.note(candidate, progress);
+    }
     select_peers(&state.learner.peers, progress, setup, context)?;
     if setup.config.keep.contains(&epoch) {
         let hash = write(&state.learner.network, &Weights::After(epoch).file(), context)?;
         progress.kept_sha256.insert(epoch, hash);
     }
-    state.metrics.append(&Line::Epoch(record.clone()))?;
     state.progress.epoch += 1;
     state.progress.step = 0;
+    record.stopped = setup.stopped_after(&state.progress).is_some();
+    state.metrics.append(&Line::Epoch(record.clone()))?;
     state.save(setup, context)?;
     let epochs = setup.config.epochs;
     context.observer.on(Event::Epoch { stage: context.stage, epochs, record: &record });

@@ -2,18 +2,22 @@
 
 mod backward;
 pub(crate) mod checkpoint;
+mod class_weighted;
 mod clip;
 mod config;
 mod context;
+mod early_stopping;
 mod epoch;
 mod epoch_end;
 mod forward;
 mod freeze;
+mod label_noise;
 mod learner;
 mod loss_scale;
 mod max_norm;
 mod mutual;
 mod non_finite;
+mod norm_values;
 mod optimizer;
 mod pace;
 mod precision;
@@ -29,10 +33,14 @@ mod step_metrics;
 mod sums;
 mod train;
 
+pub(crate) use class_weighted::ClassWeighted;
 pub use config::{NonFinite, TrainingConfig};
 pub use context::{Context, Trained, TrainingData};
+pub use early_stopping::EarlyStopping;
+pub use label_noise::{Disagreement, LabelNoise, SURE};
 pub use learner::Learner;
 pub(crate) use learner::{DRY_RUN, taps, try_connection};
+pub(crate) use norm_values::{OneSample, norm_of_one_place};
 pub use optimizer::{OptimizerConfig, OptimizerKind};
 pub use precision::Precision;
 pub use progress::Best;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{loss_scale::LossScale, sums::Sums};
+use super::{label_noise::LabelNoise, loss_scale::LossScale, sums::Sums};
 
 /// Where a stage stands, beside weights and optimizer.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,9 @@ pub(crate) struct Progress {
     pub(crate) best: Option<Best>,
     /// sha256 of its weights, `selected.bpk`.
     pub(crate) best_sha256: Option<String>,
+    /// The epoch that improved last, where early stopping waits for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) improved: Option<Best>,
     /// The same of each peer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) peers_best: Vec<(Best, String)>,
@@ -43,6 +46,9 @@ pub(crate) struct Progress {
     /// What the loss is multiplied by, in half precision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) loss_scale: Option<LossScale>,
+    /// Samples of the first epoch whose label the teacher contradicts, where there is a teacher.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) label_noise: Option<LabelNoise>,
     /// Sums over the epoch so far.
     pub(crate) epoch_sums: Sums,
     /// Sums since the last line of `metrics.jsonl`.

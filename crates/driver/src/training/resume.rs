@@ -73,6 +73,7 @@ fn is_possible(progress: &Progress, setup: &Setup<'_>) -> bool {
         && (step < setup.data.train.batches() && (epoch <= epochs || step == 0))
         && progress.best.is_none_or(|best| (1..epoch).contains(&best.epoch))
         && progress.best.is_some() == (epoch > 1)
+        && progress.improved.is_none_or(|best| (1..epoch).contains(&best.epoch))
         && progress.best_sha256.is_some() == (epoch > 1)
         && progress.peers_best.iter().all(|(best, _)| (1..epoch).contains(&best.epoch))
         && [progress.seconds, progress.warm_up.seconds].iter().all(|s| s.is_finite() && *s >= 0.0)

@@ -22,6 +22,17 @@ impl Setup<'_> {
         (progress.epoch - 1) * self.data.train.batches() + progress.step
     }
 
+    /// Whether the last epoch is done, or the training has stopped before.
+    pub(super) fn is_over(&self, progress: &Progress) -> bool {
+        progress.epoch > self.config.epochs || self.stopped_after(progress).is_some()
+    }
+
+    /// The epoch after which the training has stopped early, if it has.
+    pub(super) fn stopped_after(&self, progress: &Progress) -> Option<usize> {
+        let stopped = self.config.early_stopping?.stopped_after(progress);
+        stopped.filter(|epoch| *epoch < self.config.epochs)
+    }
+
     /// Learning rate of a step of the training, from 0.
     pub(super) fn learning_rate(&self, step: usize) -> f64 {
         let (per_epoch, epochs) = (self.data.train.batches(), self.config.epochs);

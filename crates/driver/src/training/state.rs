@@ -7,6 +7,7 @@ use burn::{optim::ModuleOptimizer, tensor::Tensor};
 use super::{
     Learner, checkpoint,
     context::Context,
+    label_noise::TeacherRows,
     non_finite,
     progress::Progress,
     setup::Setup,
@@ -39,6 +40,8 @@ pub(super) struct Pending {
     pub(super) step: usize,
     pub(super) images: f64,
     pub(super) metrics: StepMetrics,
+    /// What the teacher says of the samples, in the first epoch.
+    pub(super) teacher: Vec<TeacherRows>,
 }
 
 impl State {
@@ -58,7 +61,7 @@ impl State {
         for name in setup.objective.names_in(self.progress.epoch) {
             counting.extend(names.iter().position(|other| *other == name));
         }
-        for (pending, values) in pending.iter().zip(values.chunks_exact(width)) {
+        for (pending, values) in pending.into_iter().zip(values.chunks_exact(width)) {
             let values = StepValues::unpack(values);
             if !values.loss.is_finite() {
                 let step = pending.step;
@@ -68,6 +71,9 @@ impl State {
             for sums in [&mut self.progress.line_sums, &mut self.progress.epoch_sums] {
                 sums.terms.resize(names.len(), TermSum::default());
                 sums.add(pending.images, &values, &counting);
+            }
+            for rows in pending.teacher {
+                rows.add_to(self.progress.label_noise.get_or_insert_default());
             }
         }
         Ok(())

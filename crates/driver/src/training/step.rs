@@ -42,7 +42,7 @@ pub(super) fn step(
     let before = (skips || loss_scale.is_some()).then(|| state.learner.valid().train());
     let factor = loss_scale.map_or(1.0, |scale| scale.factor());
     let forward = Forward { setup, seed: context.seed, device: context.device };
-    let StepOutput { metrics, gradients } =
+    let StepOutput { teacher, metrics, gradients } =
         forward_backward(&forward, &mut state.learner, batch, [epoch, step], factor)?;
     if let Some(before) = before {
         let norm = gradients.as_ref().and_then(|all| global_norm(all, &state.learner));
@@ -57,7 +57,7 @@ pub(super) fn step(
         state.progress.loss_scale.iter_mut().for_each(LossScale::held);
         state.progress.skipped_in_a_row = 0;
     }
-    state.pending.push(Pending { step: step + 1, images, metrics });
+    state.pending.push(Pending { step: step + 1, images, metrics, teacher });
     let Some(mut gradients) = gradients else { return Ok(()) };
     if loss_scale.is_some() {
         let inverse = Tensor::full([1], 1.0 / factor, context.device);

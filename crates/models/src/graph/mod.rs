@@ -88,6 +88,12 @@ impl Graph {
         })
     }
 
+    /// Batch norms in order: the name of each and the shape that it normalises, `[channels, height, width]`.
+    pub fn norms(&self) -> impl Iterator<Item = (&str, [usize; 3])> {
+        let norms = self.nodes.iter().filter(|node| matches!(node.op, Op::BatchNorm(_)));
+        norms.map(|node| (node.name.as_str(), node.shape))
+    }
+
     /// Names of the taps, shallow to deep, and their shapes; names in `.preact` show values in front of an
     /// activation. Shapes are `[channels, height, width]`.
     pub fn taps(&self) -> impl Iterator<Item = (&str, [usize; 3])> {
