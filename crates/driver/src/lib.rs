@@ -16,6 +16,7 @@ mod pipeline;
 mod preprocessing;
 pub mod recipe;
 mod records;
+mod remarks;
 mod report;
 mod stage;
 mod store;
@@ -42,6 +43,7 @@ pub use records::{
     ClassRecord, DatasetRecord, DoubtfulLabel, ExportedFile, ForeignPreprocessing, Host,
     LabelNoiseRecord, ModelCard, PeerRecord, RunRecord, StageRecord, TestRecord,
 };
+pub use remarks::{Reason, Remark};
 pub use report::{ClassReport, ModelReport, Models, ObjectiveReport, Report, TestReport};
 pub use stage::Stage;
 pub use store::{Weights, write_atomic};

@@ -12,6 +12,7 @@ use crate::{
     records::{
         ClassRecord, DatasetRecord, LabelNoiseRecord, ModelCard, RunRecord, StageRecord, TestRecord,
     },
+    remarks::{Findings, Remark, remarks},
     store::{read_json, require, unfinished, write_json},
     training::Precision,
 };
@@ -43,6 +44,9 @@ pub struct Report {
     /// teacher, and in runs of earlier versions. `student/label-noise.json` has all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label_noise: Option<LabelNoiseRecord>,
+    /// Why distillation did not gain, as far as the run shows it; empty where the gain is clear.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<Remark>,
     /// Test accuracy of the student minus the baseline's, both after their last epoch: the same
     /// budget, and nothing selected. With early stopping each has its own budget, and validation ended it.
     pub student_gain_top1: f64,
@@ -194,6 +198,17 @@ impl Report {
         if let Some(noise) = &mut label_noise {
             noise.found.truncate(LABELS_SHOWN);
         }
+        let top1 = [
+            models.teacher.test.selected.top1,
+            models.baseline.test.last.top1,
+            models.student.test.last.top1,
+        ];
+        let classes = &models.student.classes;
+        let changed = [
+            classes.iter().map(|class| class.gained).sum(),
+            classes.iter().map(|class| class.lost).sum(),
+        ];
+        let findings = Findings::of_run(run, top1, changed, &recipe.objective)?;
         Ok(Self {
             schema: 1,
             recipe: recipe.name,
@@ -205,6 +220,7 @@ impl Report {
             },
             dataset: record.dataset,
             label_noise,
+            remarks: remarks(&findings),
             student_gain_top1: models.student.test.last.top1 - models.baseline.test.last.top1,
             models,
             networks,

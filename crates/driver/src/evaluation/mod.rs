@@ -11,6 +11,7 @@ mod predictions;
 mod scores;
 mod softmax;
 mod stream;
+mod teacher_signal;
 
 pub use calibration::Calibration;
 pub use class_counts::ClassScores;
@@ -24,3 +25,4 @@ pub use scores::Scores;
 pub use softmax::{log_softmax, softmax};
 pub(crate) use stream::check_classes;
 pub use stream::evaluate;
+pub use teacher_signal::TeacherSignal;

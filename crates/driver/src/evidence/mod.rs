@@ -12,7 +12,7 @@ pub use similarity::Similarity;
 
 use crate::{
     DriverError,
-    evaluation::{Bin, Predictions, softmax},
+    evaluation::{Bin, Predictions, TeacherSignal, softmax},
     store::read_json,
     task::Task,
 };
@@ -41,6 +41,9 @@ pub struct Evidence {
     pub similarity: Similarity,
     /// Entropy of the teacher's soft targets at some temperatures.
     pub entropy: Vec<Entropy>,
+    /// The teacher on training images; none in runs of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training: Option<TeacherSignal>,
     /// On how many images the student and the teacher are right.
     pub agreement: Agreement,
     /// The same of the baseline.
@@ -102,6 +105,7 @@ impl Evidence {
         temperature: f64,
         task: &dyn Task,
         said: &Three<&Predictions>,
+        training: TeacherSignal,
     ) -> Self {
         let Three { teacher, baseline, student } = said;
         Self {
@@ -116,6 +120,7 @@ impl Evidence {
             },
             similarity: Similarity::of(said, temperature),
             entropy: TEMPERATURES.map(|t| Entropy::of(teacher, t)).to_vec(),
+            training: Some(training),
             agreement: Agreement::of(teacher, student),
             baseline_agreement: Agreement::of(teacher, baseline),
             examples: examples::choose(&|index| task.picture(index), said, temperature),

@@ -6,7 +6,7 @@ use distill_datasets::Loader;
 
 use crate::{
     DriverError, Event, Observer, Stage,
-    evaluation::{Calibration, ClassScores, Latency, MissingClasses, Predictions},
+    evaluation::{Calibration, ClassScores, Latency, MissingClasses, Predictions, TeacherSignal},
     evidence::{EVIDENCE, Evidence, Three},
     recipe::{Reference, StagePlan},
     records::{ClassRecord, TestRecord},
@@ -107,19 +107,37 @@ fn gather_evidence(
     }
     // What was damaged, or written by another version, is made again.
     let old: Option<Evidence> = read_json(&path).unwrap_or_default();
-    if old.is_some_and(|old| old.of == of) {
+    if old.is_some_and(|old| old.of == of && old.training.is_some()) {
         return Ok(());
     }
+    let temperature = pipeline.config.recipe.temperature();
+    let on_training =
+        predict(pipeline, teacher, &some_training_images(pipeline, TRAINING_IMAGES), observer)?;
+    let on_training = TeacherSignal::of(&on_training, temperature);
     let (teacher, baseline, student) = (
         predictions(pipeline, teacher, cached, observer)?,
         predictions(pipeline, BASELINE, cached, observer)?,
         predictions(pipeline, STUDENT, cached, observer)?,
     );
     let predictions = Three { teacher: &*teacher, baseline: &*baseline, student: &*student };
-    let temperature = pipeline.config.recipe.temperature();
     let classes = pipeline.class_names(Stage::Student).to_vec();
-    let evidence = Evidence::gather(of, classes, temperature, &*pipeline.task, &predictions);
+    let task = &*pipeline.task;
+    let evidence = Evidence::gather(of, classes, temperature, task, &predictions, on_training);
     write_json(&path, &evidence)
+}
+
+/// Training images at the most on which a teacher's signal is looked at.
+const TRAINING_IMAGES: usize = 2000;
+
+/// Some of the student's training images as they are, from all over the set.
+pub(super) fn some_training_images(pipeline: &Pipeline<'_>, most: usize) -> Loader {
+    let all = pipeline.task.labels(Stage::Student).len();
+    let count = all.min(most);
+    let chosen: Vec<usize> = (0..count).map(|at| at * all / count).collect();
+    let same: Vec<u32> = (0..pipeline.task.classes().len() as u32).collect();
+    let samples = pipeline.task.selected(Stage::Student, &chosen, &same);
+    let batch = pipeline.test.batch();
+    Loader::in_order(samples.source, batch).with_workers(pipeline.config.workers)
 }
 
 /// The teacher that a network is compared with. The baseline is compared with the one that it did not learn

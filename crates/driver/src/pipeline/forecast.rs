@@ -11,18 +11,22 @@ use serde::Serialize;
 
 use super::{
     EVALUATION_BATCH, Pipeline, RunConfig, data_forecast::DataForecast, ensemble::load_teacher,
-    make::make_stage, memory::check_memory, norms::check_norms, specialists::relabelled,
-    teacher_outputs::check_cache,
+    evaluate::some_training_images, make::make_stage, memory::check_memory, norms::check_norms,
+    specialists::relabelled, teacher_outputs::check_cache,
 };
 use crate::{
     DriverError, Event, Observer, Silent, Stage,
+    evaluation::TeacherSignal,
     recipe::{Reference, SinglePlan},
+    remarks::{Remark, of_teacher},
 };
 
 /// Batches of the first rehearsal; those of warm-up are not counted.
 const BATCHES: usize = 12;
 /// A rehearsal that is shorter than this is held again, with more images.
 const LONG_ENOUGH: Duration = Duration::from_secs(4);
+/// Training images that a given teacher is asked about.
+const TEACHER_IMAGES: usize = 512;
 /// Seconds that the latency of a network is measured for.
 const LATENCY: f64 = 2.0;
 
@@ -43,6 +47,11 @@ pub struct Forecast {
     pub memory: Option<u64>,
     /// Room that weights and checkpoints take in the run's folder at the most, bytes.
     pub disk: u64,
+    /// A teacher of given weights on training images; none of one that the run trains.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<TeacherSignal>,
+    /// Why distillation may not gain from that teacher.
+    pub remarks: Vec<Remark>,
 }
 
 /// One network of a run.
@@ -82,7 +91,7 @@ pub fn forecast(
     check_norms(&pipeline)?;
     check_cache(&pipeline)?;
     let memory = check_memory(&pipeline, |_| true, &mut Silent)?;
-    let paces = rehearse(&pipeline, &dataset, observer)?;
+    let Rehearsed { paces, teacher } = rehearse(&pipeline, &dataset, observer)?;
 
     let mut stages = Vec::new();
     for (stage, single) in config.recipe.singles() {
@@ -103,26 +112,34 @@ pub fn forecast(
         evaluation_seconds,
         memory,
         disk: pipeline.bytes_needed(),
+        remarks: teacher.iter().flat_map(of_teacher).collect(),
+        teacher,
     })
 }
 
-/// How fast each stage goes.
+/// How fast each stage goes, and what a given teacher says of training images.
+struct Rehearsed {
+    paces: BTreeMap<Stage, Pace>,
+    teacher: Option<TeacherSignal>,
+}
+
 fn rehearse(
     pipeline: &Pipeline<'_>,
     dataset: &Dataset,
     observer: &mut dyn Observer,
-) -> Result<BTreeMap<Stage, Pace>, DriverError> {
+) -> Result<Rehearsed, DriverError> {
     let recipe = &pipeline.config.recipe;
     let batch = recipe.trained().map(|(_, training)| training.optimizer.batch).max().unwrap_or(1);
     let validation = pipeline.validation.samples().min(EVALUATION_BATCH);
     let mut images = (BATCHES * batch).min(pipeline.task.train());
+    let mut teacher = None;
     loop {
         let name = &recipe.recipe.name;
         observer.on(Event::Note(format!("{name}: rehearsed with {images} images")));
         let started = Instant::now();
-        let paces = rehearse_with(pipeline, dataset, images, validation)?;
+        let paces = rehearse_with(pipeline, dataset, images, validation, &mut teacher)?;
         if started.elapsed() >= LONG_ENOUGH || images == pipeline.task.train() {
-            return Ok(paces);
+            return Ok(Rehearsed { paces, teacher });
         }
         images = (4 * images).min(pipeline.task.train());
     }
@@ -133,6 +150,7 @@ fn rehearse_with(
     dataset: &Dataset,
     images: usize,
     validation: usize,
+    given_teacher: &mut Option<TeacherSignal>,
 ) -> Result<BTreeMap<Stage, Pace>, DriverError> {
     let folder = tempfile::tempdir().map_err(DriverError::io(std::env::temp_dir()))?;
     let own = dataset.validation.as_ref().map(|own| Arc::new(own.first(validation)));
@@ -166,6 +184,13 @@ fn rehearse_with(
                 evaluated_per_second,
             },
         );
+    }
+    let reference = config.recipe.teacher;
+    let is_given = config.recipe.single(reference.stage).is_some_and(|it| it.training().is_none());
+    if is_given && given_teacher.is_none() {
+        let images = some_training_images(pipeline, TEACHER_IMAGES);
+        let said = load_teacher(&short, reference)?.predictions(&images, &config.device)?;
+        *given_teacher = Some(TeacherSignal::of(&said, config.recipe.temperature()));
     }
     Ok(paces)
 }
