@@ -16,6 +16,7 @@ use crate::{
 
 /// A whole report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Report {
     /// Version of this layout: 1.
     pub schema: u32,
@@ -41,6 +42,7 @@ pub struct Report {
 
 /// The objective as configured and as minimised.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ObjectiveReport {
     /// `0.40·T²·KL(T=5) + 0.50·CE`.
     pub formula: String,
@@ -50,6 +52,7 @@ pub struct ObjectiveReport {
 
 /// The three networks of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Models {
     /// The one that was learnt from.
     pub teacher: ModelReport,
@@ -61,6 +64,7 @@ pub struct Models {
 
 /// One network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ModelReport {
     /// Its name.
     pub architecture: String,
@@ -102,6 +106,7 @@ pub struct ModelReport {
 
 /// One class of the test split.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClassReport {
     /// Its name.
     pub name: String,
@@ -117,6 +122,7 @@ pub struct ClassReport {
 
 /// Both honest readings of the test split.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TestReport {
     /// After the last epoch.
     pub last: Scores,

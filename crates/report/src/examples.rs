@@ -22,15 +22,19 @@ fn example(evidence: &Evidence, one: &Example) -> Markup {
         ("baseline", "Baseline", &one.baseline),
         ("student", "Student", &one.student),
     ];
+    let what = match &one.file {
+        Some(file) => file.clone(),
+        None => format!("test image {}", one.index),
+    };
     html! {
         article.example {
             img src=(format!("data:image/png;base64,{}", one.png))
-                alt=(format!("Test image {}, of the class {}", one.index, name(one.label)));
+                alt=(format!("{what}, of the class {}", name(one.label)));
             div.wide tabindex="0" role="region"
-                aria-label=(format!("What the networks say of test image {}", one.index))
+                aria-label=(format!("What the networks say of {what}"))
             {
                 table {
-                    caption { strong { (name(one.label)) } ", test image " (one.index) }
+                    caption { strong { (name(one.label)) } ", " span.file { (what) } }
                     thead { tr {
                         td {}
                         @for (_, title, _) in columns { th scope="col" { (title) } }

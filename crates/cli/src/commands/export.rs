@@ -1,12 +1,43 @@
-//! `distill export`: the student of a finished run as files for other programs.
+//! `distill export`: a network of a finished run as files for other programs.
 
-use distill_driver::{DriverError, ExportConfig, ExportFormat, export};
+use distill_driver::{DriverError, ExportConfig, ExportFormat, Stage, export};
 use distill_models::{onnx::OnnxForm, weights::Precision};
+use schemars::JsonSchema;
+use serde::Serialize;
 
+use super::{SCHEMA, print_json};
 use crate::{
     arguments::{ExportArguments, Format},
-    output::{note, plain_table, result, right_align_from, thousands},
+    output::{Table, note, result, thousands},
 };
+
+/// `export`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Exported {
+    /// Version of this layout: 1.
+    schema: u32,
+    /// The folder that was written.
+    folder: String,
+    /// Which network of the run.
+    stage: Stage,
+    /// Name of its architecture.
+    model: String,
+    /// Files of its weights; `model.json` and `README.md` lie beside them.
+    files: Vec<File>,
+}
+
+/// A file of weights.
+#[derive(Debug, Serialize, JsonSchema)]
+struct File {
+    /// Its name in the folder.
+    name: String,
+    /// Its size.
+    bytes: u64,
+    /// sha256 of its bytes, in hexadecimal.
+    sha256: String,
+    /// Largest difference of a logit from the network's when the file was read back.
+    largest_difference: f64,
+}
 
 pub(crate) fn execute(arguments: &ExportArguments) -> anyhow::Result<()> {
     let (_, device) = distill_backends::choose(arguments.device.backend.as_deref())?;
@@ -35,13 +66,33 @@ pub(crate) fn execute(arguments: &ExportArguments) -> anyhow::Result<()> {
              does; train it with `norm = \"running\"`",
         );
     }
-    let mut table = plain_table(&["file", "bytes", "largest difference of a logit"]);
-    for (name, file) in &card.model.files {
-        let difference = format!("{:.1e}", file.largest_difference);
-        table.add_row([name.clone(), thousands(file.bytes), difference]);
+    let files = card.model.files.into_iter().map(|(name, file)| File {
+        name,
+        bytes: file.bytes,
+        sha256: file.sha256,
+        largest_difference: file.largest_difference,
+    });
+    let exported = Exported {
+        schema: SCHEMA,
+        folder: arguments.run.join("export").display().to_string(),
+        stage: Stage::Student,
+        model: card.model.model,
+        files: files.collect(),
+    };
+    match arguments.json {
+        true => print_json(&exported)?,
+        false => print(&exported),
     }
-    right_align_from(&mut table, 1);
-    result(table);
-    result(arguments.run.join("export").display());
     Ok(())
+}
+
+fn print(exported: &Exported) {
+    let header = ["file", "bytes", "largest difference of a logit"];
+    let mut table = Table::new(header).numbers_from(1);
+    for file in &exported.files {
+        let difference = format!("{:.1e}", file.largest_difference);
+        table.row([file.name.clone(), thousands(file.bytes), difference]);
+    }
+    result(table);
+    result(&exported.folder);
 }

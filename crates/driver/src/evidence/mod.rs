@@ -104,6 +104,8 @@ impl Evidence {
         said: &Three<&Predictions>,
     ) -> Self {
         let Three { teacher, baseline, student } = said;
+        let (picture, file) = (|index| task.picture(index), |index| task.file(index));
+        let images = examples::Images { picture: &picture, file: &file };
         Self {
             schema: 1,
             of,
@@ -118,7 +120,7 @@ impl Evidence {
             entropy: TEMPERATURES.map(|t| Entropy::of(teacher, t)).to_vec(),
             agreement: Agreement::of(teacher, student),
             baseline_agreement: Agreement::of(teacher, baseline),
-            examples: examples::choose(&|index| task.picture(index), said, temperature),
+            examples: examples::choose(&images, said, temperature),
         }
     }
 }
