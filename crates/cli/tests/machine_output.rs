@@ -71,6 +71,9 @@ fn every_command_writes_what_its_schema_says() {
     let said = place.check("export", &format!("export\n{run}\n--json"));
     assert_eq!((&said["stage"], said["files"].as_array().unwrap().len()), (&"student".into(), 3));
 
+    let said = place.check("export", &format!("export\n{run}\n--stage=teacher\n--json"));
+    assert_eq!(said["files"][0]["name"], "teacher.bpk");
+
     for list in ["recipes", "models", "objectives", "datasets", "backends"] {
         let said = place.check(&format!("list-{list}"), &format!("list\n{list}\n--json"));
         assert!(!said[list].as_array().unwrap().is_empty());

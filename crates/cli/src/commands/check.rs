@@ -35,9 +35,9 @@ pub(crate) fn execute(arguments: &RunArguments) -> anyhow::Result<()> {
         return print_json(&Checked { schema: SCHEMA, recipe: &recipe, seeds, forecast });
     }
     output::result(toml::to_string(&config.recipe.whole()).expect("a recipe serialises"));
-    output::result(data(&forecast.data));
+    output::prose(&data(&forecast.data));
     output::result(table(&forecast));
-    output::result(summary(&forecast, seeds.len().max(1)));
+    output::prose(&summary(&forecast, seeds.len().max(1)));
     Ok(())
 }
 

@@ -1,6 +1,9 @@
 //! `distill export`: a network of a finished run as files for other programs.
 
-use distill_driver::{DriverError, ExportConfig, ExportFormat, Stage, export};
+use distill_driver::{
+    Better, DriverError, ExportConfig, ExportFormat, Stage, better_than, export_folder,
+    export_stage,
+};
 use distill_models::{onnx::OnnxForm, weights::Precision};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,7 +11,7 @@ use serde::Serialize;
 use super::{SCHEMA, print_json};
 use crate::{
     arguments::{ExportArguments, Format},
-    output::{Table, note, result, thousands},
+    output::{Table, note, prose, result, thousands},
 };
 
 /// `export`.
@@ -24,6 +27,8 @@ pub(super) struct Exported {
     model: String,
     /// Files of its weights; `model.json` and `README.md` lie beside them.
     files: Vec<File>,
+    /// The run's best network, where it has fewer errors than this one and no more parameters.
+    better: Option<Better>,
 }
 
 /// A file of weights.
@@ -58,9 +63,10 @@ pub(crate) fn execute(arguments: &ExportArguments) -> anyhow::Result<()> {
         return Err(DriverError::Recipe { file, problem }.into());
     }
     onnx.check().map_err(DriverError::from)?;
-    let card = export(&arguments.run, &config, &device)?;
+    let (run, stage) = (&arguments.run, Stage::named(&arguments.stage));
+    let card = export_stage(run, stage, &config, &device)?;
     let asked = config.formats.contains(&ExportFormat::Onnx);
-    if asked && !card.model.files.contains_key(ExportFormat::Onnx.file()) {
+    if asked && !card.model.files.contains_key(&ExportFormat::Onnx.file_of(stage)) {
         note(
             "no ONNX: this network's norms use the statistics of the batch, which no inference runtime \
              does; train it with `norm = \"running\"`",
@@ -74,10 +80,11 @@ pub(crate) fn execute(arguments: &ExportArguments) -> anyhow::Result<()> {
     });
     let exported = Exported {
         schema: SCHEMA,
-        folder: arguments.run.join("export").display().to_string(),
-        stage: Stage::Student,
+        folder: export_folder(run, stage).display().to_string(),
+        stage,
         model: card.model.model,
         files: files.collect(),
+        better: better_than(run, stage)?,
     };
     match arguments.json {
         true => print_json(&exported)?,
@@ -95,4 +102,13 @@ fn print(exported: &Exported) {
     }
     result(table);
     result(&exported.folder);
+    if let Some(Better { stage, top1, other_top1 }) = exported.better {
+        let (better, own) = (stage.name(), exported.stage.name());
+        prose(&format!(
+            "The {better} is the better network: {:.2} % of the test images after the last epoch, {own} {:.2} %. \
+             `--stage {better}` exports it.",
+            100.0 * top1,
+            100.0 * other_top1,
+        ));
+    }
 }

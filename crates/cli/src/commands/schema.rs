@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::CommandFactory;
 use clap_complete::Shell;
 use distill_driver::{Comparison, DriverError, Event, Report, recipe::Recipe};
-use distill_report::Sweep;
+use distill_report::SweepRecord;
 use schemars::{JsonSchema, Schema, generate::SchemaSettings, transform::RecursiveTransform};
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ pub(crate) fn schema(of: Documented) -> anyhow::Result<()> {
         Documented::Recipe => Recipe::schema(),
         Documented::Report => output_schema::<Report>(),
         Documented::Compare => output_schema::<Comparison>(),
-        Documented::Sweep => output_schema::<Sweep>(),
+        Documented::Sweep => output_schema::<SweepRecord<'_>>(),
         Documented::Check => output_schema::<check::Checked<'_>>(),
         Documented::Evaluate => output_schema::<evaluate::Evaluated>(),
         Documented::Logits => output_schema::<evaluate::Logits>(),

@@ -54,13 +54,17 @@ fn sentences(report: &Report) -> String {
     format!(
         "{}objective: {}\n\
          NLL (nats), ECE and agreement are those of the last epoch, on {} test images.\n\
-         {} (seed {}); the student has {}.",
+         {} (seed {}); the student has {}.{}",
         missing(report),
         report.objective.formula,
         thousands(report.dataset.test as u64),
         gain(report.student_gain_top1),
         report.seed,
         size(student.parameters, teacher.parameters),
+        match report.student_gain_top1 {
+            ..0.0 => " `distill export RUN --stage baseline` exports the baseline.",
+            _ => "",
+        },
     )
 }
 

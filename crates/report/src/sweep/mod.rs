@@ -23,7 +23,7 @@ use sample::sample;
 /// Its name in a sweep's folder.
 pub const SWEEP: &str = "sweep.json";
 
-/// A grid of runs. `sweep.json` holds it.
+/// A grid of runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sweep {
@@ -41,6 +41,19 @@ pub struct Sweep {
     pub seeds: Vec<u64>,
     /// The points, in the order of the grid; those of earlier calls behind.
     pub points: Vec<Point>,
+}
+
+/// `sweep.json`: a sweep, and what follows from its points.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SweepRecord<'a> {
+    /// The sweep itself.
+    #[serde(flatten)]
+    sweep: &'a Sweep,
+    /// Name of the point that validation chooses; `null` where there is none.
+    chosen: Option<&'a str>,
+    /// Names of the points on the Pareto front of test accuracy against parameters, by rising parameters.
+    front: Vec<&'a str>,
 }
 
 /// One place of a grid.
@@ -162,12 +175,21 @@ impl Sweep {
     /// # Errors
     /// [`DriverError::Io`].
     pub fn write(&self, folder: &Path) -> Result<PathBuf, DriverError> {
-        let mut json = serde_json::to_vec_pretty(self).expect("records serialise");
+        let mut json = serde_json::to_vec_pretty(&self.record()).expect("records serialise");
         json.push(b'\n');
         distill_driver::write_atomic(&folder.join(SWEEP), &json)?;
         let page = folder.join("sweep.html");
         distill_driver::write_atomic(&page, page::html(self).into_string().as_bytes())?;
         Ok(page)
+    }
+
+    /// The sweep as `sweep.json` holds it.
+    pub fn record(&self) -> SweepRecord<'_> {
+        SweepRecord {
+            sweep: self,
+            chosen: self.chosen().map(|(point, _)| &*point.name),
+            front: self.front(|figures| Some(figures.parameters as f64)),
+        }
     }
 
     /// Points that are done, with their figures.

@@ -9,7 +9,7 @@ use crate::{
 
 pub(super) fn print(sweep: &Sweep, json: bool) -> anyhow::Result<()> {
     if json {
-        return print_json(sweep);
+        return print_json(&sweep.record());
     }
     let header =
         ["", "point", "validation", "top-1", "NLL", "gain", "parameters", "size", "latency"];
@@ -41,7 +41,7 @@ pub(super) fn print(sweep: &Sweep, json: bool) -> anyhow::Result<()> {
         (None, Some((point, figures))) => {
             let (name, lost) = (&point.name, -100.0 * figures.gain.figure.mean);
             format!(
-                "no * for no student is as good as its baseline ({name} lost least: {lost:.2} points)"
+                "none chosen: no student is as good as its baseline ({name} lost least: {lost:.2} points)"
             )
         }
         _ => "* chosen by validation among those no worse than their baseline".to_owned(),
