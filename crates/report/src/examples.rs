@@ -8,14 +8,14 @@ pub(crate) fn section(evidence: &Evidence, kind: Kind, title: &str) -> Markup {
     html! {
         @if !examples.is_empty() {
             h3 { (title) }
-            div.examples { @for one in examples { (example(evidence, one)) } }
+            div.examples { @for one in examples { (example(&evidence.classes, evidence.temperature, one)) } }
         }
     }
 }
 
-fn example(evidence: &Evidence, one: &Example) -> Markup {
-    let name = |class: usize| evidence.classes.get(class).map_or("?", String::as_str);
-    let softened = format!("at T={}", evidence.temperature);
+fn example(classes: &[String], temperature: f64, one: &Example) -> Markup {
+    let name = |class: usize| classes.get(class).map_or("?", String::as_str);
+    let softened = format!("at T={temperature}");
     let columns = [
         ("teacher", "Teacher", &one.teacher),
         ("teacher", &softened, &one.softened),
@@ -53,5 +53,33 @@ fn example(evidence: &Evidence, one: &Example) -> Markup {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_named_by_its_file_where_it_has_one() {
+        let of = |file: Option<&str>| Example {
+            kind: Kind::Gained,
+            index: 687,
+            file: file.map(str::to_owned),
+            label: 0,
+            png: String::new(),
+            classes: vec![0],
+            teacher: vec![1.0],
+            softened: vec![1.0],
+            baseline: vec![1.0],
+            student: vec![1.0],
+        };
+        let page = |one: &Example| example(&["cat".to_owned()], 4.0, one).into_string();
+        let of_file = page(&of(Some("test/cat/<b>.png")));
+        assert!(
+            of_file.contains("test/cat/&lt;b&gt;.png") && !of_file.contains("test image"),
+            "{of_file}"
+        );
+        assert!(page(&of(None)).contains("test image 687"));
     }
 }

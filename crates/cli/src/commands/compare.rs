@@ -65,10 +65,13 @@ fn print_group(group: &Group, first: &Group) {
         Over::Runs => "over the runs (Student's t)",
         Over::Images => "over the test images of this one run; another seed may differ by more",
     };
+    let runs = match group.runs.len() {
+        1 => "One run".to_owned(),
+        several => format!("Mean ± deviation of {several} runs"),
+    };
     output::prose(&format!(
-        "Mean ± deviation of {} runs; in brackets the 95 % interval {over}. {} test images. NLL (nats), ECE and \
+        "{runs}; in brackets the 95 % interval {over}. {} test images. NLL (nats), ECE and \
          agreement after the last epoch; T is the temperature that fits the validation images best.",
-        group.runs.len(),
         thousands(group.images as u64)
     ));
 }
