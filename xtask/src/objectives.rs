@@ -70,8 +70,8 @@ fn names(binary: &Path) -> anyhow::Result<Vec<String>> {
     let output = Command::new(binary).args(["list", "objectives", "--json"]).output()?;
     ensure!(output.status.success(), "`distill list objectives` failed");
     let listed: Value = serde_json::from_slice(&output.stdout)?;
-    let listed = listed.as_array().context("a list of objectives")?;
-    Ok(listed.iter().filter_map(|term| term["term"].as_str()).map(str::to_owned).collect())
+    let listed = listed["objectives"].as_array().context("a list of objectives")?;
+    Ok(listed.iter().filter_map(|term| term["name"].as_str()).map(str::to_owned).collect())
 }
 
 fn train(binary: &Path, folder: &Path, term: &str, seed: u64) -> anyhow::Result<Row> {

@@ -145,6 +145,51 @@ fn a_second_process_on_the_same_folder_is_refused() {
     assert_eq!(third.status.code(), Some(0), "{}", stderr(&third));
 }
 
+/// `nohup` and a shell's `trap` ignore SIGHUP before the program starts: it stays ignored, and the run outlives its
+/// terminal. Other signals stop it, and SIGHUP too where nobody ignored it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_that_was_ignored_at_the_start_stays_ignored() {
+    let place = Place::new();
+    let long = "--set=student.epochs=400";
+    let under = |wrapper: &[&str], out: &str| {
+        let run = place.distill(out, &[long]);
+        let mut command = Command::new(wrapper[0]);
+        command.args(&wrapper[1..]).arg(DISTILL).args(run.get_args());
+        command.current_dir(place.0.path()).stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(Stdio::piped());
+        Running::of(command)
+    };
+    let trap = ["sh", "-c", "trap '' HUP; exec \"$0\" \"$@\""];
+    for (wrapper, out) in [(&["nohup"][..], "nohup"), (&trap, "trap")] {
+        let mut run = under(wrapper, out);
+        run.until("baseline: epoch 2/400 done");
+        run.send("HUP");
+        run.send("HUP");
+        run.until("baseline: epoch 60/400 done");
+        run.send("TERM");
+        run.until("interrupted in stage `baseline`");
+        assert_eq!(run.child.wait().unwrap().code(), Some(130), "{out}");
+    }
+    if ignores_hangup() {
+        eprintln!("skipped: SIGHUP is ignored where this test runs, and so in what it starts");
+        return;
+    }
+    let mut run = under(&["env"], "plain");
+    run.until("baseline: epoch 2/400 done");
+    run.send("HUP");
+    run.until("interrupted in stage `baseline`");
+    assert_eq!(run.child.wait().unwrap().code(), Some(130));
+}
+
+/// Whether this process ignores SIGHUP; so does what it starts.
+#[cfg(target_os = "linux")]
+fn ignores_hangup() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.is_some_and(|mask| mask.trim().ends_with(['1', '3', '5', '7', '9', 'b', 'd', 'f']))
+}
+
 /// Two cold starts at once: one fills, the other waits and reads.
 #[test]
 fn two_runs_share_one_cache() {
@@ -304,6 +349,12 @@ impl Running {
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         Self { child, lines }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn send(&self, signal: &str) {
+        let process = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &process]).status().unwrap().success());
     }
 
     fn until(&mut self, text: &str) {

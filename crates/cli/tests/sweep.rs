@@ -40,7 +40,6 @@ fn a_sweep_trains_each_teacher_once_and_goes_on_with_more_values() {
     for point in ["temperature=2,blocks=4 ", "temperature=8,blocks=4-4 "] {
         assert!(table.contains(point), "{table}");
     }
-    assert!(table.contains(" * "), "one is chosen: {table}");
 
     let json: Value =
         serde_json::from_str(&fs::read_to_string(Path::new(out).join("sweep.json")).unwrap())
@@ -63,8 +62,26 @@ fn a_sweep_trains_each_teacher_once_and_goes_on_with_more_values() {
         assert!((figures["top1_last"]["mean"].as_f64().unwrap() - mean).abs() < 1e-12);
         assert_eq!(figures["parameters"], reports[0]["models"]["student"]["parameters"]);
     }
+    // Validation chooses among the points that are no worse than their baseline.
+    let of = |point: &Value, figure: &str| point["figures"][figure]["mean"].as_f64().unwrap();
+    let good = points.iter().filter(|point| of(point, "gain") >= 0.0);
+    let best = good.max_by(|a, b| of(a, "validation").total_cmp(&of(b, "validation")));
+    let starred = table.lines().filter(|line| line.starts_with(" *"));
+    let starred: Vec<&str> = starred.filter_map(|line| line.split_whitespace().nth(1)).collect();
     let page = fs::read_to_string(Path::new(out).join("sweep.html")).unwrap();
-    assert!(page.contains("Pareto front") && page.contains("which validation chooses"));
+    assert!(page.contains("Pareto front"));
+    match best {
+        Some(best) => {
+            let chosen = points.iter().filter(|point| starred == [point["name"].as_str().unwrap()]);
+            let chosen: Vec<f64> = chosen.map(|point| of(point, "validation")).collect();
+            assert_eq!(chosen, [of(best, "validation")], "one is chosen: {table}");
+            assert!(page.contains("which validation chooses"));
+        }
+        None => {
+            assert!(starred.is_empty() && table.contains("no student is as good"), "{table}");
+            assert!(page.contains("No student is as good as its baseline"));
+        }
+    }
 
     assert!(
         refused(&sweep(&["--over=student.epochs=1,2"]))

@@ -31,6 +31,16 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// Place of a test image's file below the folder that was read, with `/` between parts; `None` where an image is no
+    /// file of its own.
+    pub fn test_file(&self, index: usize) -> Option<String> {
+        let root = &self.summary.as_ref()?.root;
+        let before = self.train.len() + self.validation.as_ref().map_or(0, |own| own.len());
+        let path = &self.files.get(before + index)?.path;
+        let parts = path.strip_prefix(root).unwrap_or(path).iter();
+        Some(parts.map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/"))
+    }
+
     /// Images to train on, and validation images: those of their own, else the last `validation` of the training
     /// images.
     ///

@@ -4,8 +4,9 @@
 use std::{fs, path::Path, sync::Arc};
 
 use distill_datasets::{
-    DataError, FolderConfig, ImageShape, ImageTransform,
+    DataError, FolderConfig, ImageShape, ImageTransform, LoadConfig,
     folder::{ImageFolder, Splits, Take, Unreadable, list_images, read_folder, read_image},
+    load,
     transform::{ExifOrientation, SixteenBit},
 };
 use image::{ImageFormat, Rgb, RgbImage};
@@ -372,4 +373,58 @@ fn progress_is_reported_and_identity_is_that_of_the_files() {
     assert_eq!(Arc::new(first.train).sha256(), second.train.sha256());
     save(&root.path().join("train/cat/a.png"), [1, 1, 1], 4);
     assert_ne!(plain(root.path()).files, second.files);
+}
+
+/// Whatever was read or left out before the test images.
+#[test]
+fn a_test_image_knows_its_file() {
+    let three = ["train", "held", "test"];
+    let config = FolderConfig::new(SHAPE);
+    let skip = FolderConfig { unreadable: Unreadable::Skip, ..config.clone() };
+    let cases: [(&[&str], &str, FolderConfig); 7] = [
+        (&["train", "test"], "test", config.clone()),
+        (&three, "test", FolderConfig { validation: Some("held".into()), ..config.clone() }),
+        (&["train"], "train", FolderConfig { split: Some(0.5), ..config.clone() }),
+        (&[""], "", FolderConfig { split: Some(0.5), ..config.clone() }),
+        (&["val"], "val", FolderConfig { splits: Splits::Test, ..config.clone() }),
+        (&["train", "test"], "test", skip.clone()),
+        (
+            &["train", "test"],
+            "test",
+            FolderConfig {
+                take: Take { train: Some(1), validation: Some(1), test: Some(3) },
+                ..config.clone()
+            },
+        ),
+    ];
+    for (splits, folder, config) in cases {
+        let root = tempfile::tempdir().unwrap();
+        for (at, split) in splits.iter().enumerate() {
+            for (class, blue) in [("cat", 10), ("dog", 200)] {
+                let place = root.path().join(split).join(class);
+                for file in 0..4_u8 {
+                    save(&place.join(format!("{file}.png")), [40 * file, 90 * at as u8, blue], 4);
+                }
+                if config.unreadable == Unreadable::Skip {
+                    fs::write(place.join("1.png"), "no image").unwrap();
+                }
+            }
+        }
+        let mut load_config = LoadConfig::new("folder", root.path().into());
+        load_config.path = Some(root.path().into());
+        load_config.folder = config.clone();
+        let dataset = load(&load_config, &mut |_| {}).unwrap();
+        assert!(dataset.test.len() >= 3, "{splits:?}");
+        for index in 0..dataset.test.len() {
+            let file = dataset.test_file(index).unwrap();
+            let class = &dataset.classes[dataset.test.label(index) as usize];
+            let folder =
+                if folder.is_empty() { class.clone() } else { format!("{folder}/{class}") };
+            assert!(file.starts_with(&format!("{folder}/")), "{file} of {splits:?}");
+            let pixels = read_image(&root.path().join(&file), &config.transform).unwrap();
+            assert_eq!(dataset.test.image(index), pixels, "{file} of {splits:?}");
+        }
+    }
+    let digits = load(&LoadConfig::new("digits", "nowhere".into()), &mut |_| {}).unwrap();
+    assert_eq!(digits.test_file(0), None, "drawn images have no files");
 }

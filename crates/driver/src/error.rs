@@ -96,7 +96,7 @@ pub enum DriverError {
     )]
     Export {
         /// Name of the file.
-        file: &'static str,
+        file: String,
         /// Largest difference of a logit.
         difference: f64,
         /// Largest difference that is allowed.

@@ -32,7 +32,10 @@ pub use compare::{
     ClassFigures, Comparison, Difference, Figure, Group, MissingFigures, ModelFigures, Over,
 };
 pub use error::DriverError;
-pub use export::{ExportCard, ExportConfig, ExportFormat, Origin, export};
+pub use export::{
+    Better, ExportCard, ExportConfig, ExportFormat, Origin, better_than, export, export_folder,
+    export_stage,
+};
 pub use observer::{Event, Observer, Silent};
 pub use pipeline::{
     DataForecast, EVALUATION_BATCH, Forecast, RunConfig, SplitForecast, StageForecast, forecast,

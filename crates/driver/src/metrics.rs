@@ -52,6 +52,7 @@ pub struct StepsRecord {
 
 /// What an epoch gave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EpochRecord {
     /// Epoch, from 1.
     pub epoch: usize,
@@ -59,7 +60,8 @@ pub struct EpochRecord {
     pub step: usize,
     /// Learning rate of the last step.
     pub learning_rate: f64,
-    /// Mean of the objective over the epoch, nats.
+    /// Mean of the objective over the epoch, nats. In JSON `null` where it is no number.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
     pub loss: f64,
     /// Mean of each term that counted, without its weight, in its own unit.
     pub terms: BTreeMap<String, f64>,

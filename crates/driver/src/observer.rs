@@ -7,6 +7,7 @@ use crate::{Stage, metrics::EpochRecord};
 
 /// One thing that happened.
 #[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "event", content = "data", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -69,7 +70,8 @@ pub enum Event<'a> {
         step: usize,
         /// Steps of an epoch.
         steps: usize,
-        /// Mean of the objective over the epoch so far, nats.
+        /// Mean of the objective over the epoch so far, nats. In JSON `null` where it is no number.
+        #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
         loss: f64,
         /// Training images a second since the stage started here.
         images_per_second: f64,

@@ -14,6 +14,7 @@ use crate::{
 
 /// Something that a run shows about why its student did not gain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Remark {
     /// Which of the known reasons.
     pub reason: Reason,
@@ -26,6 +27,7 @@ pub struct Remark {
 /// Known reasons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Reason {
     /// The teacher is worse than the baseline on the test images.
     TeacherBelowBaseline,

@@ -22,6 +22,7 @@ const LABELS_SHOWN: usize = 10;
 
 /// A whole report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Report {
     /// Version of this layout: 1.
     pub schema: u32,
@@ -54,6 +55,7 @@ pub struct Report {
 
 /// The objective as configured and as minimised.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ObjectiveReport {
     /// `0.40·T²·KL(T=5) + 0.50·CE`.
     pub formula: String,
@@ -63,6 +65,7 @@ pub struct ObjectiveReport {
 
 /// The three networks of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Models {
     /// The one that was learnt from.
     pub teacher: ModelReport,
@@ -74,6 +77,7 @@ pub struct Models {
 
 /// One network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ModelReport {
     /// Its name.
     pub architecture: String,
@@ -122,6 +126,7 @@ pub struct ModelReport {
 
 /// One class of the test split.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClassReport {
     /// Its name.
     pub name: String,
@@ -149,6 +154,7 @@ pub struct ClassReport {
 
 /// Both honest readings of the test split.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TestReport {
     /// After the last epoch.
     pub last: Scores,

@@ -65,6 +65,20 @@ impl Serialize for Stage {
     }
 }
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Stage {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Stage".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "`teacher`, `baseline`, `student` or the name of one of the recipe's networks.",
+            "type": "string",
+        })
+    }
+}
+
 /// The name for as long as the process lives, so that stages can be passed around freely; recipes have few.
 fn interned(name: &str) -> &'static str {
     static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());

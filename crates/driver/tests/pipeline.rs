@@ -15,7 +15,7 @@ use burn::tensor::Device;
 use common::config;
 use distill_driver::{
     DriverError, Event, ExportConfig, ExportFormat, Observer, Report, RunConfig, Silent, Stage,
-    export, forecast, run,
+    export, export_folder, export_stage, forecast, run,
 };
 use distill_models::weights::Precision;
 use survival::{StopIn, bits};
@@ -331,6 +331,29 @@ fn exports_are_whole_and_the_students_own() {
     assert!(export_to(&[ExportFormat::Bpk]).is_err(), "there is no student to export");
     assert!(size() < single && !aside.exists(), "the earlier export is back");
     assert!(!run_folder.join(".writing-abc").exists());
+
+    // Another network goes beside it, with the weights of its own stage.
+    let all = ExportConfig::default();
+    for stage in [Stage::Baseline, Stage::Teacher] {
+        let card = export_stage(run_folder, stage, &all, &Device::flex()).unwrap();
+        let (name, folder) = (stage.name(), export_folder(run_folder, stage));
+        assert_eq!(card.origin.stage, name);
+        assert!(card.model.files.keys().all(|file| file.starts_with(&format!("{name}."))));
+        let weights = folder.join(format!("{name}.bpk"));
+        let other = run_folder.join(name).join("selected.bpk");
+        assert!(bits(&weights) == bits(&other), "{name}");
+        let readme = fs::read_to_string(folder.join("README.md")).unwrap();
+        assert!(readme.contains(&format!("InferenceSession(\"{name}.onnx\")")), "{readme}");
+        assert!(
+            readme.contains(&format!("A {name}")) && !readme.contains("student.onnx"),
+            "{readme}"
+        );
+    }
+    assert!(size() < single, "the student's export is as it was");
+    let error = export_stage(run_folder, Stage::named("assistant"), &all, &Device::flex());
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("no trained network `assistant`"), "{error}");
+    assert!(error.contains("it has teacher, baseline"), "{error}");
 
     let batch = tempfile::tempdir().unwrap();
     complete(&flex(batch.path(), &["student.norm=batch", "student.epochs=1"]));

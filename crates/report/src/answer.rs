@@ -4,7 +4,7 @@ use distill_driver::Over;
 use maud::{Markup, html};
 
 use crate::{
-    figures::{duration, percent, points, thousands, times},
+    figures::{beside, duration, percent, points, points_lost, thousands},
     finished::Finished,
 };
 
@@ -13,7 +13,6 @@ pub(crate) fn section(run: &Finished) -> Markup {
     let (teacher, baseline, student) = (&models.teacher, &models.baseline, &models.student);
     let gap = teacher.test.last.top1 - baseline.test.last.top1;
     let gain = run.report.student_gain_top1;
-    let parameters = times(teacher.parameters as f64, student.parameters as f64);
     let faster = teacher.latency.zip(student.latency);
     html! {
         section.answer aria-labelledby="answer" {
@@ -25,10 +24,10 @@ pub(crate) fn section(run: &Finished) -> Markup {
                     "Distillation closes " (format!("{:.0} %", 100.0 * gain / gap))
                     " of the way from the baseline to it. "
                 }
-                "The teacher has " (parameters) " the student's parameters and "
-                (times(teacher.macs as f64, student.macs as f64)) " its multiply–accumulates"
+                "Of size and time: " (beside(student.parameters, teacher.parameters, "parameters")) ", "
+                (beside(student.macs, teacher.macs, "multiply–accumulates"))
                 @if let Some((teacher, student)) = faster {
-                    ", and takes " (duration(teacher.median)) " for an image where the student takes "
+                    ", and the teacher takes " (duration(teacher.median)) " for an image where the student takes "
                     (duration(student.median)) " (" (run.record.backend) ", one image at a time)"
                 }
                 "."
@@ -50,7 +49,7 @@ fn headline(run: &Finished) -> String {
             format!("The student gained {} points by distillation", points(gain))
         }
         Some([_, high]) if high < 0.0 => {
-            format!("The student lost by distillation: {} points", points(gain))
+            format!("The student lost {} points by distillation", points_lost(gain))
         }
         _ => format!("No clear difference: {} points by distillation", points(gain)),
     }

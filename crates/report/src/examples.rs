@@ -8,29 +8,33 @@ pub(crate) fn section(evidence: &Evidence, kind: Kind, title: &str) -> Markup {
     html! {
         @if !examples.is_empty() {
             h3 { (title) }
-            div.examples { @for one in examples { (example(evidence, one)) } }
+            div.examples { @for one in examples { (example(&evidence.classes, evidence.temperature, one)) } }
         }
     }
 }
 
-fn example(evidence: &Evidence, one: &Example) -> Markup {
-    let name = |class: usize| evidence.classes.get(class).map_or("?", String::as_str);
-    let softened = format!("at T={}", evidence.temperature);
+fn example(classes: &[String], temperature: f64, one: &Example) -> Markup {
+    let name = |class: usize| classes.get(class).map_or("?", String::as_str);
+    let softened = format!("at T={temperature}");
     let columns = [
         ("teacher", "Teacher", &one.teacher),
         ("teacher", &softened, &one.softened),
         ("baseline", "Baseline", &one.baseline),
         ("student", "Student", &one.student),
     ];
+    let what = match &one.file {
+        Some(file) => file.clone(),
+        None => format!("test image {}", one.index),
+    };
     html! {
         article.example {
             img src=(format!("data:image/png;base64,{}", one.png))
-                alt=(format!("Test image {}, of the class {}", one.index, name(one.label)));
+                alt=(format!("{what}, of the class {}", name(one.label)));
             div.wide tabindex="0" role="region"
-                aria-label=(format!("What the networks say of test image {}", one.index))
+                aria-label=(format!("What the networks say of {what}"))
             {
                 table {
-                    caption { strong { (name(one.label)) } ", test image " (one.index) }
+                    caption { strong { (name(one.label)) } ", " span.file { (what) } }
                     thead { tr {
                         td {}
                         @for (_, title, _) in columns { th scope="col" { (title) } }
@@ -49,5 +53,33 @@ fn example(evidence: &Evidence, one: &Example) -> Markup {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_named_by_its_file_where_it_has_one() {
+        let of = |file: Option<&str>| Example {
+            kind: Kind::Gained,
+            index: 687,
+            file: file.map(str::to_owned),
+            label: 0,
+            png: String::new(),
+            classes: vec![0],
+            teacher: vec![1.0],
+            softened: vec![1.0],
+            baseline: vec![1.0],
+            student: vec![1.0],
+        };
+        let page = |one: &Example| example(&["cat".to_owned()], 4.0, one).into_string();
+        let of_file = page(&of(Some("test/cat/<b>.png")));
+        assert!(
+            of_file.contains("test/cat/&lt;b&gt;.png") && !of_file.contains("test image"),
+            "{of_file}"
+        );
+        assert!(page(&of(None)).contains("test image 687"));
     }
 }

@@ -1,5 +1,7 @@
 //! Numbers as a person reads them.
 
+use std::cmp::Ordering;
+
 use distill_driver::Figure;
 
 /// A fraction: `87.31 %`.
@@ -13,6 +15,11 @@ pub(crate) fn points(value: f64) -> String {
         "-0.00" => "+0.00".to_owned(),
         text => text.replace('-', "−"),
     }
+}
+
+/// A loss of fractions, without its sign: `0.51`.
+pub(crate) fn points_lost(value: f64) -> String {
+    format!("{:.2}", 100.0 * value.abs())
 }
 
 /// A fraction over the seeds: `87.31 ± 0.12 %`, without a deviation where there is one seed.
@@ -63,6 +70,20 @@ pub(crate) fn times(larger: f64, smaller: f64) -> String {
     if ratio >= 100.0 { format!("{ratio:.0}×") } else { format!("{ratio:.1}×") }
 }
 
+/// The student's number of something beside the teacher's, the larger one in front.
+pub(crate) fn beside(student: u64, teacher: u64, of: &str) -> String {
+    let (student_has, teacher_has) = (student as f64, teacher as f64);
+    match student.cmp(&teacher) {
+        Ordering::Less => {
+            format!("the teacher has {} the student's {of}", times(teacher_has, student_has))
+        }
+        Ordering::Equal => format!("the student has as many {of} as the teacher"),
+        Ordering::Greater => {
+            format!("the student has {} the teacher's {of}", times(student_has, teacher_has))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +95,10 @@ mod tests {
         assert_eq!([7, 437_034, 14_728_266].map(thousands), ["7", "437,034", "14,728,266"]);
         let durations = [5e-5, 0.0042, 1.25, 61.0, 7260.0].map(duration);
         assert_eq!(durations, ["50 µs", "4.20 ms", "1.2 s", "1 min 1 s", "2 h 1 min"]);
+        assert_eq!(points_lost(-0.0051), "0.51");
+        assert_eq!(beside(10, 337, "parameters"), "the teacher has 33.7× the student's parameters");
+        assert_eq!(beside(98, 10, "parameters"), "the student has 9.8× the teacher's parameters");
+        assert_eq!(beside(5, 5, "layers"), "the student has as many layers as the teacher");
         assert_eq!([times(337.0, 10.0), times(1e6, 10.0)], ["33.7×", "100000×"]);
     }
 }

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 pub use distill_driver::{Comparison, DriverError};
 pub use metrics::{TensorBoard, write_csv};
-pub use sweep::{Point, PointFigures, SWEEP, Sweep};
+pub use sweep::{Point, PointFigures, SWEEP, Sweep, SweepRecord};
 
 use finished::Finished;
 

@@ -7,13 +7,22 @@ use clap::{Args, Subcommand};
 #[derive(Debug, Subcommand)]
 pub(crate) enum DataCommand {
     /// Say which datasets lie in the data folder
-    List(DataArguments),
+    List {
+        #[command(flatten)]
+        data: DataArguments,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Fetch a dataset into the data folder
     Fetch {
         /// Name of the dataset
         dataset: String,
         #[command(flatten)]
         data: DataArguments,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Read a dataset whole and compare its files with the catalogue
     Verify {
@@ -21,6 +30,9 @@ pub(crate) enum DataCommand {
         dataset: String,
         #[command(flatten)]
         data: DataArguments,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -40,6 +52,9 @@ pub(crate) enum CacheCommand {
         names: Vec<String>,
         #[command(flatten)]
         cache: CacheArguments,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Remove cached outputs that no run is using
     Clear {
@@ -51,6 +66,9 @@ pub(crate) enum CacheCommand {
         all: bool,
         #[command(flatten)]
         cache: CacheArguments,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 

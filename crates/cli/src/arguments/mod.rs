@@ -108,8 +108,12 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Print the JSON schema of recipes, for editors
-    Schema,
+    /// Print the JSON schema of recipes, for editors, or of a command's JSON
+    Schema {
+        /// What the schema is of
+        #[arg(default_value = "recipe")]
+        of: Documented,
+    },
     /// Print the completions of a shell
     Completions {
         /// The shell
@@ -129,6 +133,44 @@ pub(crate) enum Listed {
     Objectives,
     Datasets,
     Backends,
+}
+
+/// What has a JSON schema: recipes, and what a command prints with `--json`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Documented {
+    /// A recipe, as TOML holds it
+    Recipe,
+    /// `run` with one seed, `report`, and `report.json`
+    Report,
+    /// `compare`, `run` with several seeds, and `comparison.json`
+    Compare,
+    /// `sweep`, and `sweep.json`
+    Sweep,
+    /// `check`
+    Check,
+    /// `evaluate`
+    Evaluate,
+    /// A line of the file that `evaluate --logits` writes
+    Logits,
+    /// `predict`
+    Predict,
+    /// `inspect`
+    Inspect,
+    /// `export`
+    Export,
+    /// A line of `--progress json`
+    Progress,
+    ListRecipes,
+    ListModels,
+    ListObjectives,
+    ListDatasets,
+    ListBackends,
+    DataList,
+    DataFetch,
+    DataVerify,
+    CacheList,
+    CacheVerify,
+    CacheClear,
 }
 
 #[derive(Debug, Clone, Args)]

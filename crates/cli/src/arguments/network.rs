@@ -124,6 +124,13 @@ pub(crate) struct ExportArguments {
     /// Of the ONNX file: images in a batch, or `free` [default: free]
     #[arg(long, value_name = "N")]
     pub(crate) batch: Option<Batch>,
+    /// The network: teacher, baseline, student or one of the recipe's `[networks]`. All but the student go into a folder
+    /// of their own, `export-NAME`
+    #[arg(long, value_name = "NAME", default_value = "student")]
+    pub(crate) stage: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) device: DeviceArguments,
 }

@@ -1,28 +1,43 @@
 //! `distill check`: all that shows before anything runs.
 
-use distill_driver::{DataForecast, Forecast, forecast};
+use distill_driver::{DataForecast, Forecast, forecast, recipe::Recipe};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::{print_json, run};
+use super::{SCHEMA, print_json, run, signals};
 use crate::{
     arguments::RunArguments,
-    output::{self, duration, megabytes, thousands},
+    output::{self, Table, duration, megabytes, thousands},
 };
+
+/// `check`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Checked<'a> {
+    /// Version of this layout: 1.
+    schema: u32,
+    /// The recipe with all defaults.
+    recipe: &'a Recipe,
+    /// Seeds of several runs; none of a single one. Seconds and bytes are those of one run.
+    seeds: Vec<u64>,
+    #[serde(flatten)]
+    forecast: Forecast,
+}
 
 pub(crate) fn execute(arguments: &RunArguments) -> anyhow::Result<()> {
     let run::Configured { config, seeds } = run::configure(arguments)?;
-    let interrupt = run::stop_on_signal()?;
+    let interrupt = signals::stop_on_signal()?;
     let mut progress = output::Progress::new();
     let forecast = forecast(&config, &mut progress, &interrupt);
     progress.finish();
     let forecast = forecast?;
     if arguments.json {
-        print_json(&forecast);
-        return Ok(());
+        let recipe = config.recipe.whole();
+        return print_json(&Checked { schema: SCHEMA, recipe: &recipe, seeds, forecast });
     }
     output::result(toml::to_string(&config.recipe.whole()).expect("a recipe serialises"));
-    output::result(data(&forecast.data));
+    output::prose(&data(&forecast.data));
     output::result(table(&forecast));
-    output::result(summary(&forecast, seeds.len().max(1)));
+    output::prose(&summary(&forecast, seeds.len().max(1)));
     Ok(())
 }
 
@@ -37,7 +52,7 @@ fn data(data: &DataForecast) -> String {
         true => header.extend(data.classes.iter().cloned()),
         false => header.extend(["fewest of a class", "most of a class"].map(str::to_owned)),
     }
-    let mut table = output::plain_table(&header.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut table = Table::new(header).numbers_from(1);
     for split in &data.splits {
         let mut row = vec![split.split.to_owned(), thousands(split.images as u64)];
         let of_classes = split.per_class.iter().copied();
@@ -48,9 +63,8 @@ fn data(data: &DataForecast) -> String {
                     .map(|images| thousands(images.unwrap_or(0) as u64)),
             ),
         }
-        table.add_row(row);
+        table.row(row);
     }
-    output::right_align_from(&mut table, 1);
     let mut text = table.to_string();
     let Some(summary) = &data.summary else { return text };
     let sizes = &summary.sizes;
@@ -74,13 +88,13 @@ fn data(data: &DataForecast) -> String {
     text
 }
 
-fn table(forecast: &Forecast) -> comfy_table::Table {
+fn table(forecast: &Forecast) -> Table {
     let header =
         ["model", "network", "parameters", "MACs", "epochs", "images", "images/s", "training"];
-    let mut table = output::plain_table(&header);
+    let mut table = Table::new(header).numbers_from(2);
     for of in &forecast.stages {
         let if_trained = |text: String| if of.epochs > 0 { text } else { "-".to_owned() };
-        table.add_row([
+        table.row([
             of.stage.name().to_owned(),
             of.architecture.clone(),
             thousands(of.parameters),
@@ -91,7 +105,6 @@ fn table(forecast: &Forecast) -> comfy_table::Table {
             if_trained(duration(of.seconds)),
         ]);
     }
-    output::right_align_from(&mut table, 2);
     table
 }
 

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use distill_driver::{ClassFigures, Comparison, Difference, Figure, Group, MissingFigures, Over};
 
 use super::print_json;
-use crate::output::{self, thousands};
+use crate::output::{self, Table, thousands};
 
 /// Classes that are shown where there are many.
 const CLASSES: usize = 10;
 
 pub(crate) fn execute(runs: &[PathBuf], json: bool, html: Option<&Path>) -> anyhow::Result<()> {
     let comparison = Comparison::of(runs)?;
-    print(&comparison, json);
+    print(&comparison, json)?;
     if let Some(page) = html {
         distill_report::write_comparison(&comparison, page)?;
         output::note(&format!("report: {}", page.display()));
@@ -20,7 +20,7 @@ pub(crate) fn execute(runs: &[PathBuf], json: bool, html: Option<&Path>) -> anyh
     Ok(())
 }
 
-pub(crate) fn print(comparison: &Comparison, json: bool) {
+pub(crate) fn print(comparison: &Comparison, json: bool) -> anyhow::Result<()> {
     if json {
         return print_json(comparison);
     }
@@ -30,23 +30,24 @@ pub(crate) fn print(comparison: &Comparison, json: bool) {
         }
         print_group(group, &comparison.groups[0]);
     }
+    Ok(())
 }
 
 fn print_group(group: &Group, first: &Group) {
     let seeds: Vec<String> = group.seeds.iter().map(u64::to_string).collect();
     let seeds = seeds.join(", ");
-    output::result(format!(
+    output::prose(&format!(
         "{}, {}, seeds {seeds}: {}",
         group.recipe, group.backend, group.formula
     ));
     output::result(models(group));
-    output::result(format!(
+    output::prose(&format!(
         "student minus baseline, top-1: {} after the last epoch, {} of the selected epochs",
         difference(&group.gain_last),
         difference(&group.gain_selected)
     ));
     if let Some(against) = &group.against_first {
-        output::result(format!(
+        output::prose(&format!(
             "student minus that of {} ({}), same seeds: {}",
             first.recipe,
             first.formula,
@@ -55,7 +56,7 @@ fn print_group(group: &Group, first: &Group) {
     }
     for model in &group.models {
         if let Some(missing) = &model.missing {
-            output::result(of_missing(model.stage.name(), missing));
+            output::prose(&of_missing(model.stage.name(), missing));
         }
     }
     output::result(calibration(group));
@@ -64,19 +65,22 @@ fn print_group(group: &Group, first: &Group) {
         Over::Runs => "over the runs (Student's t)",
         Over::Images => "over the test images of this one run; another seed may differ by more",
     };
-    output::result(format!(
-        "Mean ± deviation of {} runs; in brackets the 95 % interval {over}. {} test images. NLL (nats), ECE and \
+    let runs = match group.runs.len() {
+        1 => "One run".to_owned(),
+        several => format!("Mean ± deviation of {several} runs"),
+    };
+    output::prose(&format!(
+        "{runs}; in brackets the 95 % interval {over}. {} test images. NLL (nats), ECE and \
          agreement after the last epoch; T is the temperature that fits the validation images best.",
-        group.runs.len(),
         thousands(group.images as u64)
     ));
 }
 
-fn models(group: &Group) -> comfy_table::Table {
+fn models(group: &Group) -> Table {
     let header = ["model", "network", "top-1 last", "top-1 selected", "agreement"];
-    let mut table = output::plain_table(&header);
+    let mut table = Table::new(header).numbers_from(2);
     for model in &group.models {
-        table.add_row([
+        table.row([
             model.stage.name().to_owned(),
             model.architecture.clone(),
             percent(&model.top1_last),
@@ -84,14 +88,14 @@ fn models(group: &Group) -> comfy_table::Table {
             model.teacher_agreement.as_ref().map_or_else(|| "-".to_owned(), percent),
         ]);
     }
-    output::right_align_from(&mut table, 2);
     table
 }
 
-fn calibration(group: &Group) -> comfy_table::Table {
-    let mut table = output::plain_table(&["model", "NLL", "ECE", "T", "NLL at T", "ECE at T"]);
+fn calibration(group: &Group) -> Table {
+    let mut table =
+        Table::new(["model", "NLL", "ECE", "T", "NLL at T", "ECE at T"]).numbers_from(1);
     for model in &group.models {
-        table.add_row([
+        table.row([
             model.stage.name().to_owned(),
             number(&model.nll, 4),
             number(&model.ece, 4),
@@ -100,13 +104,12 @@ fn calibration(group: &Group) -> comfy_table::Table {
             number(&model.ece_scaled, 4),
         ]);
     }
-    output::right_align_from(&mut table, 1);
     table
 }
 
-fn classes(group: &Group) -> comfy_table::Table {
+fn classes(group: &Group) -> Table {
     let header = ["class", "images", "baseline", "student", "change", "gained", "lost"];
-    let mut table = output::plain_table(&header);
+    let mut table = Table::new(header).numbers_from(1);
     let mut rows: Vec<&ClassFigures> = group.classes.iter().collect();
     if rows.len() > CLASSES {
         let change = |class: &ClassFigures| (class.student - class.baseline).abs();
@@ -114,7 +117,7 @@ fn classes(group: &Group) -> comfy_table::Table {
         rows.truncate(CLASSES);
     }
     for class in rows {
-        table.add_row([
+        table.row([
             class.name.clone(),
             thousands(class.images as u64),
             format!("{:.2} %", 100.0 * class.baseline),
@@ -124,7 +127,6 @@ fn classes(group: &Group) -> comfy_table::Table {
             format!("{:.1}", class.lost),
         ]);
     }
-    output::right_align_from(&mut table, 1);
     table
 }
 

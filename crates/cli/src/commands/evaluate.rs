@@ -10,18 +10,49 @@ use distill_datasets::{
     load,
 };
 use distill_driver::{
-    Classifier, DriverError, EVALUATION_BATCH, ModelCard, Observer, evaluation::Predictions,
+    Classifier, DriverError, EVALUATION_BATCH, ModelCard, Observer,
+    evaluation::{Evaluation, Predictions},
     is_onnx, match_classes,
 };
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{
-    data_folder, decoded_folder,
+    SCHEMA, data_folder, decoded_folder,
     images::ImageSettings,
     network::{Images, missing, refused},
     print_json,
 };
 use crate::{arguments::EvaluateArguments, output};
+
+/// `evaluate`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Evaluated {
+    /// Version of this layout: 1.
+    schema: u32,
+    /// Name of the network, or the ONNX file.
+    model: String,
+    /// Name of the dataset whose test split was read.
+    dataset: String,
+    #[serde(flatten)]
+    evaluation: Evaluation,
+}
+
+/// A line of the file of `evaluate --logits`: an image of the test split, in its order.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Logits {
+    /// Version of this layout: 1.
+    schema: u32,
+    /// Place of the image in the test split, from 0.
+    index: usize,
+    /// Of a folder of images, the place of its file in the folder, with `/` between parts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    /// Its class: an index of the dataset's classes.
+    label: i32,
+    /// A logit for each of the dataset's classes.
+    logits: Vec<f64>,
+}
 
 pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
     let (_, device) = distill_backends::choose(arguments.device.backend.as_deref())?;
@@ -41,14 +72,15 @@ pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
     let loader = Loader::in_order(test, EVALUATION_BATCH);
     let predictions = Predictions::collect(&loader, &device, |images| classifier.logits(images))?;
     if let Some(path) = &arguments.logits {
-        write_logits(&predictions, path).with_context(|| path.display().to_string())?;
+        write_logits(&predictions, &dataset, path).with_context(|| path.display().to_string())?;
     }
     let scores = predictions.scores(None);
     if arguments.json {
-        print_json(&predictions.evaluation(&dataset.classes));
-        return Ok(());
+        let evaluation = predictions.evaluation(&dataset.classes);
+        let dataset = dataset.name;
+        return print_json(&Evaluated { schema: SCHEMA, model: name, dataset, evaluation });
     }
-    output::result(format!(
+    output::prose(&format!(
         "{name} on the test split of {}: top-1 {:.2} % ({} errors of {}), top-5 {:.2} %, NLL {:.4} nats, \
          Brier {:.4}, ECE {:.4}, balanced accuracy {:.2} %, macro F1 {:.4}",
         dataset.name,
@@ -195,10 +227,13 @@ fn can_be_written(path: &Path) -> bool {
 }
 
 /// Under another name first: what stood under this one stays until all is written.
-fn write_logits(predictions: &Predictions, path: &Path) -> std::io::Result<()> {
+fn write_logits(predictions: &Predictions, dataset: &Dataset, path: &Path) -> std::io::Result<()> {
     let mut text = String::new();
-    for (logits, label) in predictions.rows().zip(predictions.labels()) {
-        text += &json!({ "label": label, "logits": logits }).to_string();
+    for (index, (logits, label)) in predictions.rows().zip(predictions.labels()).enumerate() {
+        let logits = logits.iter().map(|logit| f64::from(*logit)).collect();
+        let line =
+            Logits { schema: SCHEMA, index, file: dataset.test_file(index), label: *label, logits };
+        text += &serde_json::to_string(&line)?;
         text.push('\n');
     }
     let mut part = path.to_owned().into_os_string();

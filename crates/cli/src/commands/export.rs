@@ -1,12 +1,48 @@
-//! `distill export`: the student of a finished run as files for other programs.
+//! `distill export`: a network of a finished run as files for other programs.
 
-use distill_driver::{DriverError, ExportConfig, ExportFormat, export};
+use distill_driver::{
+    Better, DriverError, ExportConfig, ExportFormat, Stage, better_than, export_folder,
+    export_stage,
+};
 use distill_models::{onnx::OnnxForm, weights::Precision};
+use schemars::JsonSchema;
+use serde::Serialize;
 
+use super::{SCHEMA, print_json};
 use crate::{
     arguments::{ExportArguments, Format},
-    output::{note, plain_table, result, right_align_from, thousands},
+    output::{Table, note, prose, result, thousands},
 };
+
+/// `export`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Exported {
+    /// Version of this layout: 1.
+    schema: u32,
+    /// The folder that was written.
+    folder: String,
+    /// Which network of the run.
+    stage: Stage,
+    /// Name of its architecture.
+    model: String,
+    /// Files of its weights; `model.json` and `README.md` lie beside them.
+    files: Vec<File>,
+    /// The run's best network, where it has fewer errors than this one and no more parameters.
+    better: Option<Better>,
+}
+
+/// A file of weights.
+#[derive(Debug, Serialize, JsonSchema)]
+struct File {
+    /// Its name in the folder.
+    name: String,
+    /// Its size.
+    bytes: u64,
+    /// sha256 of its bytes, in hexadecimal.
+    sha256: String,
+    /// Largest difference of a logit from the network's when the file was read back.
+    largest_difference: f64,
+}
 
 pub(crate) fn execute(arguments: &ExportArguments) -> anyhow::Result<()> {
     let (_, device) = distill_backends::choose(arguments.device.backend.as_deref())?;
@@ -27,21 +63,52 @@ pub(crate) fn execute(arguments: &ExportArguments) -> anyhow::Result<()> {
         return Err(DriverError::Recipe { file, problem }.into());
     }
     onnx.check().map_err(DriverError::from)?;
-    let card = export(&arguments.run, &config, &device)?;
+    let (run, stage) = (&arguments.run, Stage::named(&arguments.stage));
+    let card = export_stage(run, stage, &config, &device)?;
     let asked = config.formats.contains(&ExportFormat::Onnx);
-    if asked && !card.model.files.contains_key(ExportFormat::Onnx.file()) {
+    if asked && !card.model.files.contains_key(&ExportFormat::Onnx.file_of(stage)) {
         note(
             "no ONNX: this network's norms use the statistics of the batch, which no inference runtime \
              does; train it with `norm = \"running\"`",
         );
     }
-    let mut table = plain_table(&["file", "bytes", "largest difference of a logit"]);
-    for (name, file) in &card.model.files {
-        let difference = format!("{:.1e}", file.largest_difference);
-        table.add_row([name.clone(), thousands(file.bytes), difference]);
+    let files = card.model.files.into_iter().map(|(name, file)| File {
+        name,
+        bytes: file.bytes,
+        sha256: file.sha256,
+        largest_difference: file.largest_difference,
+    });
+    let exported = Exported {
+        schema: SCHEMA,
+        folder: export_folder(run, stage).display().to_string(),
+        stage,
+        model: card.model.model,
+        files: files.collect(),
+        better: better_than(run, stage)?,
+    };
+    match arguments.json {
+        true => print_json(&exported)?,
+        false => print(&exported),
     }
-    right_align_from(&mut table, 1);
-    result(table);
-    result(arguments.run.join("export").display());
     Ok(())
+}
+
+fn print(exported: &Exported) {
+    let header = ["file", "bytes", "largest difference of a logit"];
+    let mut table = Table::new(header).numbers_from(1);
+    for file in &exported.files {
+        let difference = format!("{:.1e}", file.largest_difference);
+        table.row([file.name.clone(), thousands(file.bytes), difference]);
+    }
+    result(table);
+    result(&exported.folder);
+    if let Some(Better { stage, top1, other_top1 }) = exported.better {
+        let (better, own) = (stage.name(), exported.stage.name());
+        prose(&format!(
+            "The {better} is the better network: {:.2} % of the test images after the last epoch, {own} {:.2} %. \
+             `--stage {better}` exports it.",
+            100.0 * top1,
+            100.0 * other_top1,
+        ));
+    }
 }

@@ -2,17 +2,102 @@
 
 use std::path::Path;
 
+use anyhow::Context;
 use distill_driver::{DriverError, ModelCard};
 use distill_models::{
-    Cost, Graph, InputSpec, LayerInfo, ModelInfo, OutputSpec, onnx::OnnxNetwork, weights,
+    Cost, Graph, InputSpec, LayerInfo, ModelInfo, OutputSpec,
+    onnx::OnnxNetwork,
+    weights::{self, TensorInfo},
 };
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::{network::refused, print_json};
+use super::{SCHEMA, network::refused, print_json};
 use crate::{
     arguments::{InspectArguments, NetworkArguments},
-    output::{plain_table, result, right_align_from, thousands},
+    output::{Table, prose, result, thousands},
 };
+
+/// `inspect`: a network, or a file of which nothing but its tensors is known.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum Inspected {
+    Network(Network),
+    File(Tensors),
+}
+
+/// A network, by name or of a file.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Network {
+    /// Version of this layout: 1.
+    schema: u32,
+    /// Name of the network.
+    model: String,
+    /// Shape of an image, `[channels, height, width]`.
+    input: [usize; 3],
+    /// Number of classes.
+    classes: usize,
+    /// Trainable numbers.
+    parameters: u64,
+    /// Multiply-accumulates for one image.
+    macs: u64,
+    /// Size of the file of weights, which is this network's; null of a name.
+    bytes: Option<u64>,
+    /// Its steps, from input to logits.
+    layers: Vec<Layer>,
+    /// Features that losses can take, behind activations.
+    taps: Vec<Tap>,
+    /// The same in front of activations.
+    taps_before_activation: Vec<Tap>,
+}
+
+/// One step of a network.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Layer {
+    /// Name in PyTorch's manner; empty for a step without parameters.
+    name: String,
+    /// What it does: `conv`, `batch norm`, `linear`, `relu` and so on.
+    kind: &'static str,
+    /// Shape of its result, `[channels, height, width]`.
+    shape: [usize; 3],
+    /// Trainable numbers.
+    parameters: u64,
+    /// Their bytes in `f32`.
+    bytes: u64,
+    /// Multiply-accumulates for one image.
+    macs: u64,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Tap {
+    /// Name in recipes.
+    name: String,
+    /// Its shape for one image, `[channels, height, width]`.
+    shape: [usize; 3],
+}
+
+/// A file whose network is not known.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Tensors {
+    /// Version of this layout: 1.
+    schema: u32,
+    /// The file.
+    file: String,
+    /// Numbers of all tensors.
+    numbers: usize,
+    /// Every tensor of the file.
+    tensors: Vec<Tensor>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Tensor {
+    /// Name in the file.
+    name: String,
+    /// Type of its numbers.
+    kind: String,
+    /// Its shape.
+    shape: Vec<usize>,
+}
 
 pub(crate) fn execute(arguments: &InspectArguments) -> anyhow::Result<()> {
     let InspectArguments { what, network, classes, json } = arguments;
@@ -77,8 +162,7 @@ pub(crate) fn execute(arguments: &InspectArguments) -> anyhow::Result<()> {
         true => "and it takes and gives what this network does",
         false => "and it is this network's",
     };
-    show(&name, &graph, bytes.map(|bytes| (bytes, verdict)), *json);
-    Ok(())
+    show(name, &graph, bytes.map(|bytes| (bytes, verdict)), *json)
 }
 
 /// Whether a file is this network's: its names and shapes, or, of an ONNX file, what it takes and gives.
@@ -93,72 +177,99 @@ fn check(graph: &Graph, path: &Path, network: &NetworkArguments) -> Result<(), D
     Ok(())
 }
 
-fn show(name: &str, graph: &Graph, file: Option<(u64, &str)>, json: bool) {
+fn show(name: String, graph: &Graph, file: Option<(u64, &str)>, json: bool) -> anyhow::Result<()> {
+    let signature = graph.signature();
     let Cost { parameters, macs } = graph.cost();
-    let layers: Vec<LayerInfo> = graph.layers().collect();
     let (before, behind): (Vec<_>, Vec<_>) =
         graph.taps().partition(|(name, _)| name.ends_with(".preact"));
-    if json {
-        let list = |taps: &[(&str, [usize; 3])]| -> serde_json::Value {
-            taps.iter().map(|(name, shape)| json!({ "name": name, "shape": shape })).collect()
-        };
-        print_json(&json!({
-            "model": name, "signature": graph.signature(), "parameters": parameters, "macs": macs,
-            "bytes": file.map(|(bytes, _)| bytes), "layers": layers,
-            "taps": list(&behind), "taps_before_activation": list(&before),
-        }));
-        return;
+    let taps = |taps: Vec<(&str, [usize; 3])>| {
+        taps.into_iter().map(|(name, shape)| Tap { name: name.to_owned(), shape }).collect()
+    };
+    let network = Network {
+        schema: SCHEMA,
+        model: name,
+        input: signature.image().context("it takes no images")?,
+        classes: signature.classes().context("it is no classifier")?,
+        parameters,
+        macs,
+        bytes: file.map(|(bytes, _)| bytes),
+        layers: graph.layers().map(Layer::of).collect(),
+        taps: taps(behind),
+        taps_before_activation: taps(before),
+    };
+    match json {
+        true => print_json(&Inspected::Network(network))?,
+        false => print(&network, &signature.to_string(), file),
     }
-    let mut table = plain_table(&["layer", "kind", "output", "parameters", "bytes (f32)", "MACs"]);
-    for layer in layers.iter().filter(|layer| !layer.name.is_empty()) {
-        let Cost { parameters, macs } = layer.cost;
-        table.add_row([
+    Ok(())
+}
+
+fn print(network: &Network, signature: &str, file: Option<(u64, &str)>) {
+    let header = ["layer", "kind", "output", "parameters", "bytes (f32)", "MACs"];
+    let mut table = Table::new(header).numbers_from(2);
+    for layer in network.layers.iter().filter(|layer| !layer.name.is_empty()) {
+        table.row([
             layer.name.clone(),
             layer.kind.to_owned(),
             shape(layer.shape),
-            thousands(parameters),
-            thousands(4 * parameters),
-            thousands(macs),
+            thousands(layer.parameters),
+            thousands(layer.bytes),
+            thousands(layer.macs),
         ]);
     }
-    right_align_from(&mut table, 2);
     result(table);
-    result(format!(
-        "{name}: {} classes, {} parameters, {} MACs",
-        graph.signature(),
-        thousands(parameters),
-        thousands(macs)
+    prose(&format!(
+        "{}: {signature} classes, {} parameters, {} MACs",
+        network.model,
+        thousands(network.parameters),
+        thousands(network.macs)
     ));
     if let Some((bytes, verdict)) = file {
-        result(format!("file: {} bytes, {verdict}", thousands(bytes)));
+        prose(&format!("file: {} bytes, {verdict}", thousands(bytes)));
     }
-    for (what, taps) in [("taps", behind), ("taps before the activation", before)] {
+    for (what, taps) in
+        [("taps", &network.taps), ("taps before the activation", &network.taps_before_activation)]
+    {
         let taps: Vec<String> =
-            taps.into_iter().map(|(name, size)| format!("{name} {}", shape(size))).collect();
-        result(format!("{what}: {}", taps.join(", ")));
+            taps.iter().map(|tap| format!("{} {}", tap.name, shape(tap.shape))).collect();
+        prose(&format!("{what}: {}", taps.join(", ")));
+    }
+}
+
+impl Layer {
+    fn of(layer: LayerInfo) -> Self {
+        let LayerInfo { name, kind, shape, cost: Cost { parameters, macs } } = layer;
+        Self { name, kind, shape, parameters, bytes: 4 * parameters, macs }
     }
 }
 
 /// A file of which nothing is known: its table of tensors.
 fn tensors(path: &Path, json: bool) -> anyhow::Result<()> {
     let tensors = weights::table(path).map_err(DriverError::from)?;
+    let numbers = tensors.iter().map(|tensor| tensor.shape.iter().product::<usize>()).sum();
+    let tensors: Vec<Tensor> = tensors.into_iter().map(Tensor::of).collect();
     if json {
-        print_json(&tensors);
-        return Ok(());
+        let file = path.display().to_string();
+        return print_json(&Inspected::File(Tensors { schema: SCHEMA, file, numbers, tensors }));
     }
-    let mut table = plain_table(&["tensor", "type", "shape"]);
+    let mut table = Table::new(["tensor", "type", "shape"]);
     for tensor in &tensors {
         let dims: Vec<String> = tensor.shape.iter().map(ToString::to_string).collect();
-        table.add_row([tensor.name.clone(), tensor.kind.clone(), dims.join("x")]);
+        table.row([tensor.name.clone(), tensor.kind.clone(), dims.join("x")]);
     }
     result(table);
-    let numbers: usize = tensors.iter().map(|tensor| tensor.shape.iter().product::<usize>()).sum();
-    result(format!(
+    prose(&format!(
         "{} tensors, {} numbers; `--model NAME` says whether they are that network's",
         tensors.len(),
         thousands(numbers as u64)
     ));
     Ok(())
+}
+
+impl Tensor {
+    fn of(TensorInfo { name, kind, shape }: TensorInfo) -> Self {
+        Self { name, kind, shape }
+    }
 }
 
 fn shape([channels, height, width]: [usize; 3]) -> String {

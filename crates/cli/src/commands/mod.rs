@@ -14,6 +14,7 @@ mod network;
 mod predict;
 mod run;
 mod schema;
+mod signals;
 mod sweep;
 mod watched;
 
@@ -24,7 +25,7 @@ use distill_driver::Report;
 
 use crate::{
     arguments::{Arguments, Command, DataArguments},
-    output,
+    output::{self, SCHEMA},
 };
 
 pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<()> {
@@ -42,7 +43,7 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<()> {
         Command::Export(export) => export::execute(&export),
         Command::Report { run, json } => {
             let report = Report::write(&run)?;
-            print_report(&report, json);
+            print_report(&report, json)?;
             distill_report::TensorBoard::new(&run).finish(&report)?;
             distill_report::write_csv(&run)?;
             output::note(&format!("report: {}", distill_report::write(&run)?.display()));
@@ -50,31 +51,29 @@ pub(crate) fn execute(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Data(command) => data::execute(command),
         Command::Cache(command) => cache::execute(command),
-        Command::Schema => {
-            schema::schema();
-            Ok(())
-        }
+        Command::Schema { of } => schema::schema(of),
         Command::Completions { shell } => {
             schema::completions(shell);
             Ok(())
         }
         Command::Man { folder } => schema::man(folder.as_deref()),
-        Command::List { what, json } => {
-            list::execute(what, json);
-            Ok(())
-        }
+        Command::List { what, json } => list::execute(what, json),
     }
 }
 
-fn print_report(report: &Report, json: bool) {
+fn print_report(report: &Report, json: bool) -> anyhow::Result<()> {
     match json {
-        true => print_json(report),
+        true => return print_json(report),
         false => output::result(output::report_table(report)),
     }
+    Ok(())
 }
 
-fn print_json(value: &impl serde::Serialize) {
-    output::result(serde_json::to_string_pretty(value).expect("records serialise"));
+fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(value);
+    // The name of a file need not be text.
+    output::result(text.context("the result is no JSON")?);
+    Ok(())
 }
 
 /// `--data`, then `DISTILL_DATA`, then the user's cache folder.

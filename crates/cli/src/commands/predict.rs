@@ -9,25 +9,42 @@ use distill_datasets::{
 };
 use distill_driver::{Classifier, DriverError, ModelCard, evaluation::log_softmax, is_onnx};
 use distill_models::NormKind;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
+    SCHEMA,
     images::ImageSettings,
     network::{Images, missing, refused},
     print_json,
 };
 use crate::{arguments::PredictArguments, output};
 
-/// What a network says of one image.
-#[derive(Debug, Serialize)]
+/// `predict`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Predictions {
+    /// Version of this layout: 1.
+    schema: u32,
+    /// Each image that could be read, in the order of the command line.
+    predictions: Vec<Prediction>,
+    /// What is wrong with each image that could not; the exit code is 2 where there are some.
+    unreadable: Vec<String>,
+}
+
+/// Likeliest classes of one image.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Prediction {
+    /// The file.
     image: String,
+    /// The likeliest first.
     classes: Vec<Candidate>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Candidate {
+    /// Name of the class.
     class: String,
+    /// Its probability, in `[0, 1]`.
     probability: f64,
 }
 
@@ -59,16 +76,17 @@ pub(crate) fn execute(arguments: &PredictArguments) -> anyhow::Result<()> {
         predictions.push(Prediction { image, classes: likeliest.collect() });
     }
     // What could be read is not lost with what could not.
+    let said = Predictions { schema: SCHEMA, predictions, unreadable };
     match arguments.json {
-        true if !predictions.is_empty() || unreadable.is_empty() => print_json(&predictions),
+        true if !said.predictions.is_empty() || said.unreadable.is_empty() => print_json(&said)?,
         true => {}
-        false => predictions.iter().for_each(print),
+        false => said.predictions.iter().for_each(print),
     }
-    if unreadable.is_empty() {
+    if said.unreadable.is_empty() {
         return Ok(());
     }
-    let file = format!("{} of the images", unreadable.len());
-    Err(DriverError::Recipe { file, problem: unreadable.join("\n") }.into())
+    let file = format!("{} of the images", said.unreadable.len());
+    Err(DriverError::Recipe { file, problem: said.unreadable.join("\n") }.into())
 }
 
 /// The files that are named, and the images in the folders that are.

@@ -1,26 +1,20 @@
 //! `distill run`: a recipe from data to report.
 
-use std::{
-    path::PathBuf,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{path::PathBuf, sync::atomic::AtomicBool};
 
-use anyhow::Context;
 use distill_backends::Backend;
 use distill_driver::{Capabilities, Comparison, Report, RunConfig, RunRecord, recipe};
 
-use super::{cache_folder, compare, data_folder, decoded_folder, print_report, watched::Watched};
+use super::{
+    cache_folder, compare, data_folder, decoded_folder, print_report, signals, watched::Watched,
+};
 use crate::{arguments::RunArguments, output};
 
 pub(crate) fn execute(arguments: &RunArguments) -> anyhow::Result<()> {
     let Configured { config, seeds } = configure(arguments)?;
-    let interrupt = stop_on_signal()?;
+    let interrupt = signals::stop_on_signal()?;
     if seeds.is_empty() {
-        print_report(&run(&config, &interrupt)?, arguments.json);
-        return Ok(());
+        return print_report(&run(&config, &interrupt)?, arguments.json);
     }
     let mut runs = Vec::new();
     for seed in seeds {
@@ -33,8 +27,7 @@ pub(crate) fn execute(arguments: &RunArguments) -> anyhow::Result<()> {
     let page = config.out.join("comparison.html");
     distill_report::write_comparison(&comparison, &page)?;
     output::note(&format!("report: {}", page.display()));
-    compare::print(&comparison, arguments.json);
-    Ok(())
+    compare::print(&comparison, arguments.json)
 }
 
 /// What the command line asks for.
@@ -119,20 +112,4 @@ pub(crate) fn run(config: &RunConfig, interrupt: &AtomicBool) -> anyhow::Result<
     let report = distill_driver::run(config, &mut watched, interrupt)?;
     watched.finish(out, &report)?;
     Ok(report)
-}
-
-/// The first Ctrl-C asks the run to save and stop; the second one ends the process.
-pub(crate) fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
-    let interrupt = Arc::new(AtomicBool::new(false));
-    let asked = interrupt.clone();
-    ctrlc::set_handler(move || {
-        if asked.swap(true, Ordering::Relaxed) {
-            output::restore();
-            output::note("stopped at once, without saving");
-            std::process::exit(1);
-        }
-        output::note("stopping after this step; once more stops at once, without saving");
-    })
-    .context("the handler of Ctrl-C cannot be set")?;
-    Ok(interrupt)
 }

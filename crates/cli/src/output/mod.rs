@@ -3,15 +3,21 @@
 mod progress;
 mod report;
 mod screen;
+mod table;
+mod width;
 
 use std::io::{ErrorKind, Write};
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use tracing_subscriber::EnvFilter;
 
+use self::width::wrapped;
 pub(crate) use progress::{Kind, Progress};
 pub(crate) use report::report_table;
 pub(crate) use screen::restore;
+pub(crate) use table::Table;
+
+/// Version of the layouts of JSON on standard output and standard error.
+pub(crate) const SCHEMA: u32 = 1;
 
 /// Says how progress is shown, and starts the logs: they go to standard error; `RUST_LOG` wins over the number of
 /// `-v`.
@@ -39,6 +45,11 @@ pub(crate) fn result(text: impl std::fmt::Display) {
     }
 }
 
+/// A result in sentences, whose lines end between words.
+pub(crate) fn prose(text: &str) {
+    result(wrapped(text, width::known().unwrap_or(usize::MAX)));
+}
+
 /// A remark from outside a run's own progress.
 pub(crate) fn note(text: &str) {
     match progress::kind() {
@@ -56,22 +67,6 @@ pub(crate) fn error(error: &anyhow::Error) {
     match progress::kind() {
         Kind::Json => progress::json_line("error", &text),
         _ => screen::line(&format!("error: {text}")),
-    }
-}
-
-/// A table without frames, for reading and for `cut` alike.
-pub(crate) fn plain_table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    // A terminal that is too narrow breaks cells and not lines; a pipe gets them whole.
-    table.set_content_arrangement(ContentArrangement::Dynamic);
-    table.load_style(presets::NOTHING).set_header(header.to_vec());
-    table
-}
-
-/// Numbers want to stand under one another.
-pub(crate) fn right_align_from(table: &mut Table, first: usize) {
-    for column in table.column_iter_mut().skip(first) {
-        column.set_cell_alignment(CellAlignment::Right);
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) const TINY: [&str; 12] = [
 pub(crate) fn distill(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_distill"));
     command.args(arguments).stdin(Stdio::null()).env_remove("DISTILL_DATA").env_remove("RUST_LOG");
-    command.output().unwrap()
+    command.env_remove("COLUMNS").output().unwrap()
 }
 
 pub(crate) fn stdout(output: &Output) -> String {

@@ -101,17 +101,23 @@ pub struct ImageFolder {
 
 /// What was found in a folder of images.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FolderSummary {
+    /// The folder itself.
+    pub root: PathBuf,
     /// Folders of training, validation and test images, below the root; `None` for a split without one of its own.
     pub folders: [Option<PathBuf>; 3],
     /// Folders beside these that are not read.
     pub unused: Vec<PathBuf>,
     /// Number of files that are no images of a known kind, by ending.
     pub left_out: BTreeMap<String, usize>,
-    /// Files that do not decode, and why.
+    /// Files that do not decode, and why. In JSON objects of `file` and `problem`.
+    #[serde(serialize_with = "faults")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<Fault>"))]
     pub unreadable: Vec<(PathBuf, String)>,
-    /// Number of images of each width and height.
-    #[serde(serialize_with = "pairs")]
+    /// Number of images of each width and height. In JSON objects of `width`, `height` and `images`.
+    #[serde(serialize_with = "sizes")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<Size>"))]
     pub sizes: BTreeMap<[u32; 2], usize>,
 }
 
@@ -214,12 +220,48 @@ pub fn list_images(folder: &Path) -> Result<(Vec<PathBuf>, BTreeMap<String, usiz
     Ok((images, left_out))
 }
 
-/// JSON has no maps from pairs.
-fn pairs<S: serde::Serializer>(
+/// Images of one size.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+struct Size {
+    /// Pixels from left to right.
+    width: u32,
+    /// Pixels from top to bottom.
+    height: u32,
+    /// Number of images.
+    images: usize,
+}
+
+/// A file that does not decode.
+#[derive(Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+struct Fault {
+    /// The file.
+    file: PathBuf,
+    /// What is wrong with it.
+    problem: String,
+}
+
+fn sizes<S: serde::Serializer>(
     sizes: &BTreeMap<[u32; 2], usize>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(sizes)
+    let size = |(size, images): (&[u32; 2], &usize)| {
+        let [width, height] = *size;
+        Size { width, height, images: *images }
+    };
+    serializer.collect_seq(sizes.iter().map(size))
+}
+
+fn faults<S: serde::Serializer>(
+    faults: &[(PathBuf, String)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let fault = |(file, problem): &(PathBuf, String)| Fault {
+        file: file.clone(),
+        problem: problem.clone(),
+    };
+    serializer.collect_seq(faults.iter().map(fault))
 }
 
 const KINDS: &str = "a PNG, JPEG, WebP, BMP, TIFF, GIF or PNM";

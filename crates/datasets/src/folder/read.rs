@@ -45,7 +45,13 @@ pub(super) fn read(
     let mut reading = Reading {
         config,
         files: Vec::new(),
-        summary: FolderSummary { folders, unused, left_out, ..FolderSummary::default() },
+        summary: FolderSummary {
+            root: root.to_owned(),
+            folders,
+            unused,
+            left_out,
+            ..FolderSummary::default()
+        },
         done: 0,
         total: train.len() + validation.as_ref().map_or(0, Vec::len) + test.len(),
     };

@@ -22,13 +22,17 @@ use crate::{
 
 /// Runs in groups that differ by nothing but the seed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Comparison {
+    /// Version of this layout: 1.
+    pub schema: u32,
     /// The groups, in the order of their first runs.
     pub groups: Vec<Group>,
 }
 
 /// Runs of one recipe with different seeds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Group {
     /// Name of the recipe.
     pub recipe: String,
@@ -57,18 +61,27 @@ pub struct Group {
 
 /// One network over the runs of a group. Rates are fractions in `[0, 1]`, NLL is in nats.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-#[expect(missing_docs, reason = "the names are those of the report")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ModelFigures {
+    /// Which network of the runs.
     pub stage: Stage,
+    /// Name of its architecture.
     pub architecture: String,
+    /// Top-1 accuracy on the test images, after the last epoch.
     pub top1_last: Figure,
+    /// The same for the epochs that the validation split selected.
     pub top1_selected: Figure,
+    /// Mean −log p of the right class on the test images, after the last epoch.
     pub nll: Figure,
+    /// Expected calibration error, after the last epoch.
     pub ece: Figure,
+    /// The temperature that fits the validation images best.
     pub temperature: Figure,
+    /// `nll` with logits divided by it.
     pub nll_scaled: Figure,
+    /// `ece` with logits divided by it.
     pub ece_scaled: Figure,
-    /// Of networks that have a teacher, and of the baseline.
+    /// Share of the test images on which it agrees with its teacher; of networks that have one, and of the baseline.
     pub teacher_agreement: Option<Figure>,
     /// Of networks that never saw some classes.
     pub missing: Option<MissingFigures>,
@@ -76,6 +89,7 @@ pub struct ModelFigures {
 
 /// What networks that never saw some classes say of the test images, after the last epoch. Numbers of images.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MissingFigures {
     /// Names of these classes.
     pub classes: Vec<String>,
@@ -95,6 +109,7 @@ pub struct MissingFigures {
 
 /// One class over the runs of a group, after the last epoch.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClassFigures {
     /// Its name.
     pub name: String,
@@ -148,7 +163,7 @@ impl Comparison {
         for (at, group) in groups.iter().enumerate() {
             summaries.push(Group::of(group, (at > 0).then_some(&groups[0])));
         }
-        Ok(Self { groups: summaries })
+        Ok(Self { schema: 1, groups: summaries })
     }
 
     /// Writes the comparison as JSON.

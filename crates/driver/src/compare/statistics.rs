@@ -5,6 +5,7 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// One figure over several runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Figure {
     /// Mean over the runs.
     pub mean: f64,
@@ -16,6 +17,7 @@ pub struct Figure {
 
 /// A difference of two networks, pair by pair.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Difference {
     /// The differences of the pairs.
     #[serde(flatten)]
@@ -29,6 +31,7 @@ pub struct Difference {
 
 /// What varies between the samples of an interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Over {
     /// The seeds: another run may give other weights. Student's t.

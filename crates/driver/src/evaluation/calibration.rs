@@ -11,6 +11,7 @@ use super::{
 /// Calibration on the test split as trained, and with logits divided by one temperature that was fitted on
 /// the validation split. Which class is likeliest does not change.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Calibration {
     /// The temperature with the lowest mean −log p on the validation split, in `[0.05, 20]`.
     pub temperature: f64,

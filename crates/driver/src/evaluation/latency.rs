@@ -13,6 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Seconds from a sample on the device to its output in memory, one sample at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Latency {
     /// Half of the passes were faster.
     pub median: f64,

@@ -7,6 +7,7 @@ use super::{metric::likeliest, predictions::Predictions};
 /// What the test split says of a network that never saw some classes, after the last epoch: as trained, and
 /// with one number added to the logits of these classes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MissingClasses {
     /// Names of the classes that it never saw.
     pub classes: Vec<String>,
@@ -22,6 +23,7 @@ pub struct MissingClasses {
 
 /// Test errors with a shift.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Shifted {
     /// Added to the logits of the classes that were never seen; in softmax the same as taking it from the others.
     pub shift: f64,

@@ -6,6 +6,7 @@ use super::{predictions::Predictions, softmax::softmax};
 
 /// A teacher on images that it was trained on, or that others are trained on: as they are, without data augmentation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TeacherSignal {
     /// Images that were looked at.
     pub images: usize,

@@ -31,6 +31,9 @@ pub struct Example {
     pub kind: Kind,
     /// Its place among the test images, from 0.
     pub index: usize,
+    /// Of a folder of images, the place of its file in it; none in evidence of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// Its class.
     pub label: usize,
     /// The image: PNG in base64.
@@ -50,9 +53,17 @@ pub struct Example {
 /// What an image of a class is worth as an example; none where it is none.
 type Worth<'a> = &'a dyn Fn(usize, usize) -> Option<f64>;
 
+/// The test images by their place.
+pub(super) struct Images<'a> {
+    /// As a PNG file.
+    pub(super) picture: &'a dyn Fn(usize) -> Vec<u8>,
+    /// Place of its own file, where it has one.
+    pub(super) file: &'a dyn Fn(usize) -> Option<String>,
+}
+
 /// Chooses images of each kind: those in which most happened, of different classes as far as there are some.
 pub(super) fn choose(
-    picture: &dyn Fn(usize) -> Vec<u8>,
+    images: &Images<'_>,
     said: &Three<&Predictions>,
     temperature: f64,
 ) -> Vec<Example> {
@@ -89,8 +100,9 @@ pub(super) fn choose(
             examples.push(Example {
                 kind,
                 index: at,
+                file: (images.file)(at),
                 label,
-                png: STANDARD.encode(picture(at)),
+                png: STANDARD.encode((images.picture)(at)),
                 teacher: of(&said[0]),
                 softened: of(&softmax(teacher[at], temperature)),
                 baseline: of(&said[1]),
@@ -144,7 +156,9 @@ mod tests {
         let baseline = said([[0.2, 0.8], [0.4, 0.6], sure, [0.1, 0.9], [0.2, 0.8], sure]);
         let student = said([[0.8, 0.2], sure, sure, [0.9, 0.1], [0.1, 0.9], sure]);
         let three = Three { teacher: &teacher, baseline: &baseline, student: &student };
-        let found = choose(&|index| images.png(index), &three, 2.0);
+        let picture = |index| images.png(index);
+        let file = |index| (index < 3).then(|| format!("test/a/{index}.png"));
+        let found = choose(&Images { picture: &picture, file: &file }, &three, 2.0);
         let of = |kind: Kind| -> Vec<usize> {
             found.iter().filter(|e| e.kind == kind).map(|e| e.index).collect()
         };
@@ -153,6 +167,8 @@ mod tests {
         assert_eq!(of(Kind::Gained), [0, 1]);
         assert_eq!(of(Kind::Lost), [3]);
 
+        let files: Vec<Option<&str>> = found.iter().map(|one| one.file.as_deref()).collect();
+        assert_eq!(files[..2], [Some("test/a/1.png"), None]);
         let first = &found[0];
         assert_eq!((first.label, &first.classes[..]), (0, &[0, 1][..]));
         // At T=2 odds of 3 to 2 become those of their roots.

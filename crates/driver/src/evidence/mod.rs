@@ -108,6 +108,8 @@ impl Evidence {
         training: TeacherSignal,
     ) -> Self {
         let Three { teacher, baseline, student } = said;
+        let (picture, file) = (|index| task.picture(index), |index| task.file(index));
+        let images = examples::Images { picture: &picture, file: &file };
         Self {
             schema: 1,
             of,
@@ -123,7 +125,7 @@ impl Evidence {
             training: Some(training),
             agreement: Agreement::of(teacher, student),
             baseline_agreement: Agreement::of(teacher, baseline),
-            examples: examples::choose(&|index| task.picture(index), said, temperature),
+            examples: examples::choose(&images, said, temperature),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The card of an exported student: for programs `model.json`, for people `README.md`.
+//! The card of an exported network: for programs `model.json`, for people `README.md`.
 
 use std::{fmt::Write, path::Path};
 
@@ -6,6 +6,7 @@ use distill_datasets::ImageShape;
 use distill_models::{onnx::OnnxForm, weights::Precision};
 use distill_objective::{Objective, TermConfig};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::ExportFormat;
 use crate::{
@@ -14,7 +15,7 @@ use crate::{
     store::read_json,
 };
 
-/// `export/model.json`: the student's [`ModelCard`] and where it comes from.
+/// `model.json` of an export: the network's [`ModelCard`] and where it comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExportCard {
     /// Enough to use the weights.
@@ -30,14 +31,17 @@ pub struct ExportCard {
     pub onnx: Option<OnnxForm>,
 }
 
-/// Where a student comes from, as its own stage says: the run may have been begun anew since.
+/// Where a network comes from, as its own stage says: the run may have been begun anew since.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Origin {
+    /// Which network of the run; the student in exports of earlier versions.
+    #[serde(default = "student")]
+    pub stage: String,
     /// Name of the recipe.
     pub recipe: String,
     /// Seed of the run.
     pub seed: u64,
-    /// What was minimised.
+    /// What was minimised; `given weights` where nothing was.
     pub objective: String,
     /// The data it was trained on.
     pub data: DatasetRecord,
@@ -50,12 +54,12 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Of the student in a run's folder; none where there is none.
+    /// Of a network in a run's folder; none where there is none.
     ///
     /// # Errors
-    /// [`DriverError::Folder`] where the student was made from other data than the run names now.
-    pub(super) fn of(run: &Path) -> Result<Option<Self>, DriverError> {
-        let folder = run.join(Stage::Student.name());
+    /// [`DriverError::Folder`] where the network was made from other data than the run names now.
+    pub(super) fn of(run: &Path, of: Stage) -> Result<Option<Self>, DriverError> {
+        let folder = of.folder(run);
         let record: Option<RunRecord> = read_json(&run.join("run.json"))?;
         let stage: Option<StageRecord> = read_json(&folder.join("stage.json"))?;
         let (Some(record), Some(stage)) = (record, stage) else { return Ok(None) };
@@ -63,13 +67,22 @@ impl Origin {
         let terms: Option<Vec<TermConfig>> =
             serde_json::from_value(inputs["objective"].clone()).ok();
         let objective = terms.and_then(|terms| Objective::new(&terms).ok());
-        let (Some(seed), Some(objective)) = (inputs["seed"].as_u64(), objective) else {
-            return Ok(None);
+        let (seed, objective) = match (inputs["seed"].as_u64(), objective) {
+            (Some(seed), Some(objective)) => (seed, objective.formula()),
+            _ if of == Stage::Student => return Ok(None),
+            // Weights that were given, or that another stage's training left.
+            (seed, _) => (seed.unwrap_or(record.seed), "given weights".to_owned()),
         };
-        if inputs["dataset"] != record.dataset.sha256 || inputs["train"] != record.dataset.train {
+        let is_other = |field: &str, own: Value| ![&own, &Value::Null].contains(&&inputs[field]);
+        if is_other("dataset", record.dataset.sha256.as_str().into())
+            || is_other("train", record.dataset.train.into())
+        {
             return Err(DriverError::Folder {
                 path: run.to_owned(),
-                problem: "its student was trained on other data than `run.json` names".to_owned(),
+                problem: format!(
+                    "its {} was trained on other data than `run.json` names",
+                    of.name()
+                ),
                 hint: "finish the run that was begun since, with `--resume`".to_owned(),
             });
         }
@@ -80,15 +93,34 @@ impl Origin {
         let test: Option<TestRecord> = read_json(&folder.join("test.json"))?;
         let test = test.filter(|test| test.of.first() == Some(&stage.fingerprint));
         Ok(Some(Self {
+            stage: of.name().to_owned(),
             recipe: record.recipe,
             seed,
-            objective: objective.formula(),
+            objective,
             data,
             test: test.map(|test| TestReport { last: test.last, selected: test.selected }),
             weights_sha256: stage.selected_sha256,
             version: record.version,
         }))
     }
+}
+
+impl Origin {
+    /// The network in words, up to the recipe's name.
+    fn what(&self) -> String {
+        match Stage::named(&self.stage) {
+            Stage::Student => "A student, distilled with".to_owned(),
+            Stage::Baseline => {
+                "A baseline, the student's network trained on labels alone, of".to_owned()
+            }
+            Stage::Teacher => "A teacher of".to_owned(),
+            Stage::Network(name) => format!("The network `{name}` of"),
+        }
+    }
+}
+
+fn student() -> String {
+    Stage::Student.name().to_owned()
 }
 
 impl ExportCard {
@@ -108,12 +140,13 @@ impl ExportCard {
         let ImageShape { channels: c, height: h, width: w } = self.model.shape();
         let mut text = format!(
             "# {model}, trained on {dataset}\n\n\
-             A student, distilled with the recipe `{}` (seed {}): {}.\n\n\
+             {} the recipe `{}` (seed {}): {}.\n\n\
              - Images: {}.\n\
              - Input: `[batch, {c}, {h}, {w}]`, pixels as fractions in [0, 1], then `(x - mean) / std`\n\
              \x20 with mean {mean:?} and std {std:?}.\n\
              - Output: logits `[batch, {}]` of {}.\n\
              - Data: {} training images, {} held out, sha256 `{}`.\n",
+            self.origin.what(),
             self.origin.recipe,
             self.origin.seed,
             self.origin.objective,
@@ -145,12 +178,13 @@ impl ExportCard {
         }
         if let Some(OnnxForm { opset, batch }) = self.onnx {
             let batch = batch.map_or("any number of".to_owned(), |batch| batch.to_string());
-            let file = ExportFormat::Onnx.file();
+            let file = ExportFormat::Onnx.file_of(Stage::named(&self.origin.stage));
             let _ = writeln!(text, "\n`{file}`: opset {opset}, {batch} images in a batch.");
         }
         for (format, usage) in [(ExportFormat::Safetensors, TORCH), (ExportFormat::Onnx, ONNX)] {
-            if self.model.files.contains_key(format.file()) {
-                text += usage;
+            let file = format.file_of(Stage::named(&self.origin.stage));
+            if self.model.files.contains_key(&file) {
+                text += &usage.replace(format.file(), &file);
             }
         }
         text

@@ -3,7 +3,9 @@
 use distill_models::{onnx::OnnxForm, weights::Precision};
 use serde::{Deserialize, Serialize};
 
-/// A kind of file that a student leaves as.
+use crate::Stage;
+
+/// A kind of file that a network leaves as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ExportFormat {
@@ -27,12 +29,17 @@ impl ExportFormat {
             Self::Onnx => "student.onnx",
         }
     }
+
+    /// Name of the file of a stage's network.
+    pub fn file_of(self, stage: Stage) -> String {
+        self.file().replacen(Stage::Student.name(), stage.name(), 1)
+    }
 }
 
-/// How a student leaves.
+/// How a network leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportConfig {
-    /// Which files are written, without those that the student cannot be written as.
+    /// Which files are written, without those that the network cannot be written as.
     pub formats: Vec<ExportFormat>,
     /// Type of the weights in them.
     pub precision: Precision,

@@ -1,5 +1,6 @@
-//! The student alone, ready to be used elsewhere.
+//! A network alone, ready to be used elsewhere.
 
+mod better;
 mod card;
 mod config;
 
@@ -21,6 +22,7 @@ use distill_models::{
 };
 use rand_core::RngCore;
 
+pub use better::{Better, better_than};
 pub use card::{ExportCard, Origin};
 pub use config::{ExportConfig, ExportFormat};
 
@@ -45,38 +47,77 @@ pub fn export(
     config: &ExportConfig,
     device: &Device,
 ) -> Result<ExportCard, DriverError> {
+    export_stage(run, Stage::Student, config, device)
+}
+
+/// As [`export`], for any network of a run that has weights of its own; all but the student go into the folder
+/// `RUN/export-NAME`, as files called `NAME`.
+///
+/// # Errors
+/// As [`export`], and [`DriverError::Folder`] for a network that the run has not, and for one without weights of its own:
+/// an ensemble.
+pub fn export_stage(
+    run: &Path,
+    stage: Stage,
+    config: &ExportConfig,
+    device: &Device,
+) -> Result<ExportCard, DriverError> {
     config.onnx.check()?;
     // Nothing is left in a folder that is no run's.
     if !run.join("run.json").is_file() {
-        return Err(no_student(run));
+        return Err(missing(run, stage));
     }
     let _lock = lock(run)?;
-    export_locked(run, config, device)
+    export_locked(run, stage, config, device)
 }
 
-fn no_student(run: &Path) -> DriverError {
-    DriverError::Folder {
-        path: run.to_owned(),
-        problem: "it has no trained student".to_owned(),
-        hint: "name the folder of a finished run".to_owned(),
+/// The folder in a run's folder that a stage's network is exported to.
+pub fn export_folder(run: &Path, stage: Stage) -> PathBuf {
+    match stage {
+        Stage::Student => run.join("export"),
+        other => run.join(format!("export-{}", other.name())),
     }
 }
 
-/// As [`export`], for the process that holds the run's lock already.
+fn missing(run: &Path, stage: Stage) -> DriverError {
+    let networks = fs::read_dir(run.join("networks")).into_iter().flatten().flatten();
+    let networks = networks.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = Stage::ALL.map(|stage| stage.name().to_owned()).into();
+    names.extend(networks);
+    names.retain(|name| Stage::named(name).folder(run).join(SELECTED).is_file());
+    let hint = match names.is_empty() {
+        true => "name the folder of a finished run".to_owned(),
+        false => format!("it has {}", names.join(", ")),
+    };
+    let of = if stage == Stage::Student { "student" } else { "network" };
+    let named =
+        if stage == Stage::Student { String::new() } else { format!(" `{}`", stage.name()) };
+    DriverError::Folder {
+        path: run.to_owned(),
+        problem: format!("it has no trained {of}{named}"),
+        hint,
+    }
+}
+
+/// The weights of a stage that are exported.
+const SELECTED: &str = "selected.bpk";
+
+/// As [`export_stage`], for the process that holds the run's lock already.
 pub(crate) fn export_locked(
     run: &Path,
+    stage: Stage,
     config: &ExportConfig,
     device: &Device,
 ) -> Result<ExportCard, DriverError> {
     clean_up(run);
-    let folder = run.join(Stage::Student.name());
-    let weights = folder.join("selected.bpk");
-    let missing = || no_student(run);
+    let folder = stage.folder(run);
+    let weights = folder.join(SELECTED);
+    let missing = || missing(run, stage);
     if !folder.join("stage.json").is_file() || !weights.is_file() {
         return Err(missing());
     }
     let model = ModelCard::beside(&weights)?.ok_or_else(missing)?;
-    let origin = Origin::of(run)?.ok_or_else(missing)?;
+    let origin = Origin::of(run, stage)?.ok_or_else(missing)?;
     let probe = Probe::new(model, &weights, config, device)?;
 
     let writing =
@@ -88,26 +129,28 @@ pub(crate) fn export_locked(
         if skipped && config.formats.len() > 1 {
             continue;
         }
-        let path = writing.path().join(format.file());
+        let name = format.file_of(stage);
+        let path = writing.path().join(&name);
         let bytes = probe.write(*format, &path)?;
         write_atomic(&path, &bytes)?;
         let largest_difference = probe.check(*format, &path)?;
         let file =
             ExportedFile { bytes: bytes.len() as u64, sha256: sha256(&bytes), largest_difference };
-        files.insert(format.file().to_owned(), file);
+        files.insert(name, file);
     }
     let model = ModelCard { files, ..probe.card };
-    let onnx = model.files.contains_key(ExportFormat::Onnx.file()).then_some(config.onnx);
+    let has_onnx = model.files.contains_key(&ExportFormat::Onnx.file_of(stage));
+    let onnx = has_onnx.then_some(config.onnx);
     let card = ExportCard::new(model, origin, config.precision, onnx);
     write_json(&writing.path().join("model.json"), &card)?;
     write_atomic(&writing.path().join("README.md"), card.readme().as_bytes())?;
 
-    swap(readable(writing.keep())?, &run.join("export"))?;
+    swap(readable(writing.keep())?, &export_folder(run, stage))?;
     Ok(card)
 }
 
-/// Where an earlier export waits while a new one takes its name; begins as [`WRITING`] does.
-const ASIDE: &str = ".writing-earlier-export";
+/// Where an earlier export waits while a new one takes its name, which stands behind; begins as [`WRITING`] does.
+const ASIDE: &str = ".writing-earlier-";
 
 /// Whether `RUN/export` holds the run's student as it is now, in whatever formats.
 pub(crate) fn is_current(run: &Path) -> Result<bool, DriverError> {
@@ -115,7 +158,7 @@ pub(crate) fn is_current(run: &Path) -> Result<bool, DriverError> {
     let Ok(Some(card)) = read_json::<ExportCard>(&folder.join("model.json")) else {
         return Ok(false);
     };
-    if Origin::of(run)?.is_none_or(|origin| card.origin != origin) {
+    if Origin::of(run, Stage::Student)?.is_none_or(|origin| card.origin != origin) {
         return Ok(false);
     }
     Ok(card.model.files.iter().all(|(name, file)| {
@@ -125,10 +168,15 @@ pub(crate) fn is_current(run: &Path) -> Result<bool, DriverError> {
 
 /// Clears up what killed processes left in a run's folder. The lock says that none is at work now.
 pub(crate) fn clean_up(run: &Path) {
-    let (aside, target) = (run.join(ASIDE), run.join("export"));
-    if aside.is_dir() && !target.exists() {
-        // It stood between its two names when the process was killed.
-        let _ = fs::rename(&aside, &target);
+    for entry in fs::read_dir(run).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let Some(target) = name.to_string_lossy().strip_prefix(ASIDE).map(|of| run.join(of)) else {
+            continue;
+        };
+        if entry.path().is_dir() && !target.exists() {
+            // It stood between its two names when the process was killed.
+            let _ = fs::rename(entry.path(), &target);
+        }
     }
     remove_unfinished(run);
     let networks = fs::read_dir(run.join("networks")).into_iter().flatten().flatten();
@@ -141,7 +189,8 @@ pub(crate) fn clean_up(run: &Path) {
 /// Puts a finished folder in the place of another one, which stays whole until then and is put back
 /// where that fails.
 fn swap(finished: PathBuf, target: &Path) -> Result<(), DriverError> {
-    let aside = finished.with_file_name(ASIDE);
+    let name = target.file_name().unwrap_or_default().to_string_lossy();
+    let aside = finished.with_file_name(format!("{ASIDE}{name}"));
     let earlier = target.exists();
     if earlier {
         fs::rename(target, &aside).map_err(DriverError::io(target))?;
@@ -173,7 +222,7 @@ fn readable(folder: PathBuf) -> Result<PathBuf, DriverError> {
 /// Images in the check of a file.
 const IMAGES: usize = 8;
 
-/// The student and its logits on a few images, to compare each file with.
+/// A network and its logits on a few images, to compare each file with.
 struct Probe<'a> {
     card: ModelCard,
     network: Network,
@@ -226,7 +275,7 @@ impl<'a> Probe<'a> {
         })
     }
 
-    /// Reads a file back; the largest difference of its logits from the student's.
+    /// Reads a file back; the largest difference of its logits from the network's.
     fn check(&self, format: ExportFormat, path: &Path) -> Result<f64, DriverError> {
         let logits = match format {
             ExportFormat::Onnx => {
@@ -242,7 +291,8 @@ impl<'a> Probe<'a> {
         if difference <= bound && logits.iter().all(|z| z.is_finite()) {
             return Ok(difference);
         }
-        Err(DriverError::Export { file: format.file(), difference, bound })
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Err(DriverError::Export { file, difference, bound })
     }
 }
 

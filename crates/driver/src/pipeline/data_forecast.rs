@@ -7,6 +7,7 @@ use crate::{DriverError, recipe::Plan};
 
 /// Images of a run's splits.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DataForecast {
     /// Class names, in the order of the labels.
     pub classes: Vec<String>,
@@ -18,6 +19,7 @@ pub struct DataForecast {
 
 /// Images of one split.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SplitForecast {
     /// Name of the split.
     pub split: &'static str,

@@ -32,6 +32,7 @@ const LATENCY: f64 = 2.0;
 
 /// What a run takes on this machine: an estimate.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Forecast {
     /// The student's objective as it is effectively minimised.
     pub formula: String,
@@ -56,6 +57,7 @@ pub struct Forecast {
 
 /// One network of a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct StageForecast {
     /// Which.
     pub stage: Stage,

@@ -111,7 +111,8 @@ pub fn run(
     let report = Report::write(&config.out)?;
     // An export that was made by hand, in half precision say, stays as long as it is this student's.
     if !export::is_current(&config.out)? {
-        export::export_locked(&config.out, &ExportConfig::default(), &config.device)?;
+        let student = Stage::Student;
+        export::export_locked(&config.out, student, &ExportConfig::default(), &config.device)?;
     }
     Ok(report)
 }

@@ -52,6 +52,7 @@ pub struct Host {
 
 /// The data of a run, as `report.json` states it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DatasetRecord {
     /// Its name.
     pub name: String,

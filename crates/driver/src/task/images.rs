@@ -33,6 +33,8 @@ pub(crate) struct ImageTask {
     sets: BTreeMap<Stage, TrainingSet>,
     validation: Arc<ImageSet>,
     test: Arc<ImageSet>,
+    /// Of a folder of images, the place of each test image's file in it; else empty.
+    files: Vec<String>,
     /// Input preprocessing of each network.
     networks: BTreeMap<Stage, ImagePreprocessing>,
 }
@@ -89,6 +91,7 @@ impl ImageTask {
             train,
             validation,
             test: dataset.test.clone(),
+            files: (0..dataset.test.len()).map_while(|index| dataset.test_file(index)).collect(),
             networks,
         })
     }
@@ -213,6 +216,10 @@ impl Task for ImageTask {
 
     fn picture(&self, index: usize) -> Vec<u8> {
         self.test.png(index)
+    }
+
+    fn file(&self, index: usize) -> Option<String> {
+        self.files.get(index).cloned()
     }
 }
 

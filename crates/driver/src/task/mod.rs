@@ -85,4 +85,7 @@ pub(crate) trait Task: Debug {
 
     /// A test sample as a PNG file.
     fn picture(&self, index: usize) -> Vec<u8>;
+
+    /// Place of a test sample's file in the dataset's folder; `None` where it is no file of its own.
+    fn file(&self, index: usize) -> Option<String>;
 }

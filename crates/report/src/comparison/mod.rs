@@ -8,7 +8,7 @@ use distill_driver::{ClassFigures, Comparison, Difference, Group, ModelFigures, 
 use maud::{Markup, html};
 
 use crate::{
-    figures::{mean, over_seeds, percent, points, thousands},
+    figures::{mean, over_seeds, percent, points, points_lost, thousands},
     frame::Frame,
     missing, sweep,
 };
@@ -98,7 +98,9 @@ fn headline(gain: &Difference) -> String {
     let mean = points(gain.figure.mean);
     match gain.interval {
         Some([low, _]) if low > 0.0 => format!("The student gained {mean} points by distillation"),
-        Some([_, high]) if high < 0.0 => format!("The student lost by distillation: {mean} points"),
+        Some([_, high]) if high < 0.0 => {
+            format!("The student lost {} points by distillation", points_lost(gain.figure.mean))
+        }
         _ => format!("No clear difference: {mean} points by distillation"),
     }
 }
@@ -108,7 +110,9 @@ fn largest(gain: &Difference) -> String {
     let mean = points(gain.figure.mean);
     match gain.interval {
         Some([low, _]) if low > 0.0 => format!(" gained most by distillation: {mean} points"),
-        Some([_, high]) if high < 0.0 => format!(" lost least by distillation: {mean} points"),
+        Some([_, high]) if high < 0.0 => {
+            format!(" lost least by distillation: {} points", points_lost(gain.figure.mean))
+        }
         _ => format!(" has the largest difference, not a clear one: {mean} points by distillation"),
     }
 }
@@ -234,8 +238,10 @@ mod tests {
 
     #[test]
     fn the_answer_is_as_clear_as_the_interval() {
-        let said = |interval| {
-            let figure = Figure { mean: 0.01, deviation: None, values: vec![0.01] };
+        let said = |interval: Option<[f64; 2]>| {
+            let [low, high] = interval.unwrap_or([0.01, 0.01]);
+            let mean = (low + high) / 2.0;
+            let figure = Figure { mean, deviation: None, values: vec![mean] };
             let gain = Difference { figure, interval, over: Over::Images };
             (headline(&gain), largest(&gain))
         };
@@ -243,7 +249,8 @@ mod tests {
         assert_eq!(one, "The student gained +1.00 points by distillation");
         assert_eq!(several, " gained most by distillation: +1.00 points");
         let (one, several) = said(Some([-0.018, -0.002]));
-        assert!(one.starts_with("The student lost") && several.starts_with(" lost least"));
+        assert_eq!(one, "The student lost 1.00 points by distillation");
+        assert_eq!(several, " lost least by distillation: 1.00 points");
         for unclear in [Some([-0.002, 0.022]), None] {
             let (one, several) = said(unclear);
             assert!(one.starts_with("No clear difference") && several.contains("not a clear one"));

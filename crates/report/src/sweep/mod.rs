@@ -23,9 +23,12 @@ use sample::sample;
 /// Its name in a sweep's folder.
 pub const SWEEP: &str = "sweep.json";
 
-/// A grid of runs. `sweep.json` holds it.
+/// A grid of runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Sweep {
+    /// Version of this layout: 1.
+    pub schema: u32,
     /// Name of the recipe.
     pub recipe: String,
     /// Name of the backend.
@@ -40,8 +43,22 @@ pub struct Sweep {
     pub points: Vec<Point>,
 }
 
+/// `sweep.json`: a sweep, and what follows from its points.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SweepRecord<'a> {
+    /// The sweep itself.
+    #[serde(flatten)]
+    sweep: &'a Sweep,
+    /// Name of the point that validation chooses; `null` where there is none.
+    chosen: Option<&'a str>,
+    /// Names of the points on the Pareto front of test accuracy against parameters, by rising parameters.
+    front: Vec<&'a str>,
+}
+
 /// One place of a grid.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Point {
     /// Its name, also that of its folder.
     pub name: String,
@@ -57,6 +74,7 @@ pub struct Point {
 
 /// What a point gave, over its seeds. Rates are fractions in `[0, 1]`, NLL is in nats.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PointFigures {
     /// Seeds of the runs.
     pub seeds: Vec<u64>,
@@ -157,7 +175,7 @@ impl Sweep {
     /// # Errors
     /// [`DriverError::Io`].
     pub fn write(&self, folder: &Path) -> Result<PathBuf, DriverError> {
-        let mut json = serde_json::to_vec_pretty(self).expect("records serialise");
+        let mut json = serde_json::to_vec_pretty(&self.record()).expect("records serialise");
         json.push(b'\n');
         distill_driver::write_atomic(&folder.join(SWEEP), &json)?;
         let page = folder.join("sweep.html");
@@ -165,17 +183,34 @@ impl Sweep {
         Ok(page)
     }
 
+    /// The sweep as `sweep.json` holds it.
+    pub fn record(&self) -> SweepRecord<'_> {
+        SweepRecord {
+            sweep: self,
+            chosen: self.chosen().map(|(point, _)| &*point.name),
+            front: self.front(|figures| Some(figures.parameters as f64)),
+        }
+    }
+
     /// Points that are done, with their figures.
     pub fn done(&self) -> impl Iterator<Item = (&Point, &PointFigures)> {
         self.points.iter().filter_map(|point| Some((point, point.figures.as_ref()?)))
     }
 
-    /// The point that the validation images choose; none where no run is finished.
+    /// The point that the validation images choose, among those whose student is no worse than its own baseline; none
+    /// where all are worse, or no run is finished.
     pub fn chosen(&self) -> Option<(&Point, &PointFigures)> {
         let validation = |(_, figures): &(&Point, &PointFigures)| figures.validation.mean;
         // Of equal ones the first.
         self.done()
+            .filter(|(_, figures)| figures.gain.figure.mean >= 0.0)
             .reduce(|best, next| if validation(&next) > validation(&best) { next } else { best })
+    }
+
+    /// The point that loses least, or gains most, against its own baseline; none where no run is finished.
+    pub fn most_gained(&self) -> Option<(&Point, &PointFigures)> {
+        let gain = |(_, figures): &(&Point, &PointFigures)| figures.gain.figure.mean;
+        self.done().reduce(|best, next| if gain(&next) > gain(&best) { next } else { best })
     }
 
     /// Names of the points that no other one beats in accuracy with the same cost or less.
@@ -188,5 +223,45 @@ impl Sweep {
             .collect();
         let places: Vec<[f64; 2]> = all.iter().map(|(_, place)| *place).collect();
         pareto::front(&places).into_iter().map(|at| all[at].0).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Points with these validation accuracies and gains, in thousandths.
+    fn sweep(points: &[(i32, i32)]) -> Sweep {
+        let names: Vec<String> = (0..points.len()).map(|at| at.to_string()).collect();
+        let samples: Vec<(&str, u64, Option<f64>)> =
+            names.iter().map(|name| (&**name, 1, None)).collect();
+        let mut sweep = sample(&samples);
+        for (point, (validation, gain)) in sweep.points.iter_mut().zip(points) {
+            let figures = point.figures.as_mut().unwrap();
+            figures.validation = Figure::of(vec![f64::from(*validation) / 1e3]);
+            figures.gain.figure = Figure::of(vec![f64::from(*gain) / 1e3]);
+        }
+        sweep
+    }
+
+    #[test]
+    fn a_student_that_is_worse_than_its_baseline_is_never_chosen() {
+        let chosen = |points: &[(i32, i32)]| {
+            let sweep = sweep(points);
+            sweep.chosen().map(|(point, _)| point.values[0].clone())
+        };
+        let some = |at: &str| Some(at.to_owned());
+        assert_eq!(chosen(&[(900, -1), (700, 5), (800, 2)]), some("2"));
+        assert_eq!(chosen(&[(900, 0), (800, 40)]), some("0"), "as good as its baseline");
+        assert_eq!(chosen(&[(900, 1), (900, 2)]), some("0"), "of equal ones the first");
+        assert_eq!(chosen(&[(900, -1), (800, -20)]), None);
+        assert_eq!(chosen(&[]), None);
+        let sweep = sweep(&[(900, -20), (800, -1)]);
+        assert_eq!(sweep.most_gained().unwrap().0.values, ["1"]);
+        let page = page::html(&sweep).into_string();
+        assert!(page.contains("No student is as good as its baseline"), "{page}");
+        assert!(page.contains("10.00 points") || page.contains("0.10 points"), "{page}");
+        assert!(page.contains("its baseline") && !page.contains("which validation chooses"));
+        assert!(!page.contains("No run is finished yet"));
     }
 }

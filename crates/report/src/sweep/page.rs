@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::{Point, PointFigures, Sweep, fields, pareto};
 use crate::{
-    figures::{duration, mebibytes, over_seeds, percent, points, thousands},
+    figures::{duration, mebibytes, over_seeds, percent, points, points_lost, thousands},
     frame::Frame,
 };
 
@@ -29,6 +29,9 @@ pub(super) fn html(sweep: &Sweep) -> Markup {
 
 fn answer(sweep: &Sweep) -> Markup {
     let Some((point, figures)) = sweep.chosen() else {
+        if let Some((point, figures)) = sweep.most_gained() {
+            return nothing_gained(point, figures);
+        }
         return html! {
             section.answer aria-labelledby="answer" {
                 h2 id="answer" { "No run is finished yet" }
@@ -60,24 +63,41 @@ fn answer(sweep: &Sweep) -> Markup {
     }
 }
 
+/// The answer where each student is worse than its own baseline.
+fn nothing_gained(point: &Point, figures: &PointFigures) -> Markup {
+    html! {
+        section.answer aria-labelledby="answer" {
+            h2 id="answer" { "No student is as good as its baseline" }
+            p {
+                "The smallest loss is that of " (name(&point.name)) ": its student gets "
+                strong { (over_seeds(&figures.top1_last)) } " of the test images right, its baseline, the same network on labels "
+                "alone, " strong { (over_seeds(&figures.baseline)) } ". It " (gained(&figures.gain)) "."
+            }
+            p {
+                "Points whose student is worse than its baseline are not chosen, however good they are on the validation images."
+            }
+        }
+    }
+}
+
 /// The gain in words, with its interval.
 fn gained(gain: &Difference) -> String {
     let mean = points(gain.figure.mean);
     let Some([low, high]) = gain.interval else {
         return format!("differs from its baseline by {mean} points");
     };
-    let verb = if low > 0.0 {
-        "gained"
+    let change = if low > 0.0 {
+        format!("gained {mean} points")
     } else if high < 0.0 {
-        "lost by distillation:"
+        format!("lost {} points by distillation", points_lost(gain.figure.mean))
     } else {
-        "shows no clear gain:"
+        format!("shows no clear gain: {mean} points")
     };
     let over = match gain.over {
         Over::Runs => "",
         Over::Images => " over the images of one run",
     };
-    format!("{verb} {mean} points (95 % interval{over} {} to {})", points(low), points(high))
+    format!("{change} (95 % interval{over} {} to {})", points(low), points(high))
 }
 
 /// A point's name, in lines that end between its fields.
@@ -150,7 +170,7 @@ fn table(sweep: &Sweep) -> Markup {
                 }
             }
             p.note {
-                "◯ chosen by validation, ● on the front of accuracy against parameters. Mean ± deviation over the seeds; top-1 "
+                "◯ chosen by validation among those no worse than their baseline, ● on the front of accuracy against parameters. Mean ± deviation over the seeds; top-1 "
                 "and NLL (nats) of the student after its last epoch, on the test images."
             }
             h3 { "What each costs" }
@@ -197,6 +217,8 @@ fn cells(figures: &PointFigures) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use distill_driver::Figure;
+
     use super::*;
     use crate::sweep::sample;
 
@@ -211,9 +233,17 @@ mod tests {
         let gain = &mut sweep.points[1].figures.as_mut().unwrap().gain;
         gain.interval = Some([-0.01, 0.2]);
         assert!(said(&sweep).contains("shows no clear gain: +10.00 points"));
-        let gain = &mut sweep.points[1].figures.as_mut().unwrap().gain;
-        gain.interval = Some([-0.2, -0.1]);
-        assert!(said(&sweep).contains("lost by distillation:"));
+        let loss = Difference {
+            figure: Figure::of(vec![-0.15]),
+            interval: Some([-0.2, -0.1]),
+            over: Over::Images,
+        };
+        assert!(gained(&loss).starts_with("lost 15.00 points by distillation (95 % interval"));
+        sweep
+            .points
+            .iter_mut()
+            .for_each(|point| point.figures.as_mut().unwrap().gain = loss.clone());
+        assert!(said(&sweep).contains("lost 15.00 points by distillation"));
     }
 
     #[test]

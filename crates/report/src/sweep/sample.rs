@@ -35,6 +35,7 @@ pub(super) fn sample(points: &[(&str, u64, Option<f64>)]) -> Sweep {
         }
     });
     Sweep {
+        schema: 1,
         recipe: "recipe".to_owned(),
         backend: "flex".to_owned(),
         settings: Vec::new(),

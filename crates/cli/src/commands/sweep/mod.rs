@@ -19,7 +19,7 @@ use self::{
     grid::{Field, Place},
     held::Held,
 };
-use super::run;
+use super::{run, signals};
 use crate::{
     arguments::{RunArguments, SweepArguments},
     output,
@@ -35,6 +35,7 @@ pub(crate) fn execute(arguments: &SweepArguments) -> anyhow::Result<()> {
     let folder = arguments.run.out.clone().unwrap_or(default);
     let seeds = if base.seeds.is_empty() { vec![base.config.seed] } else { base.seeds };
     let mut sweep = Sweep {
+        schema: 1,
         recipe: name.clone(),
         backend: backend.clone(),
         settings: run::settings(&arguments.run),
@@ -65,7 +66,7 @@ pub(crate) fn execute(arguments: &SweepArguments) -> anyhow::Result<()> {
         .map_err(|source| DriverError::Io { path: folder.clone(), source })?;
     write(&mut sweep, &grid, &folder)?;
 
-    let interrupt = run::stop_on_signal()?;
+    let interrupt = signals::stop_on_signal()?;
     let all = seeds.iter().flat_map(|seed| (0..asked).map(move |at| (*seed, at)));
     let due: Vec<_> =
         all.filter(|(seed, at)| !grid[*at].runs.contains(&grid[*at].run(*seed).out)).collect();
@@ -99,7 +100,7 @@ pub(crate) fn execute(arguments: &SweepArguments) -> anyhow::Result<()> {
         }
         write(&mut sweep, &grid, &folder)?;
     }
-    table::print(&sweep, arguments.run.json);
+    table::print(&sweep, arguments.run.json)?;
     output::note(&format!("report: {}", folder.join("sweep.html").display()));
     if failures > 0 {
         bail!("{failures} of {total} runs could not be finished, the others are done");

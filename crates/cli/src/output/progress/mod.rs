@@ -11,10 +11,11 @@ use std::{
 
 use distill_driver::{Event, Observer};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 use serde_json::json;
 
 use self::{dashboard::Dashboard, words::Words};
-use super::screen;
+use super::{SCHEMA, screen};
 
 /// Pause between two plain lines of one epoch.
 const PLAIN_EVERY: Duration = Duration::from_secs(10);
@@ -37,6 +38,14 @@ pub(crate) enum Kind {
     None,
 }
 
+/// An event as a program reads it.
+#[derive(Serialize)]
+struct Line<'a> {
+    schema: u32,
+    #[serde(flatten)]
+    event: Event<'a>,
+}
+
 static KIND: OnceLock<Kind> = OnceLock::new();
 
 pub(super) fn choose(kind: Kind) {
@@ -49,7 +58,7 @@ pub(super) fn kind() -> Kind {
 
 /// What a program reads of something that no event is.
 pub(super) fn json_line(event: &str, text: &str) {
-    screen::line(&json!({ "event": event, "data": text }).to_string());
+    screen::line(&json!({ "schema": SCHEMA, "event": event, "data": text }).to_string());
 }
 
 /// Prints a run's events on standard error.
@@ -133,7 +142,8 @@ impl Observer for Progress {
     fn on(&mut self, event: Event<'_>) {
         match &mut self.shown {
             Shown::Json => {
-                screen::line(&serde_json::to_string(&event).expect("an event serialises"));
+                let line = Line { schema: SCHEMA, event };
+                screen::line(&serde_json::to_string(&line).expect("an event serialises"));
             }
             Shown::Nothing => {}
             _ => {

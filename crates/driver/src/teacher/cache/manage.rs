@@ -31,6 +31,7 @@ pub struct CacheEntry {
 
 /// What is wrong with a part of a cache.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct CacheFault {
     /// The file.
     pub path: PathBuf,
@@ -40,6 +41,7 @@ pub struct CacheFault {
 
 /// What became of a clearing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Cleared {
     /// Bytes that are free now.
     pub bytes: u64,
