@@ -1,6 +1,6 @@
 //! `distill check`: all that shows before anything runs.
 
-use distill_driver::{DataForecast, Forecast, forecast, recipe::Recipe};
+use distill_driver::{DataForecast, Forecast, evaluation::TeacherSignal, forecast, recipe::Recipe};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -120,10 +120,23 @@ fn summary(forecast: &Forecast, runs: usize) -> String {
          memory: about {memory}\n\
          disk: at most {} for weights and checkpoints\n\
          The recipe is in order. The times were measured on a few batches of each stage, on this machine as busy as it \
-         is now.",
+         is now.{}{}",
         forecast.formula,
         duration(forecast.seconds),
         duration(forecast.evaluation_seconds),
         megabytes(forecast.disk),
+        forecast.teacher.as_ref().map_or_else(String::new, teacher),
+        output::remarks("Why distillation may not gain from it", &forecast.remarks),
+    )
+}
+
+/// What a given teacher says of training images.
+fn teacher(signal: &TeacherSignal) -> String {
+    let TeacherSignal { images, top1, confidence, temperature, entropy, largest_entropy } = signal;
+    format!(
+        "\nThe teacher is right on {:.2} % of {images} training images and gives its class a probability of {:.2} % on \
+         average; at T = {temperature} its soft targets have an entropy of {entropy:.3} of {largest_entropy:.3} nats.",
+        100.0 * top1,
+        100.0 * confidence,
     )
 }

@@ -1,6 +1,7 @@
 //! What a person sees: progress on standard error, results on standard output.
 
 mod progress;
+mod remarks;
 mod report;
 mod screen;
 mod table;
@@ -12,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 
 use self::width::wrapped;
 pub(crate) use progress::{Kind, Progress};
+pub(crate) use remarks::remarks;
 pub(crate) use report::report_table;
 pub(crate) use screen::restore;
 pub(crate) use table::Table;

@@ -2,7 +2,7 @@
 
 use distill_driver::{ModelReport, Report, evaluation::Shifted};
 
-use super::{Table, mebibytes, thousands, width, width::wrapped};
+use super::{Table, mebibytes, remarks, thousands, width, width::wrapped};
 
 /// What the networks are worth, what they cost, and what was gained.
 pub(crate) fn report_table(report: &Report) -> String {
@@ -51,10 +51,11 @@ fn cells(name: &str, model: &ModelReport) -> [String; 11] {
 
 fn sentences(report: &Report) -> String {
     let (teacher, student) = (&report.models.teacher, &report.models.student);
+    let reasons = remarks("What this run shows of the reasons", &report.remarks);
     format!(
         "{}objective: {}\n\
          NLL (nats), ECE and agreement are those of the last epoch, on {} test images.\n\
-         {} (seed {}); the student has {}.{}",
+         {} (seed {}); the student has {}.{}{reasons}",
         missing(report),
         report.objective.formula,
         thousands(report.dataset.test as u64),
