@@ -32,6 +32,14 @@ pub(crate) fn section(run: &Finished) -> Markup {
                 }
                 "."
             }
+            @if !run.report.remarks.is_empty() {
+                h3 { "What this run shows of the reasons" }
+                ul {
+                    @for remark in &run.report.remarks {
+                        li { (remark.found) ". " strong { "Try: " } (remark.hint) "." }
+                    }
+                }
+            }
         }
     }
 }
