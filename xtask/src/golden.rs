@@ -6,11 +6,13 @@ use crate::{cargo, python};
 
 const FOLDER: &str = "crates/objective/tests/golden";
 
-/// The first script needs Python alone; the second, an implementation of its own in PyTorch, checks what the
+/// The first scripts need Python alone; the last, an implementation of its own in PyTorch, checks what the
 /// first one wrote before it writes.
 pub(crate) fn run() -> anyhow::Result<()> {
     let scripts = cargo::root().join(FOLDER);
-    cargo::run(Command::new("python3").arg(scripts.join("reference.py")))?;
+    for script in ["reference.py", "edges.py"] {
+        cargo::run(Command::new("python3").arg(scripts.join(script)))?;
+    }
     let python =
         python::environment(&cargo::target_folder()?.join("interop"), &["torch", "numpy"])?;
     cargo::run(Command::new(python).arg(scripts.join("pytorch.py")))?;
