@@ -78,6 +78,12 @@ fn a_regressor_of_one_place_is_refused_too() {
         "student.optimizer.batch=1",
     ]);
     assert!(error.contains("the batch norm of the term `hint`"), "{error}");
+    // The deepest level of a review is averaged over the map, whatever the size of the map.
+    let error = refusal(&[
+        r#"objective=[{term="review"}, {term="cross-entropy"}]"#,
+        "student.optimizer.batch=1",
+    ]);
+    assert!(error.contains("the batch norm of the term `review`"), "{error}");
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! Batch norms that would see one value per channel in training, refused before any.
 
 use distill_models::Graph;
-use distill_objective::{Objective, TermConfig};
+use distill_objective::Objective;
 
 use super::Pipeline;
 use crate::{
     DriverError, Stage,
     recipe::{Origin, TrainingPlan},
-    training::{OneSample, norm_of_one_place, taps},
+    training::{OneSample, norm_of_one_place, norm_of_one_value},
 };
 
 /// Checks the networks of all stages that train one, with their peers and regressors. How many samples a specialist
@@ -25,10 +25,10 @@ pub(super) fn check_norms(pipeline: &Pipeline<'_>) -> Result<(), DriverError> {
         let graph = single.architecture.graph(&pipeline.signature(stage))?;
         let norm = match norm_of_one_place(&graph) {
             Some(norm) => format!("the batch norm `{norm}` of `{}`", single.model),
-            None if regressor_of_one_place(pipeline, stage, &graph)? => {
-                "the batch norm of the term `hint`".to_owned()
-            }
-            None => continue,
+            None => match connector_of_one_place(pipeline, stage, &graph)? {
+                Some(term) => format!("the batch norm of the term `{term}`"),
+                None => continue,
+            },
         };
         let [field, expected, way_out] = one.words();
         let value = match one {
@@ -54,30 +54,28 @@ fn one_sample(pipeline: &Pipeline<'_>, stage: Stage, training: &TrainingPlan) ->
     OneSample::of(samples, batch, parts)
 }
 
-/// Whether a regressor of the objective, which ends in a batch norm, gives maps of one place: those of the teacher.
-fn regressor_of_one_place(
+/// The term whose connector normalises maps of one place.
+fn connector_of_one_place(
     pipeline: &Pipeline<'_>,
     stage: Stage,
     graph: &Graph,
-) -> Result<bool, DriverError> {
+) -> Result<Option<&'static str>, DriverError> {
     let recipe = &pipeline.config.recipe;
     let teacher = recipe.learns_from(stage);
     let Some((teacher, of)) = teacher.and_then(|of| Some((recipe.single(of.stage)?, of))) else {
-        return Ok(false);
+        return Ok(None);
     };
-    let places = taps(&teacher.architecture.graph(&pipeline.signature(of.stage))?);
+    let teacher = teacher.architecture.graph(&pipeline.signature(of.stage))?;
     for term in &pipeline.training(stage).objective.terms {
-        if !matches!(term, TermConfig::Hint(_)) || term.weight().is_zero() {
+        let refuse = |error| DriverError::objective(&recipe.file, &error);
+        let mut objective = Objective::new(std::slice::from_ref(term)).map_err(refuse)?;
+        if !objective.needs_features() {
             continue;
         }
-        let refuse = |error| DriverError::objective(&recipe.file, &error);
-        let mut hint = Objective::new(std::slice::from_ref(term)).map_err(refuse)?;
-        hint.resolve(&taps(graph), &places).map_err(refuse)?;
-        let [_, names] = hint.taps();
-        let mut compared = places.iter().filter(|tap| names.contains(&tap.name.as_str()));
-        if compared.any(|tap| tap.places == 1) {
-            return Ok(true);
+        let device = &pipeline.config.device;
+        if let Some(term) = norm_of_one_value(&mut objective, [graph, &teacher], device)? {
+            return Ok(Some(term));
         }
     }
-    Ok(false)
+    Ok(None)
 }

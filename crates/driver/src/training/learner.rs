@@ -103,9 +103,35 @@ impl Learner {
 /// [`DriverError`] for features that are not there or cannot be compared.
 pub(crate) fn try_connection(
     objective: &mut Objective,
-    [student, teacher]: [&Graph; 2],
+    graphs: [&Graph; 2],
     device: &Device,
 ) -> Result<(), DriverError> {
+    dry_run(objective, graphs, device).map(|_| ())
+}
+
+/// The term of `objective` that would normalise one value per channel for a batch of one sample, without weights or
+/// data; `None` where none does.
+///
+/// # Errors
+/// [`DriverError`] for features that are not there or cannot be compared.
+pub(crate) fn norm_of_one_value(
+    objective: &mut Objective,
+    graphs: [&Graph; 2],
+    device: &Device,
+) -> Result<Option<&'static str>, DriverError> {
+    let (signals, mut connectors) = dry_run(objective, graphs, device)?;
+    Ok(match objective.evaluate_with(&signals, &mut connectors) {
+        Err(SignalError::OneValue { term }) => Some(term),
+        _ => None,
+    })
+}
+
+/// Features of one sample, all zeros, and the connectors for them.
+fn dry_run(
+    objective: &mut Objective,
+    [student, teacher]: [&Graph; 2],
+    device: &Device,
+) -> Result<(Signals, Connectors), DriverError> {
     let (ours, theirs) = (taps(student), taps(teacher));
     objective.resolve(&ours, &theirs).map_err(SignalError::from)?;
     let [of_ours, of_theirs] = objective.taps();
@@ -123,8 +149,8 @@ pub(crate) fn try_connection(
     let signals = Signals::new(logits, Tensor::<1, Int>::zeros([1], device))?
         .with_features(zeros(&ours, &of_ours), zeros(&theirs, &of_theirs))
         .with_contrast(places(1, device));
-    objective.connect(&signals, 0)?;
-    Ok(())
+    let connectors = objective.connect(&signals, 0)?;
+    Ok((signals, connectors))
 }
 
 /// Gives a peer's parameters identities of their own: networks name their parameters alike, and one optimizer

@@ -39,7 +39,7 @@ pub use context::{Context, Trained, TrainingData};
 pub use early_stopping::EarlyStopping;
 pub use label_noise::{Disagreement, LabelNoise, SURE};
 pub use learner::Learner;
-pub(crate) use learner::{DRY_RUN, taps, try_connection};
+pub(crate) use learner::{DRY_RUN, norm_of_one_value, taps, try_connection};
 pub(crate) use norm_values::{OneSample, norm_of_one_place};
 pub use optimizer::{OptimizerConfig, OptimizerKind};
 pub use precision::Precision;
