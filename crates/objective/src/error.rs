@@ -59,8 +59,10 @@ pub enum SignalError {
         /// How many were given.
         count: usize,
     },
-    /// A batch without rows or classes.
-    #[error("there are no rows or no classes in the batch, expected at least one row")]
+    /// A batch without rows, or rows or features without numbers.
+    #[error(
+        "the batch has no rows, no classes or features without numbers, expected at least one of each"
+    )]
     Empty,
     /// A label that is no class.
     #[error(

@@ -239,6 +239,9 @@ impl Signals {
         let [student, teacher] = &self.features;
         let student = student.get(&pair[0], term, "student")?;
         let teacher = as_type(teacher.get(&pair[1], term, "teacher")?, student.dtype());
+        if student.dims().contains(&0) || teacher.dims().contains(&0) {
+            return Err(SignalError::Empty);
+        }
         check_batches(term, pair, [student.dims()[0], teacher.dims()[0]], self.rows())?;
         Ok([student, teacher])
     }
@@ -337,7 +340,7 @@ fn check_batches(
     [student, teacher]: [usize; 2],
     rows: Option<usize>,
 ) -> Result<(), SignalError> {
-    let fit = student > 0 && rows.is_none_or(|rows| rows % student == 0);
+    let fit = rows.is_none_or(|rows| rows % student == 0);
     if student == teacher && fit {
         return Ok(());
     }

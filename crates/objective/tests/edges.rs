@@ -135,6 +135,10 @@ fn features_of_another_batch_are_refused() {
             let expected = format!("`s` of {student} samples with `t` of {teacher}");
             assert!(text.contains(term) && text.contains(&expected), "{text}");
         }
+        let none = Tensor::<3>::ones([3, 0, 4], &device);
+        let empty = Signals::of_features([("s", none.clone())], [("t", none)]);
+        let error = objective.evaluate_with(&empty, &mut connectors).unwrap_err();
+        assert_eq!(error, SignalError::Empty, "{term}");
         let logits = Tensor::<2>::zeros([4, 2], &device);
         let beside = Signals::of_logits(logits)
             .with_features([("s", map(3))].into(), [("t", map(3))].into());
