@@ -410,7 +410,7 @@ fn a_test_image_knows_its_file() {
                 }
             }
         }
-        let mut load_config = LoadConfig::new("folder", root.path().into());
+        let mut load_config = LoadConfig::new("folder", root.path());
         load_config.path = Some(root.path().into());
         load_config.folder = config.clone();
         let dataset = load(&load_config, &mut |_| {}).unwrap();
@@ -425,6 +425,6 @@ fn a_test_image_knows_its_file() {
             assert_eq!(dataset.test.image(index), pixels, "{file} of {splits:?}");
         }
     }
-    let digits = load(&LoadConfig::new("digits", "nowhere".into()), &mut |_| {}).unwrap();
+    let digits = load(&LoadConfig::new("digits", "nowhere"), &mut |_| {}).unwrap();
     assert_eq!(digits.test_file(0), None, "drawn images have no files");
 }

@@ -62,10 +62,7 @@ fn sentences(report: &Report) -> String {
         gain(report.student_gain_top1),
         report.seed,
         size(student.parameters, teacher.parameters),
-        match report.student_gain_top1 {
-            ..0.0 => " `distill export RUN --stage baseline` exports the baseline.",
-            _ => "",
-        },
+        advice(report.student_gain_top1),
     )
 }
 
@@ -76,6 +73,14 @@ fn gain(gain: f64) -> String {
         _ if points == "0.00" => "No change in top-1: distillation gained 0.00 points".to_owned(),
         ..0.0 => format!("Distillation lost {points} points top-1 against the baseline"),
         _ => format!("Distillation gained {points} points top-1 over the baseline"),
+    }
+}
+
+/// What to do where the baseline is the better network.
+fn advice(gain: f64) -> &'static str {
+    match gain {
+        ..-5e-5 => " `distill export RUN --stage baseline` exports the baseline.",
+        _ => "",
     }
 }
 
@@ -132,8 +137,10 @@ mod tests {
     fn a_loss_is_called_a_loss() {
         assert_eq!(gain(0.012), "Distillation gained 1.20 points top-1 over the baseline");
         assert_eq!(gain(-0.012), "Distillation lost 1.20 points top-1 against the baseline");
+        assert!(advice(-0.012).contains("--stage baseline") && advice(0.012).is_empty());
         for none in [0.0, -0.0, 1e-5, -1e-5] {
             assert_eq!(gain(none), "No change in top-1: distillation gained 0.00 points");
+            assert_eq!(advice(none), "");
         }
     }
 

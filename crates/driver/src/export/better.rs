@@ -4,8 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::SELECTED;
-use crate::{DriverError, ModelReport, Report, Stage};
+use crate::{DriverError, ModelReport, Report, Stage, Weights};
 
 /// A network of a run that is better than another one, and no larger.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -34,7 +33,8 @@ pub fn better_than(run: &Path, stage: Stage) -> Result<Option<Better>, DriverErr
         return Ok(None);
     }
     let own = report.of(stage);
-    let others = report.stages().filter(|other| other.folder(run).join(SELECTED).is_file());
+    let selected = Weights::Selected.file();
+    let others = report.stages().filter(|other| other.folder(run).join(&selected).is_file());
     let better = others.filter(|other| is_better(report.of(*other), own));
     let best = better.reduce(|best, next| {
         let top1 = |stage| report.of(stage).test.last.top1;

@@ -3,33 +3,25 @@
 mod better;
 mod card;
 mod config;
+mod probe;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
 
-use burn::{
-    module::Module,
-    tensor::{Device, Tensor, TensorData},
-};
-use distill_datasets::keyed::{KeyedRng, Operation};
-use distill_models::{
-    Network, NormKind,
-    onnx::{OnnxForm, OnnxNetwork, to_onnx},
-    weights::{self, Precision},
-};
-use rand_core::RngCore;
+use burn::tensor::Device;
 
 pub use better::{Better, better_than};
 pub use card::{ExportCard, Origin};
 pub use config::{ExportConfig, ExportFormat};
 
+use self::probe::Probe;
 use crate::{
     DriverError, Stage,
     records::{ExportedFile, ModelCard, lock},
-    store::{WRITING, read_json, remove_unfinished, sha256, write_atomic, write_json},
+    store::{WRITING, Weights, read_json, remove_unfinished, sha256, write_atomic, write_json},
 };
 
 /// Puts the student of a run's selected epoch, and nothing of the teacher, into `RUN/export`: its
@@ -84,7 +76,8 @@ fn missing(run: &Path, stage: Stage) -> DriverError {
     let networks = networks.map(|entry| entry.file_name().to_string_lossy().into_owned());
     let mut names: Vec<String> = Stage::ALL.map(|stage| stage.name().to_owned()).into();
     names.extend(networks);
-    names.retain(|name| Stage::named(name).folder(run).join(SELECTED).is_file());
+    let selected = Weights::Selected.file();
+    names.retain(|name| Stage::named(name).folder(run).join(&selected).is_file());
     let hint = match names.is_empty() {
         true => "name the folder of a finished run".to_owned(),
         false => format!("it has {}", names.join(", ")),
@@ -99,9 +92,6 @@ fn missing(run: &Path, stage: Stage) -> DriverError {
     }
 }
 
-/// The weights of a stage that are exported.
-const SELECTED: &str = "selected.bpk";
-
 /// As [`export_stage`], for the process that holds the run's lock already.
 pub(crate) fn export_locked(
     run: &Path,
@@ -111,7 +101,7 @@ pub(crate) fn export_locked(
 ) -> Result<ExportCard, DriverError> {
     clean_up(run);
     let folder = stage.folder(run);
-    let weights = folder.join(SELECTED);
+    let weights = folder.join(Weights::Selected.file());
     let missing = || missing(run, stage);
     if !folder.join("stage.json").is_file() || !weights.is_file() {
         return Err(missing());
@@ -217,95 +207,4 @@ fn readable(folder: PathBuf) -> Result<PathBuf, DriverError> {
         fs::set_permissions(&folder, permissions).map_err(DriverError::io(&folder))?;
     }
     Ok(folder)
-}
-
-/// Images in the check of a file.
-const IMAGES: usize = 8;
-
-/// A network and its logits on a few images, to compare each file with.
-struct Probe<'a> {
-    card: ModelCard,
-    network: Network,
-    images: Vec<f32>,
-    logits: Vec<f32>,
-    precision: Precision,
-    form: OnnxForm,
-    device: &'a Device,
-}
-
-impl<'a> Probe<'a> {
-    fn new(
-        card: ModelCard,
-        weights: &Path,
-        config: &ExportConfig,
-        device: &'a Device,
-    ) -> Result<Self, DriverError> {
-        let network = card.load(weights, device)?.valid();
-        let mut rng = KeyedRng::new(0, 0, 0, Operation::Step);
-        // Normalised images lie in about ±2.
-        let images: Vec<f32> = (0..IMAGES * card.shape().bytes())
-            .map(|_| 4.0 * (rng.next_u32() as f32 / u32::MAX as f32) - 2.0)
-            .collect();
-        let (precision, form, logits) = (config.precision, config.onnx, Vec::new());
-        let mut probe = Self { card, network, images, logits, precision, form, device };
-        probe.logits = probe.logits_of(&probe.network);
-        Ok(probe)
-    }
-
-    fn norm_is_of_batch(&self) -> bool {
-        self.card.architecture.norm() == Some(NormKind::Batch)
-    }
-
-    fn logits_of(&self, network: &Network) -> Vec<f32> {
-        let shape = self.card.shape();
-        let shape = [IMAGES, shape.channels, shape.height, shape.width];
-        let images = TensorData::new(self.images.clone(), shape);
-        let logits = network.forward(Tensor::from_data(images, self.device));
-        logits.into_data().iter::<f32>().collect()
-    }
-
-    fn write(&self, format: ExportFormat, path: &Path) -> Result<Vec<u8>, DriverError> {
-        let (precision, metadata) = (self.precision, self.card.metadata());
-        Ok(match format {
-            ExportFormat::Bpk => weights::to_bytes(&self.network, precision, path)?,
-            ExportFormat::Safetensors => {
-                weights::to_safetensors(&self.network, precision, metadata, path)?
-            }
-            ExportFormat::Onnx => to_onnx(&self.network, self.form, precision, &metadata, path)?,
-        })
-    }
-
-    /// Reads a file back; the largest difference of its logits from the network's.
-    fn check(&self, format: ExportFormat, path: &Path) -> Result<f64, DriverError> {
-        let logits = match format {
-            ExportFormat::Onnx => {
-                OnnxNetwork::load(path)?.logits(&self.images, &self.card.signature)?
-            }
-            _ => self.logits_of(&self.card.load(path, self.device)?.valid()),
-        };
-        let pairs = self.logits.iter().zip(&logits);
-        let difference = pairs.map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max);
-        let size = self.logits.iter().map(|z| f64::from(z.abs())).fold(1.0, f64::max);
-        let bound = size * if self.precision == Precision::Half { 2e-2 } else { 1e-4 };
-        // Written so that a difference that is no number is refused too.
-        if difference <= bound && logits.iter().all(|z| z.is_finite()) {
-            return Ok(difference);
-        }
-        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Err(DriverError::Export { file, difference, bound })
-    }
-}
-
-impl ModelCard {
-    /// What a file says of itself, where its format has a place for it.
-    fn metadata(&self) -> HashMap<String, String> {
-        let pairs = [
-            ("model", self.model.clone()),
-            ("classes", self.classes.join(",")),
-            ("mean", format!("{:?}", self.mean)),
-            ("std", format!("{:?}", self.std)),
-            ("dataset", self.dataset.clone()),
-        ];
-        pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
-    }
 }
