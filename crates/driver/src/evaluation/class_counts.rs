@@ -13,6 +13,7 @@ pub(super) struct ClassCounts {
 
 /// Scores of one class, as scikit-learn's `precision_recall_fscore_support(zero_division=0)` has them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClassScores {
     /// Images of the class.
     pub images: usize,

@@ -13,6 +13,7 @@ pub const CONFUSION_CLASSES: usize = 200;
 
 /// Figures of a network over a set, with those of each class.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Evaluation {
     /// Over all images.
     #[serde(flatten)]
@@ -27,6 +28,7 @@ pub struct Evaluation {
 
 /// Scores of a class with its name.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct NamedScores {
     /// Name of the class.
     pub name: String,

@@ -13,6 +13,7 @@ use super::{
 
 /// Figures over a set. Rates are fractions in `[0, 1]`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Scores {
     /// Share of images whose likeliest class is right.
     pub top1: f64,

@@ -11,6 +11,7 @@ pub(crate) const LABEL_NOISE: &str = "label-noise.json";
 
 /// Training images whose label the teacher contradicts surely, in the first epoch, as the student saw them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LabelNoiseRecord {
     /// Probability from which the teacher's class counts as sure.
     pub threshold: f64,
@@ -24,6 +25,7 @@ pub struct LabelNoiseRecord {
 
 /// A training image whose label is likely to be wrong.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DoubtfulLabel {
     /// Its place among the training images of the data, from 0.
     pub index: usize,
