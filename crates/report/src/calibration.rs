@@ -61,13 +61,21 @@ const ROWS: [Row; 5] = [
     ("NLL with it, nats", 4, |of| of.nll_scaled),
 ];
 
-/// A bar for each bin that has images: how often the network is right.
+/// Pixels of the numbers of images below a diagram.
+const COUNTS: u32 = 170;
+/// Pixels of the labels beside it.
+const BESIDE: u32 = 124;
+
+/// A bar for each bin that has images: how often the network is right, and below how many images it has.
 fn diagram(name: &str, ink: Ink, bins: &[Bin]) -> Markup {
     let width = 1.0 / bins.len() as f64;
     let whole = |value: f64| format!("{:.0} %", 100.0 * value);
     let held = || bins.iter().enumerate().filter(|(_, bin)| bin.images > 0);
-    let svg = canvas::draw(SIZE, |root| {
-        let mut chart = axes::chart(root, 96, 0.0..1.0, 0.0..1.0)?;
+    let most = bins.iter().map(|bin| bin.images).max().unwrap_or(0).max(1) as f64;
+    let (width_of_plot, height) = SIZE;
+    let svg = canvas::draw((width_of_plot, height + COUNTS), |root| {
+        let (above, below) = root.split_vertically(height);
+        let mut chart = axes::chart(&above, BESIDE, 0.0..1.0, 0.0..1.0)?;
         axes::mesh(&mut chart)
             .disable_x_mesh()
             .x_desc("confidence")
@@ -77,21 +85,37 @@ fn diagram(name: &str, ink: Ink, bins: &[Bin]) -> Markup {
             .x_label_formatter(&|x| whole(*x))
             .y_label_formatter(&|y| whole(*y))
             .draw()?;
+        let edges = |at: usize| ((at as f64 + 0.1) * width, (at as f64 + 0.9) * width);
         let bars = held().map(|(at, bin)| {
-            let (left, right) = (at as f64 * width, (at + 1) as f64 * width);
-            let top = bin.right as f64 / bin.images as f64;
-            let corners = [(left + 0.1 * width, 0.0), (right - 0.1 * width, top)];
-            Rectangle::new(corners, ink.colour().mix(0.75).filled())
+            let ((left, right), top) = (edges(at), bin.right as f64 / bin.images as f64);
+            Rectangle::new([(left, 0.0), (right, top)], ink.colour().mix(0.75).filled())
         });
         chart.draw_series(bars)?;
         let diagonal = [(0.0, 0.0), (1.0, 1.0)];
         chart.draw_series(LineSeries::new(diagonal, Ink::Text.colour().stroke_width(3)))?;
+
+        let mut builder = ChartBuilder::on(&below);
+        builder.margin(12).margin_right(44).y_label_area_size(BESIDE);
+        let mut chart = builder.build_cartesian_2d(0.0..1.0, 0.0..1.05 * most)?;
+        axes::mesh(&mut chart)
+            .disable_mesh()
+            .x_labels(0)
+            .y_labels(2)
+            .y_desc("images")
+            .y_label_formatter(&|y| plot::short(*y))
+            .draw()?;
+        let bars = held().map(|(at, bin)| {
+            let (left, right) = edges(at);
+            Rectangle::new([(left, 0.0), (right, bin.images as f64)], ink.colour().filled())
+        });
+        chart.draw_series(bars)?;
         Ok(())
     });
     let all: usize = bins.iter().map(|bin| bin.images).sum();
     let surest = held().next_back().map_or(0, |(_, bin)| bin.images);
     let caption = format!(
-        "How often it is right, by confidence, against the diagonal. {} of {} images are in the surest bin.",
+        "How often it is right, by confidence, against the diagonal; below the number of images in each bin. {} of {} \
+         images are in the surest bin.",
         thousands(surest as u64),
         thousands(all as u64)
     );

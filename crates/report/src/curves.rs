@@ -32,13 +32,20 @@ pub(crate) fn section(run: &Finished) -> Markup {
                 }
                 @if let Some(plot) = by_epoch(run, "Validation NLL", "nats", Unit::Nats, &|e| e.validation_nll) { (plot) }
                 @if let Some(plot) = by_epoch(run, "Training accuracy", "top-1", Unit::Share, &|e| e.train_top1) { (plot) }
-                @for term in terms {
+                @for term in &terms {
                     @if let Some(plot) = of_term(run, term) { (plot) }
+                }
+                @for term in &terms {
+                    @if let Some(plot) = share_of(run, term) { (plot) }
+                }
+                @if let Some(plot) = by_epoch(run, "Learning rate", "learning rate", Unit::Nats, &|e| e.learning_rate) {
+                    (plot)
                 }
             }
             p.note {
                 "Validation after each epoch; accuracy in training over the augmented images while they were learnt. Each "
-                "term is shown without its weight, as a mean over steps. The numbers lie in "
+                "term is shown without its weight, as a mean over steps; beside it its share of the gradient, with its weight, on "
+                "the first batch of each epoch. The learning rate is that of an epoch's last step. The numbers lie in "
                 code { "metrics.jsonl" } " of each network's folder."
             }
         }
@@ -74,6 +81,17 @@ fn of_term(run: &Finished, term: &str) -> Option<Markup> {
     });
     let title = format!("Term {term}");
     Lines { title: &title, x: "epoch", y: "value", unit: Unit::Nats, series, band: Vec::new() }
+        .figure()
+}
+
+/// Share of a term in the gradient, of networks with several terms.
+fn share_of(run: &Finished, term: &str) -> Option<Markup> {
+    let series = three(|stage| {
+        let all = epochs(run.lines(stage));
+        all.filter_map(|e| Some((e.epoch as f64, *e.gradient_shares.get(term)?))).collect()
+    });
+    let title = format!("Gradient share of {term}");
+    Lines { title: &title, x: "epoch", y: "share", unit: Unit::Share, series, band: Vec::new() }
         .figure()
 }
 

@@ -2,17 +2,13 @@
 
 use distill_driver::evidence::{Agreement, Evidence, Kind};
 use maud::{Markup, html};
-use plotters::{
-    prelude::*,
-    style::text_anchor::{HPos, Pos, VPos},
-};
 
 use crate::{
-    canvas::{self, Ink, LETTERS},
-    classes::shortened,
+    canvas::Ink,
     examples,
     figures::{percent, thousands},
     plot::{self, Lines, Series, Unit},
+    squares::Squares,
 };
 
 pub(crate) fn section(evidence: &Evidence) -> Markup {
@@ -61,7 +57,6 @@ fn scale(evidence: &Evidence) -> f64 {
 }
 
 fn matrix(evidence: &Evidence, name: &str, ink: Ink, rows: &[Vec<f64>]) -> Markup {
-    let n = rows.len() as f64;
     let class = |at: usize| {
         let names = &evidence.classes;
         evidence
@@ -72,41 +67,10 @@ fn matrix(evidence: &Evidence, name: &str, ink: Ink, rows: &[Vec<f64>]) -> Marku
             .map_or("?", String::as_str)
     };
     let scale = scale(evidence);
-    let letters = if rows.len() > 12 { LETTERS - 6 } else { LETTERS };
-    let longest = (0..rows.len()).map(|at| shortened(class(at)).chars().count()).max().unwrap_or(0);
-    let beside = 24 + longest as u32 * letters * 3 / 5;
-    let svg = canvas::draw((800, 800), |root| {
-        let mut chart = ChartBuilder::on(root)
-            .margin(12)
-            .x_label_area_size(beside)
-            .y_label_area_size(beside)
-            .build_cartesian_2d(0.0..n, 0.0..n)?;
-        let squares = rows.iter().enumerate().flat_map(|(at, row)| {
-            let y = n - at as f64;
-            row.iter().enumerate().map(move |(column, p)| {
-                let x = column as f64;
-                let fill = if column == at {
-                    Ink::Grid.colour().mix(0.6)
-                } else {
-                    ink.colour().mix((p / scale).clamp(0.0, 1.0))
-                };
-                Rectangle::new([(x + 0.04, y - 0.04), (x + 0.96, y - 0.96)], fill.filled())
-            })
-        });
-        chart.draw_series(squares)?;
-        let text = ("sans-serif", letters).into_font();
-        let beside = text.color(&Ink::Text.colour()).pos(Pos::new(HPos::Right, VPos::Center));
-        let below = text.transform(FontTransform::Rotate270).color(&Ink::Text.colour());
-        let below = below.pos(Pos::new(HPos::Right, VPos::Center));
-        for at in 0..rows.len() {
-            let name = shortened(class(at));
-            let (x, y) = chart.backend_coord(&(0.0, n - at as f64 - 0.5));
-            root.draw(&Text::new(name.clone(), (x - 10, y), beside.clone()))?;
-            let (x, y) = chart.backend_coord(&(at as f64 + 0.5, 0.0));
-            root.draw(&Text::new(name, (x, y + 10), below.clone()))?;
-        }
-        Ok(())
-    });
+    let shares: Vec<Vec<f64>> =
+        rows.iter().map(|row| row.iter().map(|p| p / scale).collect()).collect();
+    let names: Vec<&str> = (0..rows.len()).map(class).collect();
+    let svg = Squares { names: &names, shares: &shares, numbers: &[], ink }.svg();
     let table = html! { table {
         thead { tr {
             th scope="col" { "Images of" }

@@ -16,7 +16,7 @@ pub(crate) fn section(run: &Finished) -> Markup {
     let models = &run.report.models;
     let three = [&models.teacher, &models.baseline, &models.student];
     let optional = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
-    let rows: [(&str, Value); 17] = [
+    let rows: [(&str, Value); 19] = [
         ("Network", &|m| m.architecture.clone()),
         ("Top-1 after the last epoch", &|m| percent(m.test.last.top1)),
         ("Top-1 of the selected epoch", &|m| percent(m.test.selected.top1)),
@@ -34,6 +34,8 @@ pub(crate) fn section(run: &Finished) -> Markup {
         ("Epochs", &epochs),
         ("Training", &|m| if m.epochs == 0 { "–".to_owned() } else { duration(m.seconds) }),
         ("Training images a second", &|m| optional(m.images_per_second.map(|r| format!("{r:.0}")))),
+        ("Waiting for data", &|m| of_training(m, m.waiting_seconds)),
+        ("The teacher’s passes", &|m| of_training(m, m.teacher_seconds)),
     ];
     html! {
         section aria-labelledby="models" {
@@ -68,6 +70,14 @@ pub(crate) fn section(run: &Finished) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// A part of a network's training, with its share.
+fn of_training(model: &ModelReport, seconds: f64) -> String {
+    match model.seconds > 0.0 && model.epochs > 0 {
+        true => format!("{} ({:.0} %)", duration(seconds), 100.0 * seconds / model.seconds),
+        false => "–".to_owned(),
     }
 }
 

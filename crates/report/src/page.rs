@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use crate::{
-    again, answer, calibration, classes, curves, figures::thousands, finished::Finished,
-    frame::Frame, knowledge, models,
+    again, answer, calibration, classes, confusion, curves, figures::thousands, finished::Finished,
+    frame::Frame, knowledge, labels, models,
 };
 
 pub(crate) fn html(run: &Finished) -> Markup {
@@ -28,6 +28,8 @@ pub(crate) fn html(run: &Finished) -> Markup {
             (curves::section(run))
             (calibration::section(run))
             (classes::section(run))
+            @if let Some(confusion) = confusion::section(run) { (confusion) }
+            @if let Some(noise) = &report.label_noise { (labels::section(noise)) }
             @if let Some(evidence) = &run.evidence { (knowledge::section(evidence)) }
             (again::section(run))
         },
@@ -42,9 +44,16 @@ fn sections(run: &Finished) -> impl Iterator<Item = (&'static str, &'static str)
         ("curves", "Learning curves"),
         ("calibration", "Calibration"),
         ("classes", "Where the gain comes from"),
+        ("confusion", "Which classes are taken for which"),
+        ("labels", "Labels that the teacher contradicts"),
         ("knowledge", "Dark knowledge"),
         ("again", "Run it again"),
     ]
     .into_iter()
-    .filter(|(id, _)| *id != "knowledge" || run.evidence.is_some())
+    .filter(|(id, _)| match *id {
+        "confusion" => confusion::is_written(&run.report.models.student),
+        "labels" => run.report.label_noise.is_some(),
+        "knowledge" => run.evidence.is_some(),
+        _ => true,
+    })
 }

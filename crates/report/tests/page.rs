@@ -53,15 +53,40 @@ fn a_page_says_what_the_report_says_and_loads_nothing() {
         let top1 = format!("{:.2} %", 100.0 * report.of(stage).test.last.top1);
         assert!(page.contains(&top1), "{}: {top1}", stage.name());
     }
-    for id in ["answer", "models", "curves", "calibration", "classes", "knowledge", "again"] {
+    for id in [
+        "answer",
+        "models",
+        "curves",
+        "calibration",
+        "classes",
+        "confusion",
+        "labels",
+        "knowledge",
+        "again",
+    ] {
         assert!(page.contains(&format!("id=\"{id}\"")), "section {id}");
     }
-    for name in
-        ["Term cross-entropy", "Term soft-targets", "Validation NLL", "Teacher: reliability"]
-    {
+    for name in [
+        "Term cross-entropy",
+        "Term soft-targets",
+        "Gradient share of soft-targets",
+        "Learning rate",
+        "Validation NLL",
+        "Teacher: reliability",
+        "Student: confusion matrix",
+        "Scores of each class",
+    ] {
         assert!(page.contains(name), "plot {name}");
     }
     assert!(page.contains(&report.objective.formula));
+    let student = &report.models.student;
+    let balanced = format!("{:.2} %", 100.0 * student.test.last.balanced_accuracy.unwrap());
+    assert!(page.contains(&balanced), "balanced accuracy {balanced}");
+    let counts = &student.confusion.as_ref().unwrap()[3];
+    let cells: String = counts.iter().map(|count| format!("<td>{count}</td>")).collect();
+    assert!(page.contains(&format!("<th scope=\"row\">3</th>{cells}")), "{cells}");
+    let doubtful = &report.label_noise.as_ref().unwrap().found;
+    assert!(doubtful.iter().all(|one| page.contains(&format!("training image {}", one.index))));
     let missing = report.networks["no-threes"].missing.as_ref().unwrap();
     let (trained, shifted) = (&missing.trained, &missing.by_validation);
     let row = format!(
@@ -82,6 +107,26 @@ fn a_page_says_what_the_report_says_and_loads_nothing() {
     std::fs::remove_file(folder.path().join("evidence.json")).unwrap();
     let page = std::fs::read_to_string(distill_report::write(folder.path()).unwrap()).unwrap();
     assert!(page.contains("id=\"classes\"") && !page.contains("id=\"knowledge\""));
+    let noise = folder.path().join("student/label-noise.json");
+    let labels = std::fs::read(&noise).unwrap();
+    std::fs::remove_file(&noise).unwrap();
+    let test = folder.path().join("student/test.json");
+    let whole = std::fs::read(&test).unwrap();
+    let mut earlier: serde_json::Value = serde_json::from_slice(&whole).unwrap();
+    earlier.as_object_mut().unwrap().remove("confusion");
+    for class in earlier["classes"].as_array_mut().unwrap() {
+        class.as_object_mut().unwrap().remove("predicted");
+    }
+    for scores in ["last", "selected"] {
+        let scores = earlier[scores].as_object_mut().unwrap();
+        scores.retain(|name, _| !["balanced_accuracy", "macro_f1"].contains(&name.as_str()));
+    }
+    std::fs::write(&test, earlier.to_string()).unwrap();
+    let page = std::fs::read_to_string(distill_report::write(folder.path()).unwrap()).unwrap();
+    assert!(!page.contains("id=\"confusion\"") && !page.contains("#confusion"));
+    assert!(!page.contains("id=\"labels\"") && !page.contains("#labels"));
+    std::fs::write(&test, whole).unwrap();
+    std::fs::write(&noise, labels).unwrap();
     // A run that is resumed gathers it again.
     assert_eq!(tiny(folder.path(), 1), report);
     assert!(Evidence::of_run(folder.path()).unwrap().is_some());
