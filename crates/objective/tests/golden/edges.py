@@ -411,5 +411,5 @@ for a in (-20.0, -1.0, 0.0, 30.0):
     layers = [{"name": f"conv{i + 1}.weight", "shape": [1] * 4, "values": [w]} for i, w in enumerate(weights)]
     CASES[-1]["connector"] = [*layers, {"name": "log_scale", "shape": [1], "values": [a], "gradient": [slope]}]
 
-text = json.dumps({"made_by": "edges.py", "cases": CASES}, indent=1)
-(HERE / "edges.json").write_text(text + "\n")
+cases = ",\n".join(json.dumps(case) for case in CASES)
+(HERE / "edges.json").write_text(f'{{"made_by": "edges.py", "cases": [\n{cases}\n]}}\n')
