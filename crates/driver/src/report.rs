@@ -42,7 +42,7 @@ pub struct Report {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub networks: BTreeMap<String, ModelReport>,
     /// Training images whose label the student's teacher contradicts surely, the first ten of them; none without a
-    /// teacher, and in runs of earlier versions. `student/label-noise.json` has all.
+    /// teacher, and in runs of earlier versions. `student/label_noise.json` has all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label_noise: Option<LabelNoiseRecord>,
     /// Why distillation did not gain, as far as the run shows it; empty where the gain is clear.

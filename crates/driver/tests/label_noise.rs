@@ -93,12 +93,34 @@ fn wrong_labels_are_counted_and_their_files_named() {
         assert_eq!((one.label.as_str(), one.teacher.as_str()), ("dark", "light"));
         assert!(one.probability >= 0.95 && one.label_probability <= 0.05, "{one:?}");
     }
-    let path = folder.path().join("all/student/label-noise.json");
+    let path = folder.path().join("all/student/label_noise.json");
     let file: LabelNoiseRecord = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     assert_eq!(file, noise);
     let said = "student: the teacher contradicts the labels of 2 of 80 training images";
     assert!(notes.iter().any(|note| note.starts_with(said)), "{notes:?}");
-    assert!(!folder.path().join("all/baseline/label-noise.json").exists(), "it has no teacher");
+    assert!(!folder.path().join("all/baseline/label_noise.json").exists(), "it has no teacher");
+}
+
+#[test]
+fn parts_of_a_batch_and_a_teacher_cache_find_the_same() {
+    let _turn = TURN.lock();
+    let folder = tempfile::tempdir().unwrap();
+    photos(&folder.path().join("photos"));
+    let files = |config: &RunConfig| -> Vec<String> {
+        let found = complete(config).0.label_noise.unwrap().found;
+        let mut files: Vec<_> = found.into_iter().filter_map(|one| one.file).collect();
+        files.sort();
+        files
+    };
+    let expected = ["train/dark/03.png", "train/dark/17.png"];
+    assert_eq!(files(&labels(folder.path(), "parts", "optimizer.accumulate = 3")), expected);
+    let mut cached = labels(folder.path(), "cached", "");
+    let text = format!("{RECIPE}[cache]\nviews = 1\n");
+    fs::write(folder.path().join("cached.toml"), text).unwrap();
+    let file = folder.path().join("cached.toml");
+    let (recipe, source) = recipe::read(file.to_str().unwrap(), &[]).unwrap();
+    cached.recipe = Plan::new(recipe, &source).unwrap();
+    assert_eq!(files(&cached), expected);
 }
 
 #[test]

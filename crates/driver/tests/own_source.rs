@@ -21,7 +21,10 @@ use distill_datasets::{
 use distill_driver::{
     DriverError, Event, ImagePreprocessing, Observer, Preprocessing, Silent, Stage,
     teacher::{Teacher, TeacherOutputs},
-    training::{Context, Learner, OptimizerConfig, Trained, TrainingConfig, TrainingData, train},
+    training::{
+        Context, EarlyStopping, Learner, OptimizerConfig, Trained, TrainingConfig, TrainingData,
+        train,
+    },
 };
 use distill_models::{Architecture, Network, Overrides, Signature};
 use distill_objective::{Objective, SoftTargetsConfig, TermConfig};
@@ -201,6 +204,13 @@ fn settings_out_of_range_are_refused() {
         ("epochs", TrainingConfig { epochs: 0, ..Default::default() }),
         ("log_every", TrainingConfig { log_every: 0, ..Default::default() }),
         ("checkpoint_every", TrainingConfig { checkpoint_every: Some(0), ..Default::default() }),
+        (
+            "patience",
+            TrainingConfig {
+                early_stopping: Some(EarlyStopping { patience: 0, min_delta: 0.0 }),
+                ..Default::default()
+            },
+        ),
         ("accumulate", optimizer(|own| own.accumulate = 0)),
         ("learning_rate", optimizer(|own| own.learning_rate = f64::NAN)),
     ];
@@ -211,6 +221,69 @@ fn settings_out_of_range_are_refused() {
         let result = with(config, &data, None, &out, &go_on, &mut Silent);
         let error = result.unwrap_err().to_string();
         assert!(error.starts_with(&format!("own: `{field}` is ")), "{error}");
+    }
+}
+
+#[test]
+fn a_batch_norm_of_one_value_is_refused_and_one_in_the_last_batch_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = Arc::new(Files::write(&folder.path().join("data"), 2));
+    let samples = source.samples() as usize;
+    let (device, preprocessing, go_on) = (Device::flex(), preprocessing(), AtomicBool::new(false));
+    // Images of 4x4 are 1x1 in its third stage.
+    let network = Architecture::named("resnet20", Overrides::default()).unwrap();
+    let signature = Signature::images([1, 4, 4], CLASSES);
+    let mut rng = KeyedRng::new(1, 0, 0, Operation::Weights);
+    let network = network.init(&signature, &mut rng, &device).unwrap();
+    let train_in = |batch: usize, accumulate: usize| {
+        let mut notes = Notes::default();
+        let data = TrainingData {
+            train: &Loader::shuffled(source.clone(), batch, 1),
+            validation: &Loader::in_order(source.clone(), 50),
+            preprocessing: &preprocessing,
+            negatives: None,
+        };
+        let mut context = Context {
+            stage: Stage::named("own"),
+            folder: &folder.path().join("out"),
+            fingerprint: &format!("{batch} {accumulate}"),
+            seed: 1,
+            device: &device,
+            collective: &Solo,
+            interrupt: &go_on,
+            observer: &mut notes,
+        };
+        let objective = Objective::new(&[TermConfig::CrossEntropy(Default::default())]).unwrap();
+        let optimizer = OptimizerConfig { accumulate, ..Default::default() };
+        let config = TrainingConfig { optimizer, ..Default::default() };
+        let learner = Learner::new(network.clone());
+        let result = train(learner, &data, &objective, None, &config, &mut context);
+        (result.map(drop).map_err(|error| error.to_string()), notes.0)
+    };
+    let norm = "the batch norm `layer3.0.bn1` sees one value per channel";
+    for (batch, accumulate, expected) in [
+        (1, 1, "own: `batch` is `1`, expected at least 2 images"),
+        (4, 3, "own: `accumulate` is `3`, expected parts of at least 2 images"),
+    ] {
+        let error = train_in(batch, accumulate).0.unwrap_err();
+        assert!(error.starts_with(expected) && error.contains(norm), "{error}");
+        assert!(!folder.path().join("out").exists(), "nothing is left behind");
+    }
+    let (result, notes) = train_in(samples - 1, 1);
+    assert_eq!(result, Ok(()));
+    let warning = format!("warning: own: in the last batch of an epoch {norm}");
+    assert!(notes.iter().any(|note| note.starts_with(&warning)), "{notes:?}");
+}
+
+/// Everything that a training had to say.
+#[derive(Default)]
+struct Notes(Vec<String>);
+
+impl Observer for Notes {
+    fn on(&mut self, event: Event<'_>) {
+        if let Event::Note(text) = event {
+            self.0.push(text);
+        }
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn section(noise: &LabelNoiseRecord) -> Markup {
                 " training images (" (format!("{share:.2}")) " %)."
                 @if noise.count > 0 {
                     " They are likely errors of labelling, or of the teacher: look at them. All of them are in "
-                    code { "student/label-noise.json" } "."
+                    code { "student/label_noise.json" } "."
                 }
             }
             @if !noise.found.is_empty() {

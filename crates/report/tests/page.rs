@@ -107,7 +107,7 @@ fn a_page_says_what_the_report_says_and_loads_nothing() {
     std::fs::remove_file(folder.path().join("evidence.json")).unwrap();
     let page = std::fs::read_to_string(distill_report::write(folder.path()).unwrap()).unwrap();
     assert!(page.contains("id=\"classes\"") && !page.contains("id=\"knowledge\""));
-    let noise = folder.path().join("student/label-noise.json");
+    let noise = folder.path().join("student/label_noise.json");
     let labels = std::fs::read(&noise).unwrap();
     std::fs::remove_file(&noise).unwrap();
     let test = folder.path().join("student/test.json");

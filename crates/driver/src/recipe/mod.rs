@@ -21,6 +21,7 @@ mod settings;
 mod several;
 mod single;
 mod table;
+mod training_section;
 mod whole;
 
 use std::{

@@ -1,23 +1,18 @@
 //! What the table of a network makes, with the fields that such a network can have.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, path::Path};
 
 use distill_datasets::Augment;
 use distill_models::Overrides;
-use distill_objective::TermConfig;
 use serde::Serialize;
 
 use super::{
     EnsembleSection, LearnsFrom, OptimizerSection, SpecialistSection, SpecialistsSection,
-    StageSection, table::Table,
+    StageSection,
+    table::Table,
+    training_section::{GivenSection, TrainingSection},
 };
-use crate::{
-    DriverError, Stage,
-    training::{EarlyStopping, ScheduleConfig},
-};
+use crate::{DriverError, Stage};
 
 /// A table of a recipe, by what it makes. Its values are not checked yet.
 #[derive(Debug)]
@@ -44,28 +39,6 @@ pub(super) struct ModelSection {
     pub(super) size: Option<usize>,
     pub(super) mean: Option<Vec<f32>>,
     pub(super) std: Option<Vec<f32>>,
-}
-
-/// How a network is trained, whatever it learns from.
-#[derive(Debug)]
-pub(super) struct TrainingSection {
-    pub(super) epochs: usize,
-    pub(super) objective: Option<Vec<TermConfig>>,
-    pub(super) train: Option<usize>,
-    pub(super) augment: Option<Vec<Augment>>,
-    pub(super) optimizer: OptimizerSection,
-    pub(super) schedule: ScheduleConfig,
-    pub(super) init: Option<GivenSection>,
-    pub(super) freeze_epochs: usize,
-    pub(super) early_stopping: Option<EarlyStopping>,
-}
-
-/// A file of trained weights.
-#[derive(Debug)]
-pub(super) struct GivenSection {
-    pub(super) weights: PathBuf,
-    pub(super) key: Option<String>,
-    pub(super) classes: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -163,51 +136,6 @@ impl ModelSection {
     }
 }
 
-impl TrainingSection {
-    fn of(section: &StageSection, table: Table<'_>) -> Result<Self, DriverError> {
-        let StageSection { epochs, objective, train, augment, optimizer, schedule, .. } =
-            section.clone();
-        let Some(epochs) = epochs else {
-            let or = if table.name == "student" { "" } else { " or `weights`" };
-            return Err(table.problem(format!("`{}` needs `epochs`{or}", table.name)));
-        };
-        let init = section.weights.as_deref().map(|weights| GivenSection::of(section, weights));
-        let beside = "to be left out: it counts beside `weights`";
-        if let (None, Some(class)) = (&init, section.classes.first()) {
-            return Err(table.refuse("classes", class, beside));
-        }
-        if let (None, Some(key)) = (&init, &section.weights_key) {
-            return Err(table.refuse("weights_key", key, beside));
-        }
-        let freeze_epochs = section.freeze_epochs.unwrap_or(0);
-        if init.is_none() && freeze_epochs > 0 {
-            return Err(table.refuse("freeze_epochs", freeze_epochs, beside));
-        }
-        if freeze_epochs >= epochs && freeze_epochs > 0 {
-            let expected = format!("below the {epochs} epochs");
-            return Err(table.refuse("freeze_epochs", freeze_epochs, &expected));
-        }
-        Ok(Self {
-            epochs,
-            objective,
-            train,
-            augment,
-            optimizer,
-            schedule,
-            init,
-            freeze_epochs,
-            early_stopping: early_stopping(section, table)?,
-        })
-    }
-}
-
-impl GivenSection {
-    fn of(section: &StageSection, weights: &Path) -> Self {
-        let StageSection { weights_key, classes, .. } = section.clone();
-        Self { weights: weights.to_owned(), key: weights_key, classes }
-    }
-}
-
 impl TrainedSection {
     /// The network of `[student]`.
     ///
@@ -283,25 +211,6 @@ impl PretrainedSection {
         let StageSection { optimizer, augment, .. } = section.clone();
         Ok(Self { model, given: GivenSection::of(section, weights), optimizer, augment })
     }
-}
-
-fn early_stopping(
-    section: &StageSection,
-    table: Table<'_>,
-) -> Result<Option<EarlyStopping>, DriverError> {
-    let stopping = match (section.patience, section.min_delta) {
-        (None, None) => return Ok(None),
-        (None, Some(min_delta)) => {
-            let expected = "to be left out: it counts beside `patience`";
-            return Err(table.refuse("min_delta", min_delta, expected));
-        }
-        (Some(patience), min_delta) => {
-            EarlyStopping { patience, min_delta: min_delta.unwrap_or(0.0) }
-        }
-    };
-    let checked = stopping.check();
-    checked.map_err(|(field, value, expected)| table.refuse(&field, value, expected))?;
-    Ok(Some(stopping))
 }
 
 /// How a specialist is trained.

@@ -10,10 +10,11 @@ use super::{
     SpecialistSection, StageObjective, Start, TrainingPlan,
     checks::{check_doubled, check_size},
     objective::label_terms,
-    section::{GivenSection, ModelSection, PretrainedSection, TrainedSection, TrainingSection},
+    section::{ModelSection, PretrainedSection, TrainedSection},
     table::Table,
+    training_section::{GivenSection, TrainingSection},
 };
-use crate::{DriverError, Stage};
+use crate::{DriverError, Stage, training::EarlyStopping};
 
 /// The student.
 ///
@@ -234,7 +235,7 @@ fn training(
         start: Start::Own,
         init: None,
         freeze_epochs: section.freeze_epochs,
-        early_stopping: section.early_stopping,
+        early_stopping: early_stopping(section, table)?,
         learns_from: LearnsFrom::Labels,
         objective,
         keep: BTreeSet::new(),
@@ -244,6 +245,22 @@ fn training(
         optimizer,
         schedule,
     })
+}
+
+/// When a training stops before its last epoch.
+fn early_stopping(
+    section: &TrainingSection,
+    table: Table<'_>,
+) -> Result<Option<EarlyStopping>, DriverError> {
+    let Some(patience) = section.patience else {
+        let expected = "to be left out: it counts beside `patience`";
+        let refuse = |min_delta: f64| table.refuse("min_delta", min_delta, expected);
+        return section.min_delta.map_or(Ok(None), |min_delta| Err(refuse(min_delta)));
+    };
+    let stopping = EarlyStopping { patience, min_delta: section.min_delta.unwrap_or(0.0) };
+    let checked = stopping.check();
+    checked.map_err(|(field, value, expected)| table.refuse(&field, value, expected))?;
+    Ok(Some(stopping))
 }
 
 fn check_peers(training: &TrainingPlan, table: Table<'_>) -> Result<(), DriverError> {

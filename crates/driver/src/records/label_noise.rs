@@ -1,4 +1,4 @@
-//! `label-noise.json`: training images whose label the teacher of a stage contradicts surely.
+//! `label_noise.json`: training images whose label the teacher of a stage contradicts surely.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{DriverError, store::read_json};
 
 /// Its name in a stage's folder.
-pub(crate) const LABEL_NOISE: &str = "label-noise.json";
+pub(crate) const LABEL_NOISE: &str = "label_noise.json";
 
 /// Training images whose label the teacher contradicts surely, in the first epoch, as the student saw them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
