@@ -31,6 +31,8 @@ pub struct Remark {
 pub enum Reason {
     /// The teacher is worse than the baseline on the test images.
     TeacherBelowBaseline,
+    /// The teacher is hardly more often right on training images than chance.
+    TeacherNearChance,
     /// The teacher is nearly always right and sure on training images.
     TeacherOverconfident,
     /// The soft targets are nearly the labels.
@@ -60,6 +62,8 @@ pub(crate) struct Findings {
 
 /// Mean probability of its class from which a teacher counts as overconfident on training images.
 const SURE: f64 = 0.99;
+/// As many times as often as chance a teacher has to be right on training images.
+const BEYOND_CHANCE: f64 = 1.5;
 /// Share of the largest entropy below which soft targets say little beside the labels.
 const LIKE_LABELS: f64 = 0.05;
 /// Share of the largest entropy above which no class stands out.
@@ -77,8 +81,7 @@ pub(crate) fn remarks(findings: &Findings) -> Vec<Remark> {
     if student > baseline && is_clear {
         return remarks;
     }
-    remarks.extend(findings.signal.iter().filter_map(overconfident));
-    remarks.extend(findings.signal.iter().filter_map(entropy));
+    remarks.extend(findings.signal.iter().flat_map(of_teacher));
     remarks.extend(findings.share.and_then(small_share));
     if !is_clear {
         remarks.push(Remark {
@@ -98,7 +101,7 @@ pub(crate) fn remarks(findings: &Findings) -> Vec<Remark> {
 
 /// What shows of a teacher alone, before any student is trained.
 pub(crate) fn of_teacher(signal: &TeacherSignal) -> Vec<Remark> {
-    overconfident(signal).into_iter().chain(entropy(signal)).collect()
+    [near_chance(signal), overconfident(signal), entropy(signal)].into_iter().flatten().collect()
 }
 
 impl Findings {
@@ -147,6 +150,22 @@ fn below_baseline(findings: &Findings) -> Option<Remark> {
         ),
         hint: "train the teacher for longer, take a larger one, or, where its weights were given, compare its mean, \
                std and resizing with those of its training (`distill evaluate`)"
+            .to_owned(),
+    })
+}
+
+fn near_chance(signal: &TeacherSignal) -> Option<Remark> {
+    let chance = (-signal.largest_entropy).exp();
+    (signal.top1 < BEYOND_CHANCE * chance).then(|| Remark {
+        reason: Reason::TeacherNearChance,
+        found: format!(
+            "the teacher is right on {} of {} training images, and chance on {}",
+            percent(signal.top1),
+            signal.images,
+            percent(chance)
+        ),
+        hint: "train the teacher for longer, or, where its weights were given, compare its classes (`classes` beside \
+               `weights`), mean, std and resizing with those of its training"
             .to_owned(),
     })
 }
@@ -262,6 +281,9 @@ mod tests {
         let sure = TeacherSignal { top1: 1.0, confidence: 0.998, entropy: 0.02, ..SIGNAL };
         let sure = Findings { signal: Some(sure), ..findings() };
         assert_eq!(reasons(&sure), [Reason::TeacherOverconfident, Reason::SoftTargetsLikeLabels]);
+        let luck = Findings { signal: Some(TeacherSignal { top1: 0.14, ..SIGNAL }), ..findings() };
+        assert_eq!(reasons(&luck), [Reason::TeacherNearChance]);
+        assert!(remarks(&luck)[0].found.contains("14.00 % of 500"), "{:?}", remarks(&luck));
         let flat =
             Findings { signal: Some(TeacherSignal { entropy: 2.3, ..SIGNAL }), ..findings() };
         assert_eq!(reasons(&flat), [Reason::SoftTargetsUniform]);

@@ -46,7 +46,11 @@ fn a_poor_teacher_is_named_in_the_report_and_beforehand() {
     ];
     let config = config(&folder.path().join("given"), Device::flex(), "flex", &given);
     let forecast = forecast(&config, &mut Silent, &AtomicBool::new(false)).unwrap();
-    assert_eq!(reasons(&forecast.remarks), [Reason::SoftTargetsUniform]);
+    assert!(
+        reasons(&forecast.remarks).contains(&Reason::SoftTargetsUniform),
+        "{:?}",
+        forecast.remarks
+    );
     let signal = forecast.teacher.unwrap();
     assert_eq!((signal.images, signal.temperature), (192, 50.0));
 }
