@@ -143,7 +143,7 @@ fn below_baseline(findings: &Findings) -> Option<Remark> {
     (teacher < baseline).then(|| Remark {
         reason: Reason::TeacherBelowBaseline,
         found: format!(
-            "the teacher gets {} of the test images right and the baseline {}: it is worse than the network that it \
+            "The teacher gets {} of the test images right and the baseline {}: it is worse than the network that it \
              teaches",
             percent(teacher),
             percent(baseline)
@@ -159,7 +159,7 @@ fn near_chance(signal: &TeacherSignal) -> Option<Remark> {
     (signal.top1 < BEYOND_CHANCE * chance).then(|| Remark {
         reason: Reason::TeacherNearChance,
         found: format!(
-            "the teacher is right on {} of {} training images, and chance on {}",
+            "The teacher is right on {} of {} training images, and chance on {}",
             percent(signal.top1),
             signal.images,
             percent(chance)
@@ -174,7 +174,7 @@ fn overconfident(signal: &TeacherSignal) -> Option<Remark> {
     (signal.confidence >= SURE && signal.top1 >= SURE).then(|| Remark {
         reason: Reason::TeacherOverconfident,
         found: format!(
-            "on {} training images the teacher is right on {} and gives its class a probability of {} on average: it \
+            "On {} training images the teacher is right on {} and gives its class a probability of {} on average: it \
              knows them by heart",
             signal.images,
             percent(signal.top1),
@@ -189,7 +189,7 @@ fn overconfident(signal: &TeacherSignal) -> Option<Remark> {
 fn entropy(signal: &TeacherSignal) -> Option<Remark> {
     let TeacherSignal { temperature, entropy, largest_entropy, .. } = *signal;
     let found = format!(
-        "at T = {temperature} the soft targets of the training images have an entropy of {entropy:.4} nats, of \
+        "At T = {temperature} the soft targets of the training images have an entropy of {entropy:.4} nats, of \
          {largest_entropy:.4} where all classes are as likely"
     );
     match entropy / largest_entropy {
@@ -211,7 +211,7 @@ fn small_share(share: f64) -> Option<Remark> {
     (share < SMALL_SHARE).then(|| Remark {
         reason: Reason::SmallGradientShare,
         found: format!(
-            "in the last epoch {} of the gradient norms came from the terms that look at the teacher",
+            "In the last epoch {} of the gradient norms came from the terms that look at the teacher",
             percent(share)
         ),
         hint: "a larger `weight` for these terms, or a smaller one for `cross-entropy`".to_owned(),
@@ -230,7 +230,7 @@ fn unexplained(findings: &Findings) -> Remark {
     Remark {
         reason: Reason::Unexplained,
         found: format!(
-            "none of the usual reasons shows: the teacher is {:.2} points above the baseline{entropy}",
+            "None of the usual reasons shows: the teacher is {:.2} points above the baseline{entropy}",
             100.0 * (teacher - baseline)
         ),
         hint: "more epochs for the student, which has two things to learn; another temperature and weights (`distill \

@@ -36,7 +36,14 @@ pub(crate) fn section(run: &Finished) -> Markup {
                 h3 { "What this run shows of the reasons" }
                 ul {
                     @for remark in &run.report.remarks {
-                        li { (remark.found) ". " strong { "Try: " } (remark.hint) "." }
+                        li {
+                            (remark.found) ". " strong { "Try: " }
+                            // What stands between backticks is code.
+                            @for (at, part) in remark.hint.split('`').enumerate() {
+                                @if at % 2 == 1 { code { (part) } } @else { (part) }
+                            }
+                            "."
+                        }
                     }
                 }
             }
