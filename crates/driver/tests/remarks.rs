@@ -18,7 +18,13 @@ fn reasons(remarks: &[Remark]) -> Vec<Reason> {
 fn a_poor_teacher_is_named_in_the_report_and_beforehand() {
     let folder = tempfile::tempdir().unwrap();
     let make = |out: &str, more: &[&str]| -> Report {
-        let common = ["student.epochs=6", "objective.0.temperature=50", "objective.1.weight=0.01"];
+        let common = [
+            "data.train=1500",
+            "student.epochs=5",
+            "student.blocks=[[8], [16]]",
+            "objective.0.temperature=50",
+            "objective.1.weight=0.01",
+        ];
         let settings: Vec<&str> = common.into_iter().chain(more.iter().copied()).collect();
         let config = config(&folder.path().join(out), Device::flex(), "flex", &settings);
         run(&config, &mut Silent, &AtomicBool::new(false)).unwrap()

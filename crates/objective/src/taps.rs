@@ -51,15 +51,19 @@ impl From<Tensor<4>> for FeatureValues {
 impl From<Tensor<3>> for FeatureValues {
     fn from(sequence: Tensor<3>) -> Self {
         let [batch, places, width] = sequence.dims();
-        let values = sequence.swap_dims(1, 2).reshape([batch, width, 1, places]);
+        let shape = [batch, width, 1, places];
+        // Burn reshapes no tensor without numbers; a loss refuses it by its shape.
+        let values = match shape.contains(&0) {
+            true => Tensor::zeros(shape, (&sequence.device(), sequence.dtype())),
+            false => sequence.swap_dims(1, 2).reshape(shape),
+        };
         Self { values, is_grid: false }
     }
 }
 
 impl From<Tensor<2>> for FeatureValues {
     fn from(vectors: Tensor<2>) -> Self {
-        let [batch, width] = vectors.dims();
-        vectors.reshape([batch, width, 1, 1]).into()
+        vectors.unsqueeze_dims::<4>(&[2, 3]).into()
     }
 }
 
