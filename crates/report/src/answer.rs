@@ -4,7 +4,7 @@ use distill_driver::Over;
 use maud::{Markup, html};
 
 use crate::{
-    figures::{beside, duration, percent, points, points_lost, thousands},
+    figures::{duration, percent, points, points_lost, sizes, thousands},
     finished::Finished,
 };
 
@@ -24,10 +24,9 @@ pub(crate) fn section(run: &Finished) -> Markup {
                     "Distillation closes " (format!("{:.0} %", 100.0 * gain / gap))
                     " of the way from the baseline to it. "
                 }
-                "Of size and time: " (beside(student.parameters, teacher.parameters, "parameters")) ", "
-                (beside(student.macs, teacher.macs, "multiply–accumulates"))
+                (sizes([student.parameters, student.macs], [teacher.parameters, teacher.macs]))
                 @if let Some((teacher, student)) = faster {
-                    ", and the teacher takes " (duration(teacher.median)) " for an image where the student takes "
+                    ". The teacher takes " (duration(teacher.median)) " for an image where the student takes "
                     (duration(student.median)) " (" (run.record.backend) ", one image at a time)"
                 }
                 "."

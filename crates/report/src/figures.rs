@@ -70,18 +70,26 @@ pub(crate) fn times(larger: f64, smaller: f64) -> String {
     if ratio >= 100.0 { format!("{ratio:.0}×") } else { format!("{ratio:.1}×") }
 }
 
-/// The student's number of something beside the teacher's, the larger one in front.
-pub(crate) fn beside(student: u64, teacher: u64, of: &str) -> String {
-    let (student_has, teacher_has) = (student as f64, teacher as f64);
-    match student.cmp(&teacher) {
-        Ordering::Less => {
-            format!("the teacher has {} the student's {of}", times(teacher_has, student_has))
-        }
-        Ordering::Equal => format!("the student has as many {of} as the teacher"),
-        Ordering::Greater => {
-            format!("the student has {} the teacher's {of}", times(student_has, teacher_has))
-        }
-    }
+/// `[parameters, multiply–accumulates]` of student and teacher as a sentence without its full stop, the larger one in front.
+pub(crate) fn sizes(student: [u64; 2], teacher: [u64; 2]) -> String {
+    let [parameters, macs] = [0, 1].map(|at| student[at].cmp(&teacher[at]));
+    let ratio = |at: usize| {
+        let (one, other) = (student[at], teacher[at]);
+        times(one.max(other) as f64, one.min(other) as f64)
+    };
+    let clause = |at: usize, order: Ordering, of: &str| match order {
+        Ordering::Less => format!("the teacher has {} the student's {of}", ratio(at)),
+        Ordering::Equal => format!("both have as many {of}"),
+        Ordering::Greater => format!("the student has {} the teacher's {of}", ratio(at)),
+    };
+    let first = clause(0, parameters, "parameters");
+    let mut text = match macs {
+        _ if macs != parameters => format!("{first}, {}", clause(1, macs, "multiply–accumulates")),
+        Ordering::Equal => format!("{first} and multiply–accumulates"),
+        _ => format!("{first} and {} its multiply–accumulates", ratio(1)),
+    };
+    text[..1].make_ascii_uppercase();
+    text
 }
 
 #[cfg(test)]
@@ -96,9 +104,34 @@ mod tests {
         let durations = [5e-5, 0.0042, 1.25, 61.0, 7260.0].map(duration);
         assert_eq!(durations, ["50 µs", "4.20 ms", "1.2 s", "1 min 1 s", "2 h 1 min"]);
         assert_eq!(points_lost(-0.0051), "0.51");
-        assert_eq!(beside(10, 337, "parameters"), "the teacher has 33.7× the student's parameters");
-        assert_eq!(beside(98, 10, "parameters"), "the student has 9.8× the teacher's parameters");
-        assert_eq!(beside(5, 5, "layers"), "the student has as many layers as the teacher");
+        let macs = "multiply–accumulates";
+        for (student, teacher, words) in [
+            (
+                [10, 20],
+                [337, 50],
+                format!("The teacher has 33.7× the student's parameters and 2.5× its {macs}"),
+            ),
+            (
+                [98, 40],
+                [10, 20],
+                format!("The student has 9.8× the teacher's parameters and 2.0× its {macs}"),
+            ),
+            ([5, 5], [5, 5], format!("Both have as many parameters and {macs}")),
+            (
+                [5, 20],
+                [5, 40],
+                format!("Both have as many parameters, the teacher has 2.0× the student's {macs}"),
+            ),
+            (
+                [20, 20],
+                [5, 40],
+                format!(
+                    "The student has 4.0× the teacher's parameters, the teacher has 2.0× the student's {macs}"
+                ),
+            ),
+        ] {
+            assert_eq!(sizes(student, teacher), words);
+        }
         assert_eq!([times(337.0, 10.0), times(1e6, 10.0)], ["33.7×", "100000×"]);
     }
 }
