@@ -10,7 +10,7 @@ use crate::{
     training::{OneSample, norm_of_one_place, taps},
 };
 
-/// Checks the networks of all stages that train one, with their peers and regressors. How many samples a specialist
+/// Checks the networks of all stages that train one, with their peers and connectors. How many samples a specialist
 /// has shows when its generalist is there; what is known of its batches is checked.
 pub(super) fn check_norms(pipeline: &Pipeline<'_>) -> Result<(), DriverError> {
     let recipe = &pipeline.config.recipe;
@@ -25,10 +25,10 @@ pub(super) fn check_norms(pipeline: &Pipeline<'_>) -> Result<(), DriverError> {
         let graph = single.architecture.graph(&pipeline.signature(stage))?;
         let norm = match norm_of_one_place(&graph) {
             Some(norm) => format!("the batch norm `{norm}` of `{}`", single.model),
-            None if regressor_of_one_place(pipeline, stage, &graph)? => {
-                "the batch norm of the term `hint`".to_owned()
-            }
-            None => continue,
+            None => match connector_of_one_place(pipeline, stage, &graph)? {
+                Some(term) => format!("the batch norm of the term `{term}`"),
+                None => continue,
+            },
         };
         let [field, expected, way_out] = one.words();
         let value = match one {
@@ -54,30 +54,39 @@ fn one_sample(pipeline: &Pipeline<'_>, stage: Stage, training: &TrainingPlan) ->
     OneSample::of(samples, batch, parts)
 }
 
-/// Whether a regressor of the objective, which ends in a batch norm, gives maps of one place: those of the teacher.
-fn regressor_of_one_place(
+/// The first term of the objective whose connectors have a batch norm over maps of one place.
+fn connector_of_one_place(
     pipeline: &Pipeline<'_>,
     stage: Stage,
     graph: &Graph,
-) -> Result<bool, DriverError> {
+) -> Result<Option<&'static str>, DriverError> {
     let recipe = &pipeline.config.recipe;
     let teacher = recipe.learns_from(stage);
     let Some((teacher, of)) = teacher.and_then(|of| Some((recipe.single(of.stage)?, of))) else {
-        return Ok(false);
+        return Ok(None);
     };
-    let places = taps(&teacher.architecture.graph(&pipeline.signature(of.stage))?);
+    let theirs = taps(&teacher.architecture.graph(&pipeline.signature(of.stage))?);
+    let ours = taps(graph);
     for term in &pipeline.training(stage).objective.terms {
-        if !matches!(term, TermConfig::Hint(_)) || term.weight().is_zero() {
+        // A hint's regressor gives maps of the teacher's size, the others norm the student's maps.
+        let (name, is_ours) = match term {
+            TermConfig::Hint(_) => ("hint", false),
+            TermConfig::Overhaul(_) => ("overhaul", true),
+            TermConfig::Review(_) => ("review", true),
+            _ => continue,
+        };
+        if term.weight().is_zero() {
             continue;
         }
         let refuse = |error| DriverError::objective(&recipe.file, &error);
-        let mut hint = Objective::new(std::slice::from_ref(term)).map_err(refuse)?;
-        hint.resolve(&taps(graph), &places).map_err(refuse)?;
-        let [_, names] = hint.taps();
-        let mut compared = places.iter().filter(|tap| names.contains(&tap.name.as_str()));
+        let mut own = Objective::new(std::slice::from_ref(term)).map_err(refuse)?;
+        own.resolve(&ours, &theirs).map_err(refuse)?;
+        let [of_ours, of_theirs] = own.taps();
+        let (all, names) = if is_ours { (&ours, of_ours) } else { (&theirs, of_theirs) };
+        let mut compared = all.iter().filter(|tap| names.contains(&tap.name.as_str()));
         if compared.any(|tap| tap.places == 1) {
-            return Ok(true);
+            return Ok(Some(name));
         }
     }
-    Ok(false)
+    Ok(None)
 }
