@@ -70,14 +70,19 @@ fn steps_of_one_sample_are_refused_with_field_layer_and_way_out() {
 }
 
 #[test]
-fn a_regressor_of_one_place_is_refused_too() {
-    let error = refusal(&[
-        "teacher.size=4",
-        "student.size=8",
-        r#"objective=[{term="hint", taps=[["block2", "block2"]]}, {term="cross-entropy"}]"#,
-        "student.optimizer.batch=1",
-    ]);
-    assert!(error.contains("the batch norm of the term `hint`"), "{error}");
+fn connectors_of_one_place_are_refused_too() {
+    for (term, sizes) in [
+        ("hint", ["teacher.size=4", "student.size=8"]),
+        ("overhaul", ["teacher.size=4", "student.size=4"]),
+        ("review", ["teacher.size=4", "student.size=4"]),
+    ] {
+        let taps = r#"taps=[["block2", "block2"]]"#;
+        let objective =
+            format!(r#"objective=[{{term="{term}", {taps}}}, {{term="cross-entropy"}}]"#);
+        let [teacher, student] = sizes;
+        let error = refusal(&[teacher, student, &objective, "student.optimizer.batch=1"]);
+        assert!(error.contains(&format!("the batch norm of the term `{term}`")), "{error}");
+    }
     // The deepest level of a review is averaged over the map, whatever the size of the map.
     let error = refusal(&[
         r#"objective=[{term="review"}, {term="cross-entropy"}]"#,

@@ -10,7 +10,7 @@ use crate::{
     training::{OneSample, norm_of_one_place, norm_of_one_value},
 };
 
-/// Checks the networks of all stages that train one, with their peers and regressors. How many samples a specialist
+/// Checks the networks of all stages that train one, with their peers and connectors. How many samples a specialist
 /// has shows when its generalist is there; what is known of its batches is checked.
 pub(super) fn check_norms(pipeline: &Pipeline<'_>) -> Result<(), DriverError> {
     let recipe = &pipeline.config.recipe;
