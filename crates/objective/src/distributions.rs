@@ -210,6 +210,13 @@ fn deviation(scaled: Tensor<2>) -> Tensor<2> {
     value + change(log_p) * p
 }
 
+/// Logits that are never below what counts as no probability: a class may be at −∞, or at the lowest number of its
+/// type. What is not a number stays so.
+pub(crate) fn bounded(logits: Tensor<2>) -> Tensor<2> {
+    let nothing = logits.clone().lower_elem(NOTHING);
+    logits.mask_fill(nothing, NOTHING)
+}
+
 /// Which of the `classes` are among those of a row, `[batch, k]` to `[batch, classes]`.
 pub(crate) fn one_of(of_rows: &Tensor<2, Int>, classes: usize) -> Tensor<2, Bool> {
     let ([batch, count], device) = (of_rows.dims(), of_rows.device());

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Bool, DType, Device, FloatDType, Int, Tensor};
 
-use crate::{Contrast, Features, SignalError, TapShape, softened::bounded};
+use crate::{Contrast, Features, SignalError, TapShape, distributions::bounded};
 
 /// What a loss may look at for one batch.
 ///

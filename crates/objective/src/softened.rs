@@ -4,7 +4,7 @@ use burn::tensor::{Tensor, activation::log_softmax};
 
 use crate::{
     ConfigError, Schedule, SignalError, Signals,
-    distributions::{NOTHING, Softened},
+    distributions::{NOTHING, Softened, bounded},
     range::in_range,
 };
 
@@ -47,13 +47,6 @@ pub fn standardise(logits: Tensor<2>) -> Tensor<2> {
     let variance = centred.clone().powi_scalar(2).sum_dim(1) / (classes - 1.0).clamp_min(1.0);
     let smallest = scale.powi_scalar(-2) * 1e-14;
     (centred / (variance + smallest).sqrt()).mask_fill(nothing, NOTHING)
-}
-
-/// Logits that are never below what counts as no probability: a class may be at −∞, or at the lowest number of its
-/// type. What is not a number stays so.
-pub(crate) fn bounded(logits: Tensor<2>) -> Tensor<2> {
-    let nothing = logits.clone().lower_elem(NOTHING);
-    logits.mask_fill(nothing, NOTHING)
 }
 
 /// How a term softens the outputs of both networks.
