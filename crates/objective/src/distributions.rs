@@ -7,6 +7,7 @@
 
 use burn::tensor::{Bool, IndexingUpdateOp, Int, Tensor, activation::log_softmax};
 
+use self::Side::{Constant, Learnt};
 use crate::series::{NEAR, change, exp_m1, exp_remainder};
 
 /// Log of a probability that is none: far below every logit that can be softened, and finite, so that differences
@@ -28,12 +29,11 @@ impl Softened {
         let (ours, theirs) = (student.clone().detach(), teacher.clone().detach());
         let apart = theirs.clone() - ours.clone();
         let largest = ours.clone().max_dim(1);
-        let (their_largest, likeliest) = theirs.clone().max_dim_with_indices(1);
+        let (their_largest, likeliest) = theirs.max_dim_with_indices(1);
         // What the shifts add to the difference, exact where both networks have one likeliest class.
         let shift = apart.clone().gather(1, likeliest.clone());
-        let shift = shift - (largest.clone() - ours.clone().gather(1, likeliest));
-        let nothing = ours.max_pair(theirs).lower_equal_elem(NOTHING);
-        let excess = ((apart - shift) / temperature).mask_fill(nothing, 0.0);
+        let shift = shift - (largest.clone() - ours.gather(1, likeliest));
+        let excess = (apart - shift) / temperature;
         // The gradient of a division by a number is in single precision.
         let per_temperature = temperature.recip();
         Self {
@@ -105,7 +105,8 @@ impl Softened {
     /// Probabilities of student and teacher minus 1/classes, and the teacher's minus the student's without a gradient,
     /// `[batch, classes]` each.
     pub(crate) fn deviations(self) -> [Tensor<2>; 3] {
-        let apart = self.clone().distributions().probabilities_apart();
+        let Distributions { student, teacher, gap } = self.clone().distributions();
+        let apart = probabilities_apart(teacher, student, gap);
         [deviation(self.student), deviation(self.teacher), apart]
     }
 }
@@ -122,12 +123,12 @@ pub(crate) struct Distributions {
 impl Distributions {
     /// `KL(p_t‖p_s)` of each row, `[batch, 1]`.
     pub(crate) fn kl(self) -> Tensor<2> {
-        divergence(self.teacher, self.student, self.gap)
+        divergence(Constant(self.teacher), Learnt(self.student), self.gap)
     }
 
     /// `KL(p_s‖p_t)` of each row, `[batch, 1]`.
     pub(crate) fn reverse_kl(self) -> Tensor<2> {
-        divergence(self.student, self.teacher, -self.gap)
+        divergence(Learnt(self.student), Constant(self.teacher), -self.gap)
     }
 
     /// `−Σ_c p_t log p_s` of each row, `[batch, 1]`.
@@ -136,12 +137,6 @@ impl Distributions {
         let value = -(self.teacher.clone().exp() * log_q).sum_dim(1).detach();
         // They differ by the teacher's entropy, which is constant, and the divergence's gradient does not cancel.
         value + change(self.kl())
-    }
-
-    /// p_t − p_s, without a gradient.
-    fn probabilities_apart(self) -> Tensor<2> {
-        let Parts { difference, .. } = Parts::new(&self.teacher, &self.student, &self.gap);
-        -difference
     }
 
     /// `KL(p_t‖m)` of each row for m = `share`·p_t + (1 − `share`)·p_s, `[batch, 1]`.
@@ -155,37 +150,46 @@ impl Distributions {
     }
 }
 
-/// Parts of a divergence for each class, without a gradient.
-struct Parts {
-    /// `p·(e^−d − 1 + d)`.
-    value: Tensor<2>,
-    /// `p·d`.
-    slope: Tensor<2>,
-    /// `q − p`.
-    difference: Tensor<2>,
+/// A log distribution, of which a gradient is wanted or not.
+enum Side {
+    Learnt(Tensor<2>),
+    Constant(Tensor<2>),
 }
 
-impl Parts {
-    /// Of log p, log q and the difference d between them.
-    fn new(log_p: &Tensor<2>, log_q: &Tensor<2>, gap: &Tensor<2>) -> Self {
-        let [p, q] = [log_p, log_q].map(|log| log.clone().detach().exp());
-        let (remainder, slope) = (exp_remainder(gap.clone()), p.clone() * gap.clone());
-        let far = gap.clone().abs().greater_elem(NEAR);
-        let plain = q - p.clone();
-        let value = p.clone() * remainder.clone();
-        let difference = p * (remainder - gap.clone());
-        Self {
-            value: value.mask_where(far.clone(), plain.clone() + slope.clone()),
-            slope,
-            difference: difference.mask_where(far, plain),
+impl Side {
+    fn probabilities(&self) -> Tensor<2> {
+        let (Learnt(log) | Constant(log)) = self;
+        log.clone().detach().exp()
+    }
+
+    /// `value` with the gradient `slope` with respect to it.
+    fn with_slope(self, value: Tensor<2>, slope: impl FnOnce() -> Tensor<2>) -> Tensor<2> {
+        match self {
+            Learnt(log) => value + change(log) * slope(),
+            Constant(_) => value,
         }
     }
 }
 
 /// `Σ_c p (log p − log q)` of each row, `[batch, classes]` to `[batch, 1]`; `gap` is log p − log q.
-fn divergence(log_p: Tensor<2>, log_q: Tensor<2>, gap: Tensor<2>) -> Tensor<2> {
-    let Parts { value, slope, difference } = Parts::new(&log_p, &log_q, &gap);
-    (value + change(log_p) * slope + change(log_q) * difference).sum_dim(1)
+fn divergence(log_p: Side, log_q: Side, gap: Tensor<2>) -> Tensor<2> {
+    let (p, q) = (log_p.probabilities(), log_q.probabilities());
+    let (remainder, slope) = (exp_remainder(gap.clone()), p.clone() * gap.clone());
+    let far = gap.clone().abs().greater_elem(NEAR);
+    let apart = q - p.clone();
+    let value =
+        (p.clone() * remainder.clone()).mask_where(far.clone(), apart.clone() + slope.clone());
+    let value = log_p.with_slope(value, || slope);
+    let value = log_q.with_slope(value, || (p * (remainder - gap)).mask_where(far, apart));
+    value.sum_dim(1)
+}
+
+/// `p − q` of log distributions, of which `gap` is the difference, without a gradient.
+fn probabilities_apart(log_p: Tensor<2>, log_q: Tensor<2>, gap: Tensor<2>) -> Tensor<2> {
+    let [p, q] = [log_p, log_q].map(|log| log.detach().exp());
+    let far = gap.clone().abs().greater_elem(NEAR);
+    let near = p.clone() * (gap.clone() - exp_remainder(gap));
+    near.mask_where(far, p - q)
 }
 
 /// `KL(p‖m)` of each row for m = `share`·p + (1 − `share`)·q; `gap` is log p − log q.
@@ -194,7 +198,7 @@ fn to_mixture(log_p: Tensor<2>, log_q: Tensor<2>, gap: Tensor<2>, share: f64) ->
     let plain = log_p.clone().detach() - mixture.clone().detach();
     let near = gap.clone().abs().lower_equal_elem(NEAR);
     let exact = -(exp_m1(-gap) * (1.0 - share)).log1p();
-    divergence(log_p, mixture, plain.mask_where(near, exact))
+    divergence(Learnt(log_p), Learnt(mixture), plain.mask_where(near, exact))
 }
 
 /// Probabilities of scaled logits, the largest of which is 0, minus 1/classes.

@@ -78,11 +78,10 @@ impl Term for Attention {
 
 /// Attention of norm 1, `[batch, height · width]`.
 fn attention(map: Tensor<4>, power: f64) -> Tensor<2> {
-    // Of norm 1 at any scale; the highest power of larger numbers leaves single precision.
-    let map = all_in_range(map, 1e4);
     let strength = match power {
         2.0 => map.powi_scalar(2),
-        power => map.abs().powf_scalar(power),
+        // Of norm 1 at any scale; the highest power of larger numbers leaves single precision.
+        power => all_in_range(map, 1e4).abs().powf_scalar(power),
     };
     unit(flat(strength.mean_dim(1)), 1)
 }
