@@ -253,7 +253,7 @@ mod tests {
         confidence: 0.95,
         temperature: 4.0,
         entropy: 1.2,
-        largest_entropy: 2.302_585,
+        largest_entropy: std::f64::consts::LN_10,
     };
 
     fn findings() -> Findings {
