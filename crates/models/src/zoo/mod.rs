@@ -1,5 +1,6 @@
 //! Networks by name: one architecture, one file.
 
+mod densenet;
 mod efficientnet_lite;
 mod mlp;
 mod mobilenet_v2;
@@ -17,6 +18,7 @@ use burn::tensor::Device;
 use rand_core::RngCore;
 use serde::{Deserialize, Serialize};
 
+pub use densenet::DenseNetConfig;
 pub use efficientnet_lite::EfficientNetLiteConfig;
 pub use mlp::MlpConfig;
 pub use mobilenet_v2::{MobileNetV2Config, MobileNetV2Layout};
@@ -73,6 +75,8 @@ families! {
     ResNet(ResNetConfig),
     /// Wide residual, [`WideResNetConfig`].
     WideResNet(WideResNetConfig),
+    /// Densely connected, [`DenseNetConfig`].
+    DenseNet(DenseNetConfig),
     /// Inverted residuals, [`MobileNetV2Config`].
     MobileNetV2(MobileNetV2Config),
     /// Inverted residuals padded unevenly, [`EfficientNetLiteConfig`].

@@ -1,8 +1,9 @@
 //! The names.
 
 use super::{
-    Architecture, EfficientNetLiteConfig, MlpConfig, MobileNetV2Config, ResNetCifarConfig,
-    ResNetConfig, ShuffleNetV1Config, ShuffleNetV2Config, VggConfig, WideResNetConfig,
+    Architecture, DenseNetConfig, EfficientNetLiteConfig, MlpConfig, MobileNetV2Config,
+    ResNetCifarConfig, ResNetConfig, ShuffleNetV1Config, ShuffleNetV2Config, VggConfig,
+    WideResNetConfig,
 };
 use crate::{ModelError, Signature};
 
@@ -76,6 +77,9 @@ pub const MODELS: &[ModelInfo] = &[
     model("resnet50-cifar", "torchvision's with a 3x3 stem, kuangliu", CIFAR10, || {
         wide_cifar_resnet(50)
     }),
+    model("densenet121", "torchvision, for ImageNet", IMAGENET, || densenet(121)),
+    model("densenet169", "torchvision, for ImageNet", IMAGENET, || densenet(169)),
+    model("densenet201", "torchvision, for ImageNet", IMAGENET, || densenet(201)),
     model("mobilenet-v2", "torchvision, for ImageNet", IMAGENET, || {
         Architecture::MobileNetV2(MobileNetV2Config::torchvision())
     }),
@@ -118,6 +122,10 @@ fn cifar_resnet(depth: usize) -> Architecture {
 
 fn resnet(depth: usize) -> Architecture {
     Architecture::ResNet(ResNetConfig::of_depth(depth))
+}
+
+fn densenet(depth: usize) -> Architecture {
+    Architecture::DenseNet(DenseNetConfig::of_depth(depth))
 }
 
 fn wide_cifar_resnet(depth: usize) -> Architecture {

@@ -356,6 +356,8 @@ MODELS = [
     ("resnet50", [3, 64], 1000, lambda: torchvision.models.resnet50()),
     ("resnet18-cifar", [3, 32], 10, lambda: with_cifar_stem(torchvision.models.resnet18(num_classes=10))),
     ("resnet50-cifar", [3, 32], 10, lambda: with_cifar_stem(torchvision.models.resnet50(num_classes=10))),
+    ("densenet121", [3, 64], 1000, lambda: torchvision.models.densenet121()),
+    ("densenet201", [3, 64], 1000, lambda: torchvision.models.densenet201()),
     ("mobilenet-v2", [3, 64], 1000, lambda: torchvision.models.mobilenet_v2()),
     ("efficientnet-lite0", [3, 64], 1000, lambda: of_timm("tf_efficientnet_lite0")),
     ("efficientnet-lite2", [3, 75], 1000, lambda: of_timm("tf_efficientnet_lite2")),
