@@ -25,7 +25,7 @@ pub use norm::{BatchStatNorm, Norm, NormKind};
 pub use rand_core;
 pub use recompute::Checkpointed;
 pub use zoo::{
-    Architecture, EfficientNetLiteConfig, MODELS, MlpConfig, MobileNetV2Config, MobileNetV2Layout,
-    ModelInfo, Overrides, ResNetCifarConfig, ResNetConfig, ResNetStem, Shortcut,
+    Architecture, DenseNetConfig, EfficientNetLiteConfig, MODELS, MlpConfig, MobileNetV2Config,
+    MobileNetV2Layout, ModelInfo, Overrides, ResNetCifarConfig, ResNetConfig, ResNetStem, Shortcut,
     ShuffleNetV1Config, ShuffleNetV2Config, VggConfig, VggLayout, WideResNetConfig,
 };
