@@ -55,7 +55,7 @@ fn a_run_prints_a_table_and_its_student_can_be_used() {
     let image = image.to_str().unwrap();
     let predicted = stdout(&distill(&["predict", &weights, image, "--json", "--top", "2"]));
     let predicted: serde_json::Value = serde_json::from_str(&predicted).unwrap();
-    assert_eq!(predicted["predictions"][0]["classes"].as_array().unwrap().len(), 2);
+    assert_eq!(predicted[0]["classes"].as_array().unwrap().len(), 2);
     assert!(stdout(&distill(&["predict", &weights, image])).contains("seven.png: "));
 
     // Every file of the student answers like it.

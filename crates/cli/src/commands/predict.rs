@@ -20,20 +20,14 @@ use super::{
 };
 use crate::{arguments::PredictArguments, output};
 
-/// `predict`.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Predictions {
-    /// Version of this layout: 1.
-    schema: u32,
-    /// Each image that could be read, in the order of the command line.
-    predictions: Vec<Prediction>,
-    /// What is wrong with each image that could not; the exit code is 2 where there are some.
-    unreadable: Vec<String>,
-}
+/// `predict`: each image that could be read, in the order of the command line.
+pub(super) type Predictions = Vec<Prediction>;
 
 /// Likeliest classes of one image.
 #[derive(Debug, Serialize, JsonSchema)]
-struct Prediction {
+pub(super) struct Prediction {
+    /// Version of this layout: 1.
+    schema: u32,
     /// The file.
     image: String,
     /// The likeliest first.
@@ -51,7 +45,7 @@ struct Candidate {
 pub(crate) fn execute(arguments: &PredictArguments) -> anyhow::Result<()> {
     let (_, device) = distill_backends::choose(arguments.device.backend.as_deref())?;
     let Network { classifier, transform, classes } = network(arguments, &device)?;
-    let mut predictions = Vec::new();
+    let mut predictions = Predictions::new();
     let mut unreadable = Vec::new();
     for path in files(&arguments.files)? {
         let pixels = match read_image(&path, &transform) {
@@ -73,20 +67,19 @@ pub(crate) fn execute(arguments: &PredictArguments) -> anyhow::Result<()> {
             probability: log_p.exp(),
         });
         let image = path.display().to_string();
-        predictions.push(Prediction { image, classes: likeliest.collect() });
+        predictions.push(Prediction { schema: SCHEMA, image, classes: likeliest.collect() });
     }
     // What could be read is not lost with what could not.
-    let said = Predictions { schema: SCHEMA, predictions, unreadable };
     match arguments.json {
-        true if !said.predictions.is_empty() || said.unreadable.is_empty() => print_json(&said)?,
+        true if !predictions.is_empty() || unreadable.is_empty() => print_json(&predictions)?,
         true => {}
-        false => said.predictions.iter().for_each(print),
+        false => predictions.iter().for_each(print),
     }
-    if said.unreadable.is_empty() {
+    if unreadable.is_empty() {
         return Ok(());
     }
-    let file = format!("{} of the images", said.unreadable.len());
-    Err(DriverError::Recipe { file, problem: said.unreadable.join("\n") }.into())
+    let file = format!("{} of the images", unreadable.len());
+    Err(DriverError::Recipe { file, problem: unreadable.join("\n") }.into())
 }
 
 /// The files that are named, and the images in the folders that are.
