@@ -136,6 +136,8 @@ fn a_run_prints_a_table_and_its_student_can_be_used() {
     let broken = folder.path().join("broken.png");
     assert!(refused(&["predict", &weights, broken.to_str().unwrap()]).contains("does not decode"));
     assert!(refused(&["predict", &weights, "none.png"]).contains("none.png"));
+    let logits = refused(&["evaluate", &weights, "--logits", &weights]);
+    assert!(logits.contains("it is read as the network"), "{logits}");
     let card = format!("{out}/export/model.json");
     let good = fs::read_to_string(&card).unwrap();
     for (from, to, expected) in [

@@ -125,6 +125,9 @@ pub enum DriverError {
         /// The stage that was running.
         stage: &'static str,
     },
+    /// The user stopped a rehearsal, which keeps nothing.
+    #[error("interrupted while the stages were rehearsed; nothing was to be saved")]
+    RehearsalInterrupted,
 }
 
 impl DriverError {
@@ -132,7 +135,7 @@ impl DriverError {
     /// interruption, 1 for the rest.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Interrupted { .. } => 130,
+            Self::Interrupted { .. } | Self::RehearsalInterrupted => 130,
             Self::NonFinite { .. }
             | Self::TeacherOutput { .. }
             | Self::Signals(_)

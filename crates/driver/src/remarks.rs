@@ -6,7 +6,7 @@ use distill_objective::TermConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    DriverError, Stage,
+    Stage,
     evaluation::TeacherSignal,
     evidence::Evidence,
     metrics::{self, EpochRecord, Line},
@@ -54,6 +54,8 @@ pub(crate) struct Findings {
     pub(crate) top1: [f64; 3],
     /// Test images that the student alone gets right, and the baseline alone.
     pub(crate) changed: [usize; 2],
+    /// Test images.
+    pub(crate) test: usize,
     /// The teacher on training images.
     pub(crate) signal: Option<TeacherSignal>,
     /// Share of the gradient norms in the last epoch of the terms that look at the teacher.
@@ -110,15 +112,18 @@ impl Findings {
         run: &Path,
         top1: [f64; 3],
         changed: [usize; 2],
+        test: usize,
         objective: &[TermConfig],
-    ) -> Result<Self, DriverError> {
-        let signal = Evidence::of_run(run)?.and_then(|evidence| evidence.training);
-        let lines = metrics::of_run(run, Stage::Student)?;
+    ) -> Self {
+        // What is damaged gives no reason; those who show it say so.
+        let evidence = Evidence::of_run(run).ok().flatten();
+        let signal = evidence.and_then(|evidence| evidence.training);
+        let lines = metrics::of_run(run, Stage::Student).unwrap_or_default();
         let last = lines.iter().rev().find_map(|line| match line {
             Line::Epoch(epoch) => Some(epoch),
             _ => None,
         });
-        Ok(Self { top1, changed, signal, share: last.and_then(|last| share(last, objective)) })
+        Self { top1, changed, test, signal, share: last.and_then(|last| share(last, objective)) }
     }
 }
 
@@ -140,12 +145,17 @@ fn share(epoch: &EpochRecord, objective: &[TermConfig]) -> Option<f64> {
 
 fn below_baseline(findings: &Findings) -> Option<Remark> {
     let [teacher, baseline, _] = findings.top1;
+    // 95 % of the normal approximation of two shares of the same number of images.
+    let variance = |share: f64| share * (1.0 - share) / findings.test.max(1) as f64;
+    let within_chance = 1.96 * (variance(teacher) + variance(baseline)).sqrt();
+    let worse = if baseline - teacher > within_chance { "worse" } else { "no better" };
     (teacher < baseline).then(|| Remark {
         reason: Reason::TeacherBelowBaseline,
         found: format!(
-            "The teacher gets {} of the test images right and the baseline {}: it is worse than the network that it \
+            "The teacher gets {} of the {} test images right and the baseline {}: it is {worse} than the network that it \
              teaches",
             percent(teacher),
+            findings.test,
             percent(baseline)
         ),
         hint: "train the teacher for longer, take a larger one, or, where its weights were given, compare its mean, \
@@ -201,7 +211,10 @@ fn entropy(signal: &TeacherSignal) -> Option<Remark> {
         share if share > UNIFORM => Some(Remark {
             reason: Reason::SoftTargetsUniform,
             found: format!("{found}: hardly any class stands out"),
-            hint: "a lower `temperature`".to_owned(),
+            hint: match signal.own_entropy / largest_entropy {
+                ..=UNIFORM => "a lower `temperature`".to_owned(),
+                _ => "train the teacher for longer: at T = 1 it is no surer".to_owned(),
+            },
         }),
         _ => None,
     }
@@ -253,6 +266,7 @@ mod tests {
         confidence: 0.95,
         temperature: 4.0,
         entropy: 1.2,
+        own_entropy: 0.4,
         largest_entropy: std::f64::consts::LN_10,
     };
 
@@ -260,6 +274,7 @@ mod tests {
         Findings {
             top1: [0.9, 0.85, 0.82],
             changed: [10, 60],
+            test: 1000,
             signal: Some(SIGNAL),
             share: Some(0.7),
         }
@@ -310,6 +325,15 @@ mod tests {
         assert!((share(&epoch, &terms).unwrap() - 0.05).abs() < 1e-12);
         epoch.gradient_shares.clear();
         assert_eq!(share(&epoch, &terms), None);
+    }
+
+    #[test]
+    fn a_teacher_within_chance_of_the_baseline_is_no_better() {
+        let of = |teacher| {
+            let below = Findings { top1: [teacher, 0.85, 0.82], ..findings() };
+            remarks(&below)[0].found.clone()
+        };
+        assert!(of(0.845).contains("no better") && of(0.8).contains("it is worse"));
     }
 
     #[test]

@@ -214,7 +214,7 @@ impl Report {
             classes.iter().map(|class| class.gained).sum(),
             classes.iter().map(|class| class.lost).sum(),
         ];
-        let findings = Findings::of_run(run, top1, changed, &recipe.objective)?;
+        let findings = Findings::of_run(run, top1, changed, record.dataset.test, &recipe.objective);
         Ok(Self {
             schema: 1,
             recipe: recipe.name,
@@ -253,6 +253,11 @@ impl ModelReport {
         let card: Option<ModelCard> = read_json(&folder.join("model.json"))?;
         let names = card.map_or_else(|| names.to_vec(), |card| card.classes);
         let whole = test.calibration.filter(|_| names.len() == test.classes.len());
+        let classes = names.len();
+        let is_square = |rows: &Vec<Vec<usize>>| {
+            rows.len() == classes && rows.iter().all(|row| row.len() == classes)
+        };
+        let whole = whole.filter(|_| test.confusion.as_ref().is_none_or(is_square));
         let calibration = whole.ok_or_else(|| unfinished(&folder, "whole `test.json"))?;
         Ok(Self {
             precision: stage.precision(),

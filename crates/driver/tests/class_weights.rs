@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::Path, sync::atomic::AtomicBool};
 
 use burn::tensor::Device;
 use common::{config, refused};
-use distill_driver::{Event, Observer, Report, RunConfig, Stage, run};
+use distill_driver::{Event, Observer, Report, RunConfig, Silent, Stage, run};
 
 /// The device draws from one generator a process, so runs that are compared take turns.
 static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
@@ -81,6 +81,8 @@ fn weights_that_mean_nothing_are_refused() {
         ("data.class_weights=[1, nan]", "`data.class_weights.1` is `NaN`"),
         ("data.class_weights=[1, inf]", "`data.class_weights.1` is `inf`"),
         ("data.class_weights=[0, 0]", "`data.class_weights` is `0 for every class`"),
+        // Nothing is left of it in single precision.
+        ("data.class_weights=[1e-300, 0]", "`data.class_weights` is `0 for every class`"),
         ("data.class_weights=[]", "`data.class_weights` is"),
         (
             "data.class_weights={cat = 1}",
@@ -94,6 +96,18 @@ fn weights_that_mean_nothing_are_refused() {
         let error = refused(&folder.path().join("run"), setting);
         assert!(error.contains(expected), "{setting}: {error}, expected {expected}");
     }
+}
+
+/// A student that never sees the only class that counts would learn nothing from its labels.
+#[test]
+fn a_network_without_a_class_that_counts_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let weights = "data.class_weights=[1, 0, 0, 0, 0, 0, 0, 0, 0, 0]";
+    let config = flex(&folder.path().join("run"), &[weights, r#"student.without=["0"]"#]);
+    let error = run(&config, &mut Silent, &AtomicBool::new(false)).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("`data.class_weights` is `0 for every class that `"), "{text}");
+    assert!(!folder.path().join("run").exists(), "before any work");
 }
 
 fn flex(out: &Path, settings: &[&str]) -> RunConfig {

@@ -132,11 +132,12 @@ fn summary(forecast: &Forecast, runs: usize) -> String {
 
 /// What a given teacher says of training images.
 fn teacher(signal: &TeacherSignal) -> String {
-    let TeacherSignal { images, top1, confidence, temperature, entropy, largest_entropy } = signal;
+    let TeacherSignal { images, top1, confidence, temperature, entropy, .. } = signal;
     format!(
         "\nThe teacher is right on {:.2} % of {images} training images and gives its class a probability of {:.2} % on \
-         average; at T = {temperature} its soft targets have an entropy of {entropy:.3} of {largest_entropy:.3} nats.",
+         average; at T = {temperature} its soft targets have an entropy of {entropy:.3} of {:.3} nats.",
         100.0 * top1,
         100.0 * confidence,
+        signal.largest_entropy,
     )
 }

@@ -2,7 +2,6 @@
 
 use std::{path::Path, sync::Arc};
 
-use anyhow::Context;
 use burn::tensor::Device;
 use distill_datasets::{
     Dataset, FolderConfig, FolderSummary, LoadConfig, Loader, Normalisation,
@@ -12,7 +11,7 @@ use distill_datasets::{
 use distill_driver::{
     Classifier, DriverError, EVALUATION_BATCH, ModelCard, Observer,
     evaluation::{Evaluation, Predictions},
-    is_onnx, match_classes,
+    is_onnx, match_classes, write_atomic,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -72,7 +71,7 @@ pub(crate) fn execute(arguments: EvaluateArguments) -> anyhow::Result<()> {
     let loader = Loader::in_order(test, EVALUATION_BATCH);
     let predictions = Predictions::collect(&loader, &device, |images| classifier.logits(images))?;
     if let Some(path) = &arguments.logits {
-        write_logits(&predictions, &dataset, path).with_context(|| path.display().to_string())?;
+        write_logits(&predictions, &dataset, path)?;
     }
     let scores = predictions.scores(None);
     if arguments.json {
@@ -113,6 +112,10 @@ fn check_early(arguments: &EvaluateArguments) -> anyhow::Result<()> {
     }
     if let Some(path) = arguments.logits.as_deref().filter(|path| !can_be_written(path)) {
         let problem = "it cannot be written, expected a file in a folder that is there".to_owned();
+        return Err(refused(path, problem).into());
+    }
+    if let Some(path) = arguments.logits.as_deref().filter(|path| is_read(path, weights)) {
+        let problem = "it is read as the network, expected another file for the logits".to_owned();
         return Err(refused(path, problem).into());
     }
     Ok(())
@@ -221,13 +224,19 @@ fn classifier(
     Ok((classifier.selecting(selected), card.model))
 }
 
+/// Whether `path` is the file of weights, or its card.
+fn is_read(path: &Path, weights: &Path) -> bool {
+    let Ok(path) = path.canonicalize() else { return false };
+    let read = [weights.to_owned(), weights.with_file_name("model.json")];
+    read.iter().any(|file| file.canonicalize().is_ok_and(|file| file == path))
+}
+
 fn can_be_written(path: &Path) -> bool {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.unwrap_or(Path::new(".")).is_dir() && !path.is_dir()
 }
 
-/// Under another name first: what stood under this one stays until all is written.
-fn write_logits(predictions: &Predictions, dataset: &Dataset, path: &Path) -> std::io::Result<()> {
+fn write_logits(predictions: &Predictions, dataset: &Dataset, path: &Path) -> anyhow::Result<()> {
     let mut text = String::new();
     for (index, (logits, label)) in predictions.rows().zip(predictions.labels()).enumerate() {
         let logits = logits.iter().map(|logit| f64::from(*logit)).collect();
@@ -236,8 +245,5 @@ fn write_logits(predictions: &Predictions, dataset: &Dataset, path: &Path) -> st
         text += &serde_json::to_string(&line)?;
         text.push('\n');
     }
-    let mut part = path.to_owned().into_os_string();
-    part.push(".part");
-    std::fs::write(&part, text)?;
-    std::fs::rename(part, path)
+    Ok(write_atomic(path, text.as_bytes())?)
 }

@@ -104,8 +104,12 @@ fn print(exported: &Exported) {
     result(&exported.folder);
     if let Some(Better { stage, top1, other_top1 }) = exported.better {
         let (better, own) = (stage.name(), exported.stage.name());
+        let which = match stage {
+            Stage::Network(_) => format!("`{better}`"),
+            _ => format!("The {better}"),
+        };
         prose(&format!(
-            "The {better} is the better network: {:.2} % of the test images after the last epoch, {own} {:.2} %. \
+            "{which} is the better network: {:.2} % of the test images after the last epoch, {own} {:.2} %. \
              `--stage {better}` exports it.",
             100.0 * top1,
             100.0 * other_top1,

@@ -52,12 +52,18 @@ pub(crate) fn prose(text: &str) {
     result(wrapped(text, width::known().unwrap_or(usize::MAX)));
 }
 
+/// Text without control characters, which a name of a file may have and a terminal obeys.
+fn shown(text: &str) -> String {
+    let is_hidden = |c: char| c.is_control() && c != '\n' && c != '\t';
+    text.chars().map(|c| if is_hidden(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
 /// A remark from outside a run's own progress.
 pub(crate) fn note(text: &str) {
     match progress::kind() {
         Kind::None => {}
         Kind::Json => progress::json_line("note", text),
-        _ => screen::line(text),
+        _ => screen::line(&shown(text)),
     }
 }
 
@@ -68,7 +74,7 @@ pub(crate) fn error(error: &anyhow::Error) {
     let text = if own { error.to_string() } else { format!("{error:#}") };
     match progress::kind() {
         Kind::Json => progress::json_line("error", &text),
-        _ => screen::line(&format!("error: {text}")),
+        _ => screen::line(&shown(&format!("error: {text}"))),
     }
 }
 

@@ -18,6 +18,8 @@ pub struct TeacherSignal {
     pub temperature: f64,
     /// Mean entropy of the soft targets at that temperature, nats.
     pub entropy: f64,
+    /// The same at temperature 1.
+    pub own_entropy: f64,
     /// Their entropy where all classes are as likely, nats: `ln C`.
     pub largest_entropy: f64,
 }
@@ -26,11 +28,12 @@ impl TeacherSignal {
     /// Figures of a teacher's predictions, and of its soft targets at `temperature`.
     pub fn of(teacher: &Predictions, temperature: f64) -> Self {
         let images = teacher.labels().len();
-        let (mut confidence, mut entropy) = (0.0, 0.0);
+        let (mut confidence, mut entropy, mut own_entropy) = (0.0, 0.0, 0.0);
         for row in teacher.rows() {
-            confidence += softmax(row, 1.0).into_iter().fold(0.0, f64::max);
-            let soft = softmax(row, temperature).into_iter().filter(|p| *p > 0.0);
-            entropy -= soft.map(|p| p * p.ln()).sum::<f64>();
+            let own = softmax(row, 1.0);
+            confidence += own.iter().copied().fold(0.0, f64::max);
+            own_entropy += entropy_of(&own);
+            entropy += entropy_of(&softmax(row, temperature));
         }
         let mean = |sum: f64| sum / images.max(1) as f64;
         Self {
@@ -39,9 +42,15 @@ impl TeacherSignal {
             confidence: mean(confidence),
             temperature,
             entropy: mean(entropy),
+            own_entropy: mean(own_entropy),
             largest_entropy: (teacher.classes() as f64).ln(),
         }
     }
+}
+
+/// Entropy of probabilities, nats.
+fn entropy_of(p: &[f64]) -> f64 {
+    -p.iter().filter(|p| **p > 0.0).map(|p| p * p.ln()).sum::<f64>()
 }
 
 #[cfg(test)]
@@ -57,6 +66,8 @@ mod tests {
         // At T = 2 odds of 4 become 2.
         let first = -(2.0 / 3.0 * (2.0_f64 / 3.0).ln() + (1.0_f64 / 3.0).ln() / 3.0);
         assert!((signal.entropy - (first + 2.0_f64.ln()) / 2.0).abs() < 1e-6);
+        let own = -(0.8 * 0.8_f64.ln() + 0.2 * 0.2_f64.ln());
+        assert!((signal.own_entropy - (own + 2.0_f64.ln()) / 2.0).abs() < 1e-6);
         assert!((signal.largest_entropy - 2.0_f64.ln()).abs() < 1e-12);
     }
 }

@@ -80,7 +80,10 @@ fn missing(run: &Path, stage: Stage) -> DriverError {
     names.retain(|name| Stage::named(name).folder(run).join(&selected).is_file());
     let hint = match names.is_empty() {
         true => "name the folder of a finished run".to_owned(),
-        false => format!("it has {}", names.join(", ")),
+        false => format!(
+            "it has {}; an ensemble has no weights of its own, and a network whose `stage.json` is gone is run again",
+            names.join(", ")
+        ),
     };
     let of = if stage == Stage::Student { "student" } else { "network" };
     let named =

@@ -11,8 +11,9 @@ use serde::Serialize;
 
 use super::{
     EVALUATION_BATCH, Pipeline, RunConfig, data_forecast::DataForecast, ensemble::load_teacher,
-    evaluate::some_training_images, make::make_stage, memory::check_memory, norms::check_norms,
-    specialists::relabelled, teacher_outputs::check_cache,
+    evaluate::some_training_images, label_weights::check_label_weights, make::make_stage,
+    memory::check_memory, norms::check_norms, specialists::relabelled,
+    teacher_outputs::check_cache,
 };
 use crate::{
     DriverError, Event, Observer, Silent, Stage,
@@ -91,9 +92,14 @@ pub fn forecast(
     let dataset = config.read_data(observer)?;
     let pipeline = Pipeline::new(config, &dataset, interrupt, observer)?;
     check_norms(&pipeline)?;
+    check_label_weights(&pipeline)?;
     check_cache(&pipeline)?;
     let memory = check_memory(&pipeline, |_| true, &mut Silent)?;
-    let Rehearsed { paces, teacher } = rehearse(&pipeline, &dataset, observer)?;
+    let rehearsed = rehearse(&pipeline, &dataset, observer).map_err(|error| match error {
+        DriverError::Interrupted { .. } => DriverError::RehearsalInterrupted,
+        error => error,
+    });
+    let Rehearsed { paces, teacher } = rehearsed?;
 
     let mut stages = Vec::new();
     for (stage, single) in config.recipe.singles() {

@@ -9,6 +9,7 @@ mod given;
 mod initial;
 mod inputs;
 mod label_noise;
+mod label_weights;
 mod make;
 mod memory;
 mod norms;
@@ -42,8 +43,9 @@ use crate::{
 pub use self::data_forecast::{DataForecast, SplitForecast};
 pub use self::forecast::{Forecast, StageForecast, forecast};
 use self::{
-    evaluate::evaluate, make::make_stage, memory::check_memory, norms::check_norms,
-    prepare::effective_formula, specialists::DUSTBIN, teacher_outputs::check_cache,
+    evaluate::evaluate, label_weights::check_label_weights, make::make_stage, memory::check_memory,
+    norms::check_norms, prepare::effective_formula, specialists::DUSTBIN,
+    teacher_outputs::check_cache,
 };
 
 /// Images of a batch in evaluation. Part of the result where a norm uses batch statistics.
@@ -94,6 +96,7 @@ pub fn run(
     let dataset = config.read_data(observer)?;
     let pipeline = Pipeline::new(config, &dataset, interrupt, observer)?;
     check_norms(&pipeline)?;
+    check_label_weights(&pipeline)?;
     check_cache(&pipeline)?;
     let estimate = check_memory(
         &pipeline,

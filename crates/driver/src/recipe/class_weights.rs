@@ -73,7 +73,7 @@ impl ClassWeights {
             let field = format!("class_weights.{name}");
             return Err(table.refuse(&field, weight, "a number from 0 to 1e9"));
         }
-        if named.iter().all(|(_, weight)| *weight == 0.0) {
+        if named.iter().all(|(_, weight)| *weight as f32 == 0.0) {
             return Err(table.refuse(
                 "class_weights",
                 "0 for every class",

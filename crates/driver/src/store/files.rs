@@ -10,11 +10,18 @@ use crate::DriverError;
 /// How names of files and folders start that are still being written.
 pub(crate) const WRITING: &str = ".writing-";
 
-/// Writes `bytes` to `path` so that a reader finds the old file or the new one.
+/// Writes `bytes` to `path` so that a reader finds the old file or the new one. A link stays, and what it leads to is
+/// written; what is no regular file, such as a pipe, is written as it is.
 ///
 /// # Errors
 /// [`DriverError::Io`].
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), DriverError> {
+    if fs::metadata(path).is_ok_and(|there| !there.is_file() && !there.is_dir()) {
+        let file = fs::OpenOptions::new().write(true).open(path);
+        return file.and_then(|mut file| file.write_all(bytes)).map_err(DriverError::io(path));
+    }
+    let target = if path.is_symlink() { fs::canonicalize(path).ok() } else { None };
+    let path = target.as_deref().unwrap_or(path);
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::Builder::new()
         .prefix(WRITING)
@@ -112,5 +119,36 @@ pub(crate) fn unfinished(folder: &Path, file: &str) -> DriverError {
         path: folder.to_owned(),
         problem: format!("there is no `{file}`, expected the folder of a finished run"),
         hint: "finish it with `distill run RECIPE --out FOLDER --resume`".to_owned(),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::{io::Read, os::unix::fs::symlink, process::Command, thread};
+
+    use super::*;
+
+    #[test]
+    fn links_and_pipes_stay_what_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let [file, link, pipe] = ["file", "link", "pipe"].map(|name| folder.path().join(name));
+        fs::write(&file, "before").unwrap();
+        symlink(&file, &link).unwrap();
+        write_atomic(&link, b"after").unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "after");
+
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let reader = {
+            let pipe = pipe.clone();
+            thread::spawn(move || {
+                let mut text = String::new();
+                fs::File::open(pipe).unwrap().read_to_string(&mut text).unwrap();
+                text
+            })
+        };
+        write_atomic(&pipe, b"through").unwrap();
+        assert_eq!(reader.join().unwrap(), "through");
+        assert!(!fs::metadata(&pipe).unwrap().is_file());
     }
 }
