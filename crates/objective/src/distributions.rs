@@ -8,7 +8,7 @@
 use burn::tensor::{Bool, IndexingUpdateOp, Int, Tensor, activation::log_softmax};
 
 use self::Side::{Constant, Learnt};
-use crate::series::{NEAR, change, exp_m1, exp_remainder};
+use crate::series::{NEAR, change, exp_m1, exp_remainder, ln_1p};
 
 /// Log of a probability that is none: far below every logit that can be softened, and finite, so that differences
 /// and gradients stay numbers.
@@ -65,7 +65,7 @@ impl Softened {
         let [student, teacher] = [&rest.student, &rest.teacher].map(|x| log_sum_exp(x.clone()));
         let plain = (teacher.clone() - student.clone()).detach();
         let among = log_softmax(rest.student.detach(), 1).exp();
-        let exact = (among * exp_m1(rest.excess.clone())).sum_dim(1).log1p();
+        let exact = ln_1p((among * exp_m1(rest.excess.clone())).sum_dim(1));
         let excess = plain.mask_where(is_near(&rest.excess), exact);
         let join = |some, rest| Tensor::cat(vec![some, rest], 1);
         Self {
@@ -81,7 +81,7 @@ impl Softened {
         let rest = log_sum_exp(teacher.clone().mask_fill(is_top.clone(), NOTHING));
         let others = others as f64;
         let small = teacher.clone().mask_fill(is_top.clone(), 0.0);
-        let exact = (exp_m1(small.clone()).sum_dim(1) / others).log1p();
+        let exact = ln_1p(exp_m1(small.clone()).sum_dim(1) / others);
         let even = (rest - others.ln()).mask_where(is_near(&small), exact);
         let even = even.expand(teacher.dims());
         let apart = even.clone() - self.student.clone().detach();
@@ -98,7 +98,7 @@ impl Softened {
         let plain = teacher.clone().detach() - student.clone().detach();
         let moved = (student.clone().detach().exp() * exp_m1(self.excess.clone())).sum_dim(1);
         let near = is_near(&self.excess).expand(plain.dims());
-        let gap = plain.mask_where(near, self.excess - moved.log1p());
+        let gap = plain.mask_where(near, self.excess - ln_1p(moved));
         Distributions { student, teacher, gap }
     }
 
@@ -197,7 +197,7 @@ fn to_mixture(log_p: Tensor<2>, log_q: Tensor<2>, gap: Tensor<2>, share: f64) ->
     let mixture = log_add_exp(log_p.clone() + share.ln(), log_q + (1.0 - share).ln());
     let plain = log_p.clone().detach() - mixture.clone().detach();
     let near = gap.clone().abs().lower_equal_elem(NEAR);
-    let exact = -(exp_m1(-gap) * (1.0 - share)).log1p();
+    let exact = -ln_1p(exp_m1(-gap) * (1.0 - share));
     divergence(Learnt(log_p), Learnt(mixture), plain.mask_where(near, exact))
 }
 
@@ -208,7 +208,7 @@ fn deviation(scaled: Tensor<2>) -> Tensor<2> {
     let scaled = scaled.detach();
     let p = log_p.clone().detach().exp();
     let near = is_near(&scaled).expand(scaled.dims());
-    let total = exp_m1(scaled.clone()).mean_dim(1).log1p();
+    let total = ln_1p(exp_m1(scaled.clone()).mean_dim(1));
     let exact = exp_m1(scaled - total) / classes;
     let value = (p.clone() - 1.0 / classes).mask_where(near, exact);
     value + change(log_p) * p

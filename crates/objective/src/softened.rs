@@ -6,6 +6,7 @@ use crate::{
     ConfigError, Schedule, SignalError, Signals,
     distributions::{NOTHING, Softened, bounded},
     range::in_range,
+    signals::as_type,
 };
 
 /// `log softmax(z / T)` over the classes, in log space.
@@ -40,12 +41,12 @@ pub fn soft_target_kl(student: Tensor<2>, teacher: Tensor<2>, temperature: f64) 
 pub fn standardise(logits: Tensor<2>) -> Tensor<2> {
     let logits = bounded(logits);
     let nothing = logits.clone().lower_equal_elem(NOTHING);
-    let classes = nothing.clone().bool_not().float().cast(logits.dtype()).sum_dim(1);
+    let classes = as_type(logits.clone().greater_elem(NOTHING).float(), logits.dtype()).sum_dim(1);
     let there = |x: Tensor<2>| x.mask_fill(nothing.clone(), 0.0);
     let mean = there(logits.clone()).sum_dim(1) / classes.clone().clamp_min(1.0);
     let (centred, scale) = in_range(there(logits - mean), 1);
     let variance = centred.clone().powi_scalar(2).sum_dim(1) / (classes - 1.0).clamp_min(1.0);
-    let smallest = scale.powi_scalar(-2) * 1e-14;
+    let smallest = scale.powi_scalar(2).recip() * 1e-14;
     (centred / (variance + smallest).sqrt()).mask_fill(nothing, NOTHING)
 }
 

@@ -52,7 +52,7 @@ pub(super) fn unit_beside<const D: usize>(
 ) -> Tensor<D> {
     let (vectors, scale) = in_range(vectors, dim);
     let squares = vectors.clone().powi_scalar(2).sum_dim(dim);
-    let smallest = scale.clone().powi_scalar(-2) * (SMALLEST_NORM * SMALLEST_NORM);
+    let smallest = scale.clone().powi_scalar(2).recip() * (SMALLEST_NORM * SMALLEST_NORM);
     vectors / ((squares + smallest).sqrt() + scale.recip() * beside)
 }
 

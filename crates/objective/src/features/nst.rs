@@ -89,19 +89,21 @@ fn exact(student: Tensor<3>, teacher: Tensor<3>) -> Tensor<1> {
     let count = student.dims()[1].max(teacher.dims()[1]);
     let [student, teacher] = [student, teacher].map(|vectors| weighed(vectors, count));
     let (apart, both) = (student.clone() - teacher.clone(), student + teacher);
-    let across = products(&apart, &both);
-    let squares =
-        products(&apart, &apart) * products(&both, &both) + across.clone() * across.transpose();
+    let squares = products(&apart, &apart) * products(&both, &both)
+        + products(&apart, &both) * products(&both, &apart);
     squares.sum_dim(2).sum_dim(1).mean() * 0.5
 }
 
 /// Vectors divided by the root of their number, so that sums of their kernels are means, and zeros up to `count`.
 fn weighed(vectors: Tensor<3>, count: usize) -> Tensor<3> {
     let [batch, channels, places] = vectors.dims();
-    let none =
-        Tensor::zeros([batch, count - channels, places], (&vectors.device(), vectors.dtype()));
     let vectors = vectors * (channels as f64).sqrt().recip();
-    if count == channels { vectors } else { Tensor::cat(vec![vectors, none], 1) }
+    if count == channels {
+        return vectors;
+    }
+    let shape = [batch, count - channels, places];
+    let none = Tensor::zeros(shape, (&vectors.device(), vectors.dtype()));
+    Tensor::cat(vec![vectors, none], 1)
 }
 
 /// Products of all pairs of channels, `[batch, channels of a, channels of b]`.

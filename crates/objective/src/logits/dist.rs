@@ -119,7 +119,7 @@ fn uncorrelated(rows: [Tensor<2>; 3], counts: Option<Tensor<2>>) -> Tensor<2> {
     let apart = (apart - b.clone() * (longer / b_norm.clone().clamp_min(SMALLEST)))
         / a_norm.clone().clamp_min(SMALLEST);
     let one_less_cosine = apart.clone().powi_scalar(2).sum_dim(1) * 0.5;
-    let damping = norms.clone().powi_scalar(-2) * (EPSILON * EPSILON);
+    let damping = norms.clone().powi_scalar(2).recip() * (EPSILON * EPSILON);
     let shrunk = (norms.clone() + product.clone()).recip() * (EPSILON * EPSILON);
     let value = (product * one_less_cosine.clone() + shrunk) / norms.clone();
 
