@@ -5,8 +5,6 @@ use burn::tensor::{Tensor, activation::log_softmax};
 use crate::{
     ConfigError, Schedule, SignalError, Signals,
     distributions::{NOTHING, Softened, bounded},
-    range::in_range,
-    signals::as_type,
 };
 
 /// `log softmax(z / T)` over the classes, in log space.
@@ -40,14 +38,14 @@ pub fn soft_target_kl(student: Tensor<2>, teacher: Tensor<2>, temperature: f64) 
 /// equal logits finite. Classes at −∞ stay there and count for neither mean nor deviation.
 pub fn standardise(logits: Tensor<2>) -> Tensor<2> {
     let logits = bounded(logits);
-    let nothing = logits.clone().lower_equal_elem(NOTHING);
-    let classes = as_type(logits.clone().greater_elem(NOTHING).float(), logits.dtype()).sum_dim(1);
-    let there = |x: Tensor<2>| x.mask_fill(nothing.clone(), 0.0);
-    let mean = there(logits.clone()).sum_dim(1) / classes.clone().clamp_min(1.0);
-    let (centred, scale) = in_range(there(logits - mean), 1);
+    // 1 for a class that is there, else 0.
+    let counts = logits.clone().detach().clamp(NOTHING, NOTHING / 2.0) - NOTHING;
+    let counts = counts * (-2.0 / NOTHING);
+    let classes = counts.clone().sum_dim(1);
+    let mean = (logits.clone() * counts.clone()).sum_dim(1) / classes.clone().clamp_min(1.0);
+    let centred = (logits - mean) * counts.clone();
     let variance = centred.clone().powi_scalar(2).sum_dim(1) / (classes - 1.0).clamp_min(1.0);
-    let smallest = scale.powi_scalar(2).recip() * 1e-14;
-    (centred / (variance + smallest).sqrt()).mask_fill(nothing, NOTHING)
+    centred / (variance + 1e-14).sqrt() + (counts - 1.0) * -NOTHING
 }
 
 /// How a term softens the outputs of both networks.
