@@ -38,14 +38,14 @@ pub fn soft_target_kl(student: Tensor<2>, teacher: Tensor<2>, temperature: f64) 
 /// equal logits finite. Classes at −∞ stay there and count for neither mean nor deviation.
 pub fn standardise(logits: Tensor<2>) -> Tensor<2> {
     let logits = bounded(logits);
+    let nothing = logits.clone().lower_equal_elem(NOTHING);
     // 1 for a class that is there, else 0.
-    let counts = logits.clone().detach().clamp(NOTHING, NOTHING / 2.0) - NOTHING;
-    let counts = counts * (-2.0 / NOTHING);
+    let counts = logits.clone().detach().ones_like().mask_fill(nothing.clone(), 0.0);
     let classes = counts.clone().sum_dim(1);
     let mean = (logits.clone() * counts.clone()).sum_dim(1) / classes.clone().clamp_min(1.0);
-    let centred = (logits - mean) * counts.clone();
+    let centred = (logits - mean) * counts;
     let variance = centred.clone().powi_scalar(2).sum_dim(1) / (classes - 1.0).clamp_min(1.0);
-    centred / (variance + 1e-14).sqrt() + (counts - 1.0) * -NOTHING
+    (centred / (variance + 1e-14).sqrt()).mask_fill(nothing, NOTHING)
 }
 
 /// How a term softens the outputs of both networks.
