@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What:    in double precision two operations pass through single precision: the gradient of a division by a number (the
 #          reciprocal is an f32), and the sigmoid of the ndarray backend. Other operations, and flex's sigmoid, do not.
-# Version: burn 0.22.1 (burn-autodiff, burn-flex, burn-ndarray 0.22.1).
+# Version: burn==0.22.1 (burn-autodiff, burn-flex, burn-ndarray 0.22.1).
 # Matters: a loss checked against finite differences in f64 is wrong in the eighth digit wherever a temperature or a batch
 #          size divides it, and the search goes on in the wrong place.
 # Here:    losses multiply by the reciprocal; the variance of VID has a sigmoid of its own.

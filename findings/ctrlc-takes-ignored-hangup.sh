@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What:    with its feature `termination`, set_handler takes SIGHUP even where the process was started with SIGHUP ignored,
 #          as nohup starts it: the handler runs when the terminal goes away.
-# Version: ctrlc 3.5.2 (beside signal-hook 0.3.18, which takes the signals that it is told to, and no others).
+# Version: ctrlc==3.5.2 (beside signal-hook 0.3.18, which takes the signals that it is told to, and no others).
 # Matters: a training of days under nohup saves and stops at the end of the login, and nobody asked it to.
 # Here:    signal-hook takes SIGINT and SIGTERM, and SIGHUP unless it was ignored at the start.
 set -euo pipefail

@@ -60,7 +60,7 @@ pub struct EpochRecord {
     pub step: usize,
     /// Learning rate of the last step.
     pub learning_rate: f64,
-    /// Mean of the objective over the epoch, nats. In JSON `null` where it is no number.
+    /// Mean of the objective over the epoch, nats. In JSON `null` where it is NaN or infinite.
     #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
     pub loss: f64,
     /// Mean of each term that counted, without its weight, in its own unit.

@@ -70,7 +70,7 @@ pub enum Event<'a> {
         step: usize,
         /// Steps of an epoch.
         steps: usize,
-        /// Mean of the objective over the epoch so far, nats. In JSON `null` where it is no number.
+        /// Mean of the objective over the epoch so far, nats. In JSON `null` where it is NaN or infinite.
         #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
         loss: f64,
         /// Training images a second since the stage started here.

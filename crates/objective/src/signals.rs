@@ -320,7 +320,7 @@ impl Signals {
         }
     }
 
-    /// Logits with zeros in the rows that do not count: what stands there may be no number at all.
+    /// Logits with zeros in the rows that do not count: what stands there may be NaN.
     fn without_ignored(&self, logits: Tensor<2>) -> Tensor<2> {
         match &self.mask {
             None => logits,

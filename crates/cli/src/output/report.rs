@@ -92,7 +92,7 @@ fn size(student: u64, teacher: u64) -> String {
     }
     let which = if student < teacher { "fewer" } else { "more" };
     let ratio = larger as f64 / smaller as f64;
-    // A tenth more is no number of times.
+    // Below a tenth more, a percentage reads better than a factor.
     let by = match (ratio, student < teacher) {
         (..1.095, _) => format!("{:.1} %", 100.0 * (larger - smaller) as f64 / teacher as f64),
         (_, true) => format!("{ratio:.1} times"),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// What is wrong with a value; none where it is as the schema says.
+/// What is wrong with a value; `None` for one that is as the schema says.
 pub(crate) fn fault(schema: &Value, value: &Value) -> Option<String> {
     let validator = jsonschema::draft202012::new(schema).unwrap();
     let faults: Vec<String> = validator

@@ -54,7 +54,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Of a network in a run's folder; none where there is none.
+    /// Of a network in a run's folder; `None` without one.
     ///
     /// # Errors
     /// [`DriverError::Folder`] where the network was made from other data than the run names now.

@@ -85,7 +85,7 @@ impl<'a> Probe<'a> {
         let difference = pairs.map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max);
         let size = self.logits.iter().map(|z| f64::from(z.abs())).fold(1.0, f64::max);
         let bound = size * if self.precision == Precision::Half { 2e-2 } else { 1e-4 };
-        // Written so that a difference that is no number is refused too.
+        // Written so that a difference that is NaN is refused too.
         if difference <= bound && logits.iter().all(|z| z.is_finite()) {
             return Ok(difference);
         }

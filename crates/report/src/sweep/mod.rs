@@ -207,7 +207,7 @@ impl Sweep {
             .reduce(|best, next| if validation(&next) > validation(&best) { next } else { best })
     }
 
-    /// The point that loses least, or gains most, against its own baseline; none where no run is finished.
+    /// The point that loses least, or gains most, against its own baseline; `None` without a finished run.
     pub fn most_gained(&self) -> Option<(&Point, &PointFigures)> {
         let gain = |(_, figures): &(&Point, &PointFigures)| figures.gain.figure.mean;
         self.done().reduce(|best, next| if gain(&next) > gain(&best) { next } else { best })
